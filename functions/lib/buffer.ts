@@ -1,0 +1,149 @@
+import { createHash } from 'node:crypto';
+import * as v from 'valibot';
+import {
+  ackScript,
+  freezeScript,
+  leaseScript,
+  pushScript,
+  recentScript,
+  releaseScript,
+  sheetsScript,
+} from './buffer-scripts.ts';
+import { groupCommit } from './group-commit.ts';
+import type { DurableRedis } from './redis.ts';
+
+/** A row on its way to a sheet: what stands in each column, by the column's key, in order. */
+export interface BufferedRow {
+  spreadsheetId: string;
+  tab: string;
+  id: string;
+  /** Milliseconds since 1970: the submission's own time, which gives its place. */
+  time: number;
+  cells: Cells;
+}
+
+const Cells = v.record(v.string(), v.union([v.string(), v.number(), v.boolean()]));
+export type Cells = v.InferOutput<typeof Cells>;
+
+/** Rows that go to Google together. Which ones and in which order is settled for good when the batch is made. */
+export interface FrozenBatch {
+  spreadsheetId: string;
+  /** Counts up by one for each batch of a spreadsheet. */
+  sequence: number;
+  /** 16 hexadecimal characters over the rows' tabs and ids in order. */
+  digest: string;
+  rows: { tab: string; id: string; cells: Cells }[];
+}
+
+export interface WaitingSheet {
+  spreadsheetId: string;
+  /** Times of the oldest and the newest row that waits, in milliseconds since 1970; undefined when only a frozen batch is left. */
+  oldest: number | undefined;
+  newest: number | undefined;
+}
+
+export interface Buffer {
+  /** Resolves when the row is as safe as configured: true when it is new, false when its id was seen before. @throws Unavailable */
+  push(row: BufferedRow): Promise<boolean>;
+  /** Spreadsheets with rows to send, the one with the oldest row first. */
+  waiting(): Promise<WaitingSheet[]>;
+  /** The batch in flight, or a new one of rows up to `before` (milliseconds since 1970); undefined when there is none. */
+  freeze(spreadsheetId: string, options: { before: number }): Promise<FrozenBatch | undefined>;
+  /** Forgets a batch whose rows stand in the sheet. False when it is not the one in flight (any more). */
+  acknowledge(batch: FrozenBatch): Promise<boolean>;
+  /** Sequence numbers of the batches made in the last two hours or a little longer. */
+  recentSequences(spreadsheetId: string): Promise<number[]>;
+  /** Runs `work` unless somebody else holds the spreadsheet's lease. It saves quota; correctness does not rest on it. */
+  withLease(spreadsheetId: string, work: () => Promise<void>): Promise<void>;
+}
+
+export interface BufferOptions {
+  redis: DurableRedis;
+  /** How long ids are remembered, in days. */
+  seenDays?: number;
+  /** Rows and bytes of a batch, at most. */
+  maxRows?: number;
+  maxBytes?: number;
+}
+
+/** Longer than the slowest call to Google may take, in milliseconds. */
+const leaseMs = 240_000;
+
+/**
+ * The buffer in Redis between the tasks and the sheets. Each step is one Lua script and so happens whole or not at all.
+ * A tab and an id make a member `<tab>\n<id>`; neither holds a line feed (CloudEvents 1.0, 3.1: no control characters).
+ */
+export function openBuffer({
+  redis,
+  seenDays = 30,
+  maxRows = 5_000,
+  maxBytes = 1_500_000,
+}: BufferOptions): Buffer {
+  const pushAll = async (rows: BufferedRow[]) => {
+    const args = rows.flatMap(({ spreadsheetId, tab, id, time, cells }) => [
+      spreadsheetId,
+      tab,
+      id,
+      time,
+      JSON.stringify(cells),
+    ]);
+    return v.parse(v.array(v.number()), await redis.write(pushScript, [seenDays, ...args]));
+  };
+  const pushTogether = groupCommit(pushAll, { max: 500 });
+
+  return {
+    async push(row) {
+      return (await pushTogether(row)) === 1;
+    },
+    async waiting() {
+      const found = v.parse(Waiting, await redis.run(sheetsScript, []));
+      const sheets = found.map(([spreadsheetId, oldest, newest]) => ({ spreadsheetId, oldest, newest }));
+      return sheets.toSorted((a, b) => (a.oldest ?? 0) - (b.oldest ?? 0));
+    },
+    async freeze(spreadsheetId, { before }) {
+      const found = v.parse(
+        Frozen,
+        await redis.write(freezeScript, [spreadsheetId, before, maxRows, maxBytes]),
+      );
+      if (!found) return undefined;
+      const [sequence, members, texts] = found;
+      const rows = members.map((member, index) => {
+        const end = member.indexOf('\n');
+        return {
+          tab: member.slice(0, end),
+          id: member.slice(end + 1),
+          cells: v.parse(StoredCells, texts[index]),
+        };
+      });
+      return { spreadsheetId, sequence, digest: digestOf(members), rows };
+    },
+    async acknowledge({ spreadsheetId, sequence }) {
+      return (await redis.write(ackScript, [spreadsheetId, sequence])) === 1;
+    },
+    async recentSequences(spreadsheetId) {
+      const found = v.parse(v.array(v.string()), await redis.run(recentScript, [spreadsheetId]));
+      return found.map(Number);
+    },
+    async withLease(spreadsheetId, work) {
+      const holder = crypto.randomUUID();
+      if ((await redis.run(leaseScript, [spreadsheetId, holder, leaseMs])) !== 1) return;
+      try {
+        await work();
+      } finally {
+        await redis.run(releaseScript, [spreadsheetId, holder]);
+      }
+    },
+  };
+}
+
+function digestOf(members: string[]): string {
+  return createHash('sha256').update(members.join('\0')).digest('hex').slice(0, 16);
+}
+
+const StoredCells = v.pipe(v.string(), v.parseJson(), Cells);
+const Score = v.pipe(
+  v.string(),
+  v.transform((text) => (text === '' ? undefined : Number(text))),
+);
+const Waiting = v.array(v.tuple([v.string(), Score, Score]));
+const Frozen = v.nullable(v.tuple([v.number(), v.array(v.string()), v.array(v.string())]));

@@ -1,0 +1,97 @@
+import { CloudEvent, HTTP, type CloudEventV1 } from 'cloudevents';
+import * as v from 'valibot';
+import { HttpError, type HttpRequest } from './http.ts';
+
+export type SubmissionType = 'form.submitted' | 'form.suspected';
+
+const Value = v.union([
+  v.string(),
+  v.number(),
+  v.boolean(),
+  v.null(),
+  v.array(v.union([v.string(), v.number()])),
+]);
+
+/** What a task reads from a form's event. `data` holds the fields in the order of the form's schema; other attributes are kept. */
+export const Submission = v.looseObject({
+  id: v.pipe(v.string(), v.nonEmpty()),
+  type: v.string(),
+  source: v.string(),
+  /** ISO 8601, the moment of receipt. */
+  time: v.pipe(
+    v.string(),
+    v.check((text) => !Number.isNaN(Date.parse(text)), 'time is no ISO 8601 date'),
+  ),
+  form: v.pipe(v.string(), v.nonEmpty()),
+  /** Where the rows go: `<spreadsheet id>/<tab, percent-encoded>`. */
+  sheet: v.pipe(v.string(), v.regex(/^[\w-]+\/.+$/, 'sheet is not <spreadsheet id>/<tab>')),
+  data: v.record(v.string(), Value),
+});
+export type Submission = v.InferOutput<typeof Submission>;
+
+/** Any CloudEvent, its data left alone: for tasks that only want to be told, as by a PingSource. */
+export const AnyEvent = v.looseObject({ id: v.string(), type: v.string(), source: v.string() });
+
+export interface SubmissionFacts {
+  type: SubmissionType;
+  id: string;
+  form: string;
+  receivedAt: Date;
+  data: Record<string, string>;
+  dataschema: string;
+  spreadsheetId: string;
+  tab: string;
+  traceparent: string | undefined;
+}
+
+/** Ids and times are given here once and never change on the way. `partitionkey` is what Knative's Kafka parts key records by. */
+export function submissionEvent(facts: SubmissionFacts): CloudEventV1<Record<string, string>> {
+  const { id, type, form, receivedAt, data, dataschema, spreadsheetId, tab, traceparent } = facts;
+  return new CloudEvent({
+    id,
+    type,
+    source: `/forms/${form}`,
+    time: receivedAt.toISOString(),
+    datacontenttype: 'application/json',
+    dataschema,
+    data,
+    form,
+    sheet: `${spreadsheetId}/${encodeURIComponent(tab)}`,
+    partitionkey: id,
+    ...(traceparent ? { traceparent } : {}),
+  });
+}
+
+/** W3C Trace Context, https://www.w3.org/TR/trace-context/#traceparent-header; anything else is not carried on. */
+export function traceparentOf(header: string | string[] | undefined): string | undefined {
+  return typeof header === 'string' && /^[\da-f]{2}-[\da-f]{32}-[\da-f]{16}-[\da-f]{2}$/.test(header)
+    ? header
+    : undefined;
+}
+
+/**
+ * Reads a CloudEvent from a request in binary or structured mode.
+ * @throws HttpError 400 when the request holds no single valid CloudEvent
+ */
+export function eventOf({ headers, body }: HttpRequest): CloudEventV1<unknown> {
+  try {
+    const event = HTTP.toEvent({ headers, body: body.toString('utf8') });
+    if (Array.isArray(event)) throw new TypeError('a batch of events');
+    if (event instanceof CloudEvent) event.validate();
+    return event;
+  } catch (cause) {
+    throw new HttpError(400, 'The request is no CloudEvent in binary or structured mode.', { cause });
+  }
+}
+
+/** An event as an HTTP message in binary mode: `ce-` headers and the data as the body. */
+export function binaryMessage(event: CloudEventV1<unknown>): {
+  headers: Record<string, string>;
+  body: string;
+} {
+  const { headers, body } = HTTP.binary(new CloudEvent(event));
+  const sent = Object.entries(headers).flatMap(([name, value]) =>
+    value === undefined ? [] : [[name, String(value)]],
+  );
+  return { headers: Object.fromEntries(sent), body: typeof body === 'string' ? body : JSON.stringify(body) };
+}

@@ -1,0 +1,116 @@
+import type { IncomingHttpHeaders } from 'node:http';
+import { HttpError } from './http.ts';
+
+/** More than any form has; a body of 100 kB could hold 10⁵ keys. */
+const maxKeys = 1_000;
+const maxDepth = 8;
+
+/**
+ * Parses a submission: JSON, urlencoded, or multipart without files. Values are as they came, not yet validated.
+ * @throws HttpError 400 or 415
+ */
+export async function parseBody(
+  headers: IncomingHttpHeaders,
+  body: Buffer,
+): Promise<Record<string, unknown>> {
+  const contentType = headers['content-type'] ?? '';
+  const [type = ''] = contentType.toLowerCase().split(';', 1);
+  const charset = /;\s*charset\s*=\s*"?([^\s;"]+)/i.exec(contentType)?.[1]?.toLowerCase() ?? 'utf-8';
+  if (!['utf-8', 'utf8', 'us-ascii'].includes(charset))
+    throw new HttpError(415, 'Only the charset utf-8 is accepted.');
+
+  const parsed = await parsers[type.trim()]?.(body, contentType);
+  if (parsed === undefined) {
+    throw new HttpError(
+      415,
+      'Send the fields as application/json, application/x-www-form-urlencoded or multipart/form-data.',
+    );
+  }
+  refuseHostile(parsed);
+  if (!isRecord(parsed)) throw new HttpError(400, 'The body is no object with a value for each field.');
+  return parsed;
+}
+
+const parsers: Record<string, (body: Buffer, contentType: string) => unknown> = {
+  'application/json': (body) => {
+    try {
+      return JSON.parse(decode(body));
+    } catch (cause) {
+      throw cause instanceof HttpError ? cause : new HttpError(400, 'The body is not valid JSON.', { cause });
+    }
+  },
+  'application/x-www-form-urlencoded': (body) => {
+    const source = decode(body);
+    const pairs = [...new URLSearchParams(source)];
+    // URLSearchParams puts U+FFFD where the percent-encoded bytes are no UTF-8; what was typed would be lost silently.
+    const replaced = pairs.flat().some((part) => part.includes('\uFFFD'));
+    if (replaced && !/%EF%BF%BD|\uFFFD/i.test(source))
+      throw new HttpError(400, 'The body is not valid UTF-8.');
+    return collect(pairs);
+  },
+  'multipart/form-data': async (body, contentType) => {
+    let form: FormData;
+    try {
+      form = await new Response(new Uint8Array(body), {
+        headers: { 'content-type': contentType },
+      }).formData();
+    } catch (cause) {
+      throw new HttpError(400, 'The body is not valid multipart/form-data.', { cause });
+    }
+    const pairs = [...form].map(([key, value]): [string, string] => {
+      if (typeof value !== 'string') throw new HttpError(415, 'Files are not accepted.');
+      return [key, value];
+    });
+    return collect(pairs);
+  },
+};
+
+function decode(body: Buffer): string {
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(body);
+  } catch (cause) {
+    throw new HttpError(400, 'The body is not valid UTF-8.', { cause });
+  }
+}
+
+/** A name that comes more than once becomes a list. */
+function collect(pairs: [string, string][]): Record<string, unknown> {
+  if (pairs.length > maxKeys) throw new HttpError(400, `The body has more than ${maxKeys} fields.`);
+  const fields = new Map<string, string | string[]>();
+  for (const [key, value] of pairs) {
+    const before = fields.get(key);
+    fields.set(key, before === undefined ? value : [before, value].flat());
+  }
+  return Object.fromEntries(fields);
+}
+
+/** Nothing that a form's page or an honest client sends; refused as a whole, before any field is looked at. */
+function refuseHostile(parsed: unknown) {
+  let keys = 0;
+  let level: unknown[] = [parsed];
+  for (let depth = 0; level.length > 0; depth += 1) {
+    if (depth > maxDepth) throw new HttpError(400, `The body is nested more than ${maxDepth} levels deep.`);
+    const next: unknown[] = [];
+    for (const value of level) {
+      if (typeof value === 'string') refuseText(value);
+      if (typeof value !== 'object' || value === null) continue;
+      for (const [key, inner] of Object.entries(value)) {
+        keys += 1;
+        if (keys > maxKeys) throw new HttpError(400, `The body has more than ${maxKeys} values.`);
+        if (key === '__proto__') throw new HttpError(400, 'A field may not be named __proto__.');
+        refuseText(key);
+        next.push(inner);
+      }
+    }
+    level = next;
+  }
+}
+
+function refuseText(text: string) {
+  if (text.includes('\0')) throw new HttpError(400, 'The body has a NUL character in it.');
+  if (!text.isWellFormed()) throw new HttpError(400, 'The body has half of a surrogate pair in it.');
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}

@@ -1,0 +1,240 @@
+import { toJsonSchema } from '@valibot/to-json-schema';
+import { createHash } from 'node:crypto';
+import * as v from 'valibot';
+import { integer, type Env } from './env.ts';
+import { submissionEvent, traceparentOf } from './event.ts';
+import { parseBody } from './form-body.ts';
+import { checkFields, type FieldError, type FormSchema } from './form-fields.ts';
+import { formPage, honeypot, messagePage, pageHeaders, thanksPage, tokenField } from './form-page.ts';
+import { HttpError, Unavailable, type HttpAnswer, type HttpRequest } from './http.ts';
+import { reasonOf, type Log } from './log.ts';
+import { openPublisher, publisherEnv } from './publish.ts';
+import type { FunctionDefinition } from './serve.ts';
+import { keyedId, newId } from './submission-id.ts';
+
+const formEnv = {
+  ...publisherEnv,
+  SPREADSHEET_ID: v.pipe(
+    v.string(),
+    v.regex(/^[\w-]+$/, 'not an id'),
+    v.description(
+      "the id of the Google spreadsheet that this form's rows go to (the part of its address after /d/)",
+    ),
+  ),
+  SHEET_TAB: v.pipe(
+    v.optional(v.string()),
+    v.description("the spreadsheet's tab (default: the form's name)"),
+  ),
+  IDEMPOTENCY_SECRET: v.pipe(
+    v.string(),
+    v.minLength(16, 'shorter than 16 characters'),
+    v.description('a random text of 16 characters or more, the same in all forms'),
+  ),
+  CORS_ORIGINS: v.pipe(
+    v.optional(v.string(), ''),
+    v.transform((list) =>
+      list
+        .split(',')
+        .map((origin) => origin.trim())
+        .filter(Boolean),
+    ),
+    v.description(
+      'origins that may post from their own pages, with commas between them, or * (default: none)',
+    ),
+  ),
+  BODY_DEADLINE_MS: integer('how long a body may take, in milliseconds', {
+    min: 10,
+    max: 60_000,
+    fallback: 10_000,
+  }),
+};
+
+const methods = 'GET, HEAD, POST, OPTIONS';
+const unavailable = 'The submission could not be stored right now. Nothing is lost: please send it again.';
+
+/**
+ * Makes a form endpoint from its schema: the page, its JSON Schema, validation, and one event for each submission.
+ * Field names are letters, digits, `_` and `-`, beginning with a letter; they become the columns of the sheet.
+ */
+export function form(name: string, schema: FormSchema): FunctionDefinition {
+  const odd = Object.keys(schema.entries).filter((key) => !/^[A-Za-z][\w-]{0,63}$/.test(key));
+  if (odd.length > 0)
+    throw new Error(`Form ${name}: rename ${odd.join(', ')}; a field is named by letters, digits, _ and -.`);
+  const jsonSchema = toJsonSchema(schema, { errorMode: 'ignore' });
+  const version = createHash('sha256').update(JSON.stringify(jsonSchema)).digest('hex').slice(0, 8);
+  const dataschema = `urn:formbus:form:${name}:${version}`;
+  const schemaJson = JSON.stringify({ ...jsonSchema, $id: dataschema }, null, 2);
+
+  return {
+    name,
+    env: formEnv,
+    limits: { maxBytes: 100_000, deadlineMs: 10_000 },
+    start(env: Env<typeof formEnv>, log) {
+      const publisher = openPublisher(env);
+      const submit = (request: HttpRequest) =>
+        submitTo({ request, name, schema, dataschema, env, log, publish: publisher.publish });
+      return {
+        async handle(request) {
+          const answer = await route(request, { name, schema, schemaJson, submit });
+          return { ...answer, headers: { ...answer.headers, ...cors(request, env.CORS_ORIGINS) } };
+        },
+        close: () => publisher.close(),
+      };
+    },
+    answerError: problem,
+  };
+}
+
+interface Routes {
+  name: string;
+  schema: FormSchema;
+  schemaJson: string;
+  submit(request: HttpRequest): Promise<HttpAnswer>;
+}
+
+async function route(
+  request: HttpRequest,
+  { name, schema, schemaJson, submit }: Routes,
+): Promise<HttpAnswer> {
+  const { method, path, query } = request;
+  const reading = method === 'GET' || method === 'HEAD';
+  if (path === '/') {
+    if (reading) return html(200, formPage({ name, schema }));
+    if (method === 'POST') return submit(request);
+    if (method === 'OPTIONS') return { status: 204, headers: { allow: methods } };
+    throw new HttpError(405, `${method} is not possible here.`, { headers: { allow: methods } });
+  }
+  if (path !== '/schema.json' && path !== '/thanks')
+    throw new HttpError(404, 'There is nothing at this address.');
+  if (!reading)
+    throw new HttpError(405, `${method} is not possible here.`, { headers: { allow: 'GET, HEAD' } });
+  if (path === '/thanks') return html(200, thanksPage({ name, schema, id: query.get('id') ?? '' }));
+  return { status: 200, headers: { 'content-type': 'application/schema+json' }, body: schemaJson };
+}
+
+interface SubmitOptions {
+  request: HttpRequest;
+  name: string;
+  schema: FormSchema;
+  dataschema: string;
+  env: Env<typeof formEnv>;
+  log: Log;
+  publish: ReturnType<typeof openPublisher>['publish'];
+}
+
+async function submitTo({
+  request,
+  name,
+  schema,
+  dataschema,
+  env,
+  log,
+  publish,
+}: SubmitOptions): Promise<HttpAnswer> {
+  const receivedAt = new Date();
+  const body = await parseBody(request.headers, request.body);
+  const { data, errors } = checkFields(schema, body);
+  const page = (status: number, given: { errors?: FieldError[]; notice?: string }) =>
+    html(status, formPage({ name, schema, typed: body, ...given }));
+  if (!data) {
+    if (wantsHtml(request)) return page(422, { errors });
+    return problem(new HttpError(422, 'Some fields are missing or wrong.'), request, { errors });
+  }
+
+  const key = idempotencyKey(request, body);
+  const id = key ? keyedId(env.IDEMPOTENCY_SECRET, name, key, data) : newId(receivedAt.getTime());
+  const suspected = typeof body[honeypot] === 'string' && body[honeypot] !== '';
+  const event = submissionEvent({
+    type: suspected ? 'form.suspected' : 'form.submitted',
+    id,
+    form: name,
+    receivedAt,
+    data,
+    dataschema,
+    spreadsheetId: env.SPREADSHEET_ID,
+    tab: env.SHEET_TAB ?? name,
+    traceparent: traceparentOf(request.headers['traceparent']),
+  });
+  try {
+    await publish(event);
+  } catch (error) {
+    log.warn({ id, reason: reasonOf(error) }, 'not acknowledged');
+    if (!wantsHtml(request)) throw error;
+    const again = page(503, { notice: unavailable });
+    return {
+      ...again,
+      headers: { ...again.headers, ...(error instanceof Unavailable ? error.headers : {}) },
+    };
+  }
+  log.info({ id, type: event.type }, 'accepted');
+  if (wantsHtml(request))
+    return { status: 303, headers: { location: `./thanks?id=${id}`, 'cache-control': 'no-store' } };
+  return {
+    status: 202,
+    headers: { 'content-type': 'application/json', 'cache-control': 'no-store' },
+    body: JSON.stringify({ id, form: name, receivedAt: receivedAt.toISOString() }),
+  };
+}
+
+/** The `Idempotency-Key` header, or the hidden token of the page. */
+function idempotencyKey({ headers }: HttpRequest, body: Record<string, unknown>): string | undefined {
+  const header = headers['idempotency-key'];
+  const token = body[tokenField];
+  const key =
+    typeof header === 'string' && header !== '' ? header : typeof token === 'string' ? token : undefined;
+  if (key && key.length > 255)
+    throw new HttpError(400, 'The idempotency key may have at most 255 characters.');
+  return key || undefined;
+}
+
+function wantsHtml({ headers }: Pick<HttpRequest, 'headers'>): boolean {
+  return headers.accept?.includes('text/html') ?? false;
+}
+
+function html(status: number, body: string): HttpAnswer {
+  return { status, headers: pageHeaders, body };
+}
+
+/** RFC 9457 problem details; a page for a browser. */
+function problem(
+  error: HttpError,
+  request: Pick<HttpRequest, 'headers'>,
+  more: { errors?: FieldError[] } = {},
+): HttpAnswer {
+  const { status, message, headers } = error;
+  if (wantsHtml(request)) {
+    const page = html(status, messagePage('This did not work', message));
+    return { ...page, headers: { ...page.headers, ...headers } };
+  }
+  const title = titles[status] ?? 'Error';
+  return {
+    status,
+    headers: { ...headers, 'content-type': 'application/problem+json', 'cache-control': 'no-store' },
+    body: JSON.stringify({ type: 'about:blank', title, status, detail: message, ...more }),
+  };
+}
+
+/** RFC 9110, section 15: with `about:blank` the title is the status's own phrase. */
+const titles: Record<number, string> = {
+  400: 'Bad Request',
+  404: 'Not Found',
+  405: 'Method Not Allowed',
+  408: 'Request Timeout',
+  413: 'Content Too Large',
+  415: 'Unsupported Media Type',
+  422: 'Unprocessable Content',
+  500: 'Internal Server Error',
+  503: 'Service Unavailable',
+};
+
+function cors({ headers: { origin } }: HttpRequest, allowed: string[]): Record<string, string> {
+  if (!origin || !(allowed.includes('*') || allowed.includes(origin)))
+    return allowed.length > 0 ? { vary: 'Origin' } : {};
+  return {
+    'access-control-allow-origin': origin,
+    'access-control-allow-methods': methods,
+    'access-control-allow-headers': 'content-type, idempotency-key, traceparent',
+    'access-control-max-age': '86400',
+    vary: 'Origin',
+  };
+}

@@ -1,0 +1,161 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { http } from '@google-cloud/functions-framework';
+import { getTestServer } from '@google-cloud/functions-framework/testing';
+import * as v from 'valibot';
+import { readBody, type BodyLimits } from './body.ts';
+import { integer, readEnv, type EnvEntries } from './env.ts';
+import { HttpError, type HttpAnswer, type HttpRequest } from './http.ts';
+import { openLog, type Log } from './log.ts';
+
+/** A function that `serve` can run: a form or a task. */
+export interface FunctionDefinition {
+  /** The one name: folder, file, FUNCTION_TARGET, manifest. */
+  name: string;
+  env: EnvEntries;
+  limits: BodyLimits;
+  /** Opens what the function needs. `env` is the checked environment. */
+  start(env: Record<string, unknown>, log: Log): Promise<RunningFunction> | RunningFunction;
+  /** How an error of the given status is told to this function's callers. */
+  answerError(error: HttpError, request: Pick<HttpRequest, 'headers'>): HttpAnswer;
+}
+
+export interface RunningFunction {
+  handle(request: HttpRequest): Promise<HttpAnswer> | HttpAnswer;
+  close?(): Promise<void>;
+}
+
+export interface Served {
+  url: string;
+  /** Answers what is in flight, then closes what the function opened. */
+  close(): Promise<void>;
+}
+
+const serverEnv = {
+  PORT: integer('the port to listen on', { min: 0, max: 65_535, fallback: 8080 }),
+  HOST: v.pipe(v.optional(v.string()), v.description('the address to listen on (default: all)')),
+  LOG_LEVEL: v.pipe(
+    v.optional(v.picklist(['debug', 'info', 'warn', 'error', 'silent'], 'no such level'), 'info'),
+    v.description('debug, info, warn, error or silent'),
+  ),
+};
+
+/** Knative's proxies keep idle connections for up to 600 s; a server that closes earlier makes them answer 502. */
+const keepAliveMs = 620_000;
+
+/**
+ * Checks the environment of a function without starting it.
+ * @throws EnvError naming every bad or missing variable
+ */
+export function checkEnv(definition: FunctionDefinition, source?: Record<string, string | undefined>) {
+  return readEnv({ ...serverEnv, ...definition.env }, source);
+}
+
+/**
+ * Serves a form or a task through functions-framework.
+ * The body is read in front of the framework, with a cap and a deadline; errors never leave as HTML or with internals.
+ * @throws EnvError
+ */
+export async function serve(
+  definition: FunctionDefinition,
+  { env: source }: { env?: Record<string, string | undefined> } = {},
+): Promise<Served> {
+  const env = checkEnv(definition, source);
+  const log = openLog(definition.name, env.LOG_LEVEL);
+  const running = await definition.start(env, log);
+  const bodies = new WeakMap<IncomingMessage, Buffer>();
+  let closing = false;
+
+  const send = (res: ServerResponse, { status, headers, body }: HttpAnswer) => {
+    if (res.headersSent || res.destroyed) return;
+    res.writeHead(status, {
+      ...headers,
+      ...(status === 204 ? {} : { 'content-length': Buffer.byteLength(body ?? '') }),
+      ...(closing ? { connection: 'close' } : {}),
+    });
+    res.end(body);
+  };
+  const fail = (req: IncomingMessage, res: ServerResponse, cause: unknown) => {
+    if (!(cause instanceof HttpError)) log.error({ err: cause }, 'a request failed unexpectedly');
+    const error =
+      cause instanceof HttpError ? cause : new HttpError(500, 'Something went wrong here.', { cause });
+    const { status, headers, body } = definition.answerError(error, req);
+    if (req.complete)
+      return send(res, { status, headers: { ...headers }, ...(body === undefined ? {} : { body }) });
+    // The rest of the body is taken off the wire for a moment, so that the answer is not lost to a connection reset.
+    send(res, {
+      status,
+      headers: { ...headers, connection: 'close' },
+      ...(body === undefined ? {} : { body }),
+    });
+    req.on('error', () => {}).resume();
+    setTimeout(() => req.destroy(), 1_000).unref();
+  };
+
+  http(definition.name, async (req, res) => {
+    try {
+      const url = new URL(req.originalUrl, 'http://localhost');
+      const request = {
+        method: req.method,
+        path: url.pathname,
+        query: url.searchParams,
+        headers: req.headers,
+      };
+      send(res, await running.handle({ ...request, body: bodies.get(req) ?? Buffer.alloc(0) }));
+    } catch (error) {
+      fail(req, res, error);
+    }
+  });
+  const framework = getTestServer(definition.name);
+
+  const server = createServer({ keepAliveTimeout: keepAliveMs, headersTimeout: 15_000 }, (req, res) => {
+    readBody(req, definition.limits).then(
+      (body) => {
+        if (!isDecodable(req.url ?? ''))
+          return fail(req, res, new HttpError(400, 'The address is malformed.'));
+        bodies.set(req, body);
+        framework.emit('request', req, res);
+      },
+      (error: unknown) => fail(req, res, error),
+    );
+  });
+  const url = await listen(server, env.PORT, env.HOST);
+  log.info({ url }, 'ready');
+
+  return {
+    url,
+    async close() {
+      closing = true;
+      await new Promise((resolve) => {
+        server.close(resolve);
+        server.closeIdleConnections();
+      });
+      await running.close?.();
+      log.info('closed');
+    },
+  };
+}
+
+/** The framework's router answers an address that can't be percent-decoded with an HTML page of its own. */
+function isDecodable(url: string): boolean {
+  try {
+    decodeURIComponent(url.split('?', 1)[0] ?? '');
+    return url.startsWith('/') && !url.startsWith('//');
+  } catch {
+    return false;
+  }
+}
+
+function listen(server: Server, port: number, host = ''): Promise<string> {
+  return new Promise((resolve, reject) => {
+    server.once('error', (cause: NodeJS.ErrnoException) => {
+      reject(
+        new Error(`Cannot listen on ${host || '*'}:${port} (${cause.code}); set PORT and HOST.`, { cause }),
+      );
+    });
+    server.listen({ port, ...(host && { host }) }, () => {
+      const address = server.address();
+      const bound = typeof address === 'object' && address ? address.port : port;
+      resolve(`http://${host || 'localhost'}:${bound}`);
+    });
+  });
+}

@@ -1,0 +1,153 @@
+import type { Cells, FrozenBatch } from './buffer.ts';
+import { metadataKeys, type SheetRequest, type TabLayout } from './sheets.ts';
+
+/** Keys of the columns that Formbus adds to a submission's own; a form's field can't begin with @. */
+export const idColumn = '@id';
+
+/** https://support.google.com/drive/answer/37603: a cell holds 50,000 characters. */
+const maxCell = 50_000;
+const cutMark = ' … (cut)';
+
+/**
+ * The requests that write a frozen batch, for one atomic batchUpdate. First the token: its id is the batch's sequence number,
+ * and as an id can't be given twice, Google refuses the whole batch when it has landed before.
+ */
+export function batchRequests(batch: FrozenBatch, layout: TabLayout[]): SheetRequest[] {
+  const requests: SheetRequest[] = [tokenRequest(batch)];
+  const taken = new Set(layout.map(({ sheetId }) => sheetId));
+  for (const [tab, rows] of Map.groupBy(batch.rows, (row) => row.tab)) {
+    const cells = rows.map((row) => ({ [idColumn]: row.id, ...row.cells }));
+    const keys = [...new Set(cells.flatMap((row) => Object.keys(row)))];
+    const found =
+      layout.find((sheet) => sheet.tab === tab) ?? layout.find((sheet) => sheet.title === tab && !sheet.tab);
+    const { sheetId, columns, prepare } = found ? extendTab(found, tab, keys) : addTab(tab, keys, taken);
+    taken.add(sheetId);
+    requests.push(...prepare, appendRequest(sheetId, columns, cells));
+  }
+  return requests;
+}
+
+function tokenRequest({ sequence, digest }: FrozenBatch): SheetRequest {
+  return {
+    createDeveloperMetadata: {
+      developerMetadata: {
+        metadataId: sequence,
+        metadataKey: metadataKeys.batch,
+        metadataValue: digest,
+        location: { spreadsheet: true },
+        visibility: 'DOCUMENT',
+      },
+    },
+  };
+}
+
+/** The requests that delete the tokens of these batches. */
+export function forgetRequests(sequences: number[]): SheetRequest[] {
+  return sequences.map((metadataId) => ({
+    deleteDeveloperMetadata: { dataFilter: { developerMetadataLookup: { metadataId } } },
+  }));
+}
+
+/** What has to be done to a tab first, and the column indexes that then hold. */
+interface ReadyTab {
+  sheetId: number;
+  columns: Map<string, number>;
+  prepare: SheetRequest[];
+}
+
+/** A new tab with exactly the columns it needs: empty cells count towards the 10 million of a spreadsheet, too. */
+function addTab(tab: string, keys: string[], taken: Set<number>): ReadyTab {
+  let sheetId = hash(tab);
+  while (taken.has(sheetId)) sheetId = (sheetId + 1) % 2 ** 31;
+  const columns = new Map(keys.map((key, index) => [key, index]));
+  // Google lets no sheet have frozen rows only.
+  const gridProperties = { rowCount: 2, columnCount: keys.length, frozenRowCount: 1 };
+  const prepare: SheetRequest[] = [
+    { addSheet: { properties: { sheetId, title: tab, gridProperties } } },
+    bindTab(sheetId, tab),
+    ...bindColumns(sheetId, keys, 0),
+  ];
+  return { sheetId, columns, prepare };
+}
+
+function extendTab(layout: TabLayout, tab: string, keys: string[]): ReadyTab {
+  const { sheetId, columnCount } = layout;
+  const added = keys.filter((key) => !layout.columns.has(key));
+  const columns = new Map([
+    ...layout.columns,
+    ...added.map((key, i): [string, number] => [key, columnCount + i]),
+  ]);
+  const prepare: SheetRequest[] = layout.tab === undefined ? [bindTab(sheetId, tab)] : [];
+  if (added.length > 0) {
+    prepare.push(
+      { appendDimension: { sheetId, dimension: 'COLUMNS', length: added.length } },
+      ...bindColumns(sheetId, added, columnCount),
+    );
+  }
+  return { sheetId, columns, prepare };
+}
+
+function bindTab(sheetId: number, tab: string): SheetRequest {
+  return metadata(metadataKeys.tab, tab, { sheetId });
+}
+
+/** Column headings, the binding of each column to its key, and the column of ids hidden. */
+function bindColumns(sheetId: number, keys: string[], first: number): SheetRequest[] {
+  const requests = keys.map((key, i) => {
+    const dimensionRange = { sheetId, dimension: 'COLUMNS', startIndex: first + i, endIndex: first + i + 1 };
+    return metadata(metadataKeys.column, key, { dimensionRange });
+  });
+  const headings = keys.map((key) => ({ userEnteredValue: { stringValue: key.replace(/^@/, '') } }));
+  const start = { sheetId, rowIndex: 0, columnIndex: first };
+  requests.push({ updateCells: { start, rows: [{ values: headings }], fields: 'userEnteredValue' } });
+  const id = keys.indexOf(idColumn);
+  if (id >= 0) {
+    const range = { sheetId, dimension: 'COLUMNS', startIndex: first + id, endIndex: first + id + 1 };
+    requests.push({
+      updateDimensionProperties: { range, properties: { hiddenByUser: true }, fields: 'hiddenByUser' },
+    });
+  }
+  return requests;
+}
+
+type Location = NonNullable<
+  NonNullable<NonNullable<SheetRequest['createDeveloperMetadata']>['developerMetadata']>['location']
+>;
+
+function metadata(metadataKey: string, metadataValue: string, location: Location): SheetRequest {
+  return {
+    createDeveloperMetadata: {
+      developerMetadata: { metadataKey, metadataValue, location, visibility: 'DOCUMENT' },
+    },
+  };
+}
+
+function appendRequest(sheetId: number, columns: Map<string, number>, rows: Cells[]): SheetRequest {
+  const width = Math.max(...rows.flatMap((row) => Object.keys(row).map((key) => columns.get(key) ?? 0))) + 1;
+  const filled = rows.map((row) => {
+    const values: { userEnteredValue?: ReturnType<typeof cell> }[] = Array.from(
+      { length: width },
+      () => ({}),
+    );
+    for (const [key, value] of Object.entries(row)) {
+      const index = columns.get(key);
+      if (index !== undefined && value !== '') values[index] = { userEnteredValue: cell(value) };
+    }
+    return { values };
+  });
+  return { appendCells: { sheetId, rows: filled, fields: 'userEnteredValue' } };
+}
+
+/** Texts are texts, never formulas, whatever they begin with. */
+function cell(value: string | number | boolean) {
+  if (typeof value === 'number') return { numberValue: value };
+  if (typeof value === 'boolean') return { boolValue: value };
+  return { stringValue: value.length > maxCell ? value.slice(0, maxCell - cutMark.length) + cutMark : value };
+}
+
+/** The same tab gets the same id each time (FNV-1a, 31 bits), so that a batch that is sent again is the same batch. */
+function hash(text: string): number {
+  let sum = 0x811c9dc5;
+  for (const char of Buffer.from(text)) sum = Math.imul(sum ^ char, 0x01000193);
+  return sum >>> 1;
+}

@@ -1,0 +1,131 @@
+import { GoogleAuth } from 'google-auth-library';
+// The root of googleapis loads every API: 2 s and 100 MB.
+import { sheets_v4 } from 'googleapis/build/src/apis/sheets/v4.js';
+import * as v from 'valibot';
+import type { Env } from './env.ts';
+
+export const sheetsEnv = {
+  SHEETS_URL: v.pipe(
+    v.optional(v.pipe(v.string(), v.url('not a URL'))),
+    v.description("the root of the Sheets API (default: Google's)"),
+  ),
+};
+
+/** Keys of the developer metadata that bind Formbus's things in a spreadsheet; short, as 30,000 characters are all there is. */
+export const metadataKeys = { batch: 'fb', tab: 'formbus.tab', column: 'formbus.column' };
+
+export type SheetRequest = sheets_v4.Schema$Request;
+
+/** A tab and where its columns are now, wherever people have moved them. */
+export interface TabLayout {
+  sheetId: number;
+  title: string;
+  /** What it was made for; undefined for a tab that is not Formbus's. */
+  tab: string | undefined;
+  columnCount: number;
+  /** Column key → index, from 0. */
+  columns: Map<string, number>;
+}
+
+/** What Google said to a call: `status` is undefined when no answer came, and then nobody knows whether it was done. */
+export class SheetsError extends Error {
+  override name = 'SheetsError';
+  readonly status: number | undefined;
+
+  constructor(message: string, status: number | undefined, options: ErrorOptions) {
+    super(message, options);
+    this.status = status;
+  }
+}
+
+/** The calls to Google Sheets that a flush makes; all throw SheetsError. None is repeated by itself. */
+export interface Sheets {
+  layout(spreadsheetId: string): Promise<TabLayout[]>;
+  /** Applies all requests or none. */
+  apply(spreadsheetId: string, requests: SheetRequest[]): Promise<void>;
+  /** The value of the batch token with this sequence number, undefined when there is none. */
+  token(spreadsheetId: string, sequence: number): Promise<string | undefined>;
+  /** The sequence numbers of all batch tokens that are still there. */
+  tokens(spreadsheetId: string): Promise<number[]>;
+}
+
+/** Google gives a call 180 s; an answer later than this is none. https://developers.google.com/workspace/sheets/api/limits */
+const timeoutMs = 200_000;
+
+const layoutFields =
+  'sheets(properties(sheetId,title,gridProperties(columnCount)),developerMetadata(metadataKey,metadataValue),' +
+  'data(columnMetadata(developerMetadata(metadataKey,metadataValue))))';
+
+export function openSheets(env: Env<typeof sheetsEnv>, { timeout = timeoutMs } = {}): Sheets {
+  const api = new sheets_v4.Sheets({
+    retry: false,
+    timeout,
+    fetchImplementation: fetch,
+    ...(env.SHEETS_URL
+      ? { rootUrl: env.SHEETS_URL }
+      : { auth: new GoogleAuth({ scopes: ['https://www.googleapis.com/auth/spreadsheets'] }) }),
+  });
+  return {
+    async layout(spreadsheetId) {
+      const { data } = await call('layout', api.spreadsheets.get({ spreadsheetId, fields: layoutFields }));
+      return (data.sheets ?? []).map(readTab);
+    },
+    async apply(spreadsheetId, requests) {
+      await call('batchUpdate', api.spreadsheets.batchUpdate({ spreadsheetId, requestBody: { requests } }));
+    },
+    async token(spreadsheetId, metadataId) {
+      try {
+        const request = api.spreadsheets.developerMetadata.get({ spreadsheetId, metadataId });
+        const { data } = await call('token', request);
+        return data.metadataValue ?? '';
+      } catch (error) {
+        if (error instanceof SheetsError && error.status === 404) return undefined;
+        throw error;
+      }
+    },
+    async tokens(spreadsheetId) {
+      const requestBody = { dataFilters: [{ developerMetadataLookup: { metadataKey: metadataKeys.batch } }] };
+      const request = api.spreadsheets.developerMetadata.search({ spreadsheetId, requestBody });
+      const { data } = await call('tokens', request);
+      return (data.matchedDeveloperMetadata ?? []).flatMap(
+        (match) => match.developerMetadata?.metadataId ?? [],
+      );
+    },
+  };
+}
+
+function readTab(sheet: sheets_v4.Schema$Sheet): TabLayout {
+  const columns = new Map<string, number>();
+  for (const [index, column] of (sheet.data?.[0]?.columnMetadata ?? []).entries()) {
+    const key = valueOf(column.developerMetadata, metadataKeys.column);
+    // A copied column has a copy of the binding; the left one counts.
+    if (key !== undefined && !columns.has(key)) columns.set(key, index);
+  }
+  return {
+    sheetId: sheet.properties?.sheetId ?? 0,
+    title: sheet.properties?.title ?? '',
+    tab: valueOf(sheet.developerMetadata, metadataKeys.tab),
+    columnCount: sheet.properties?.gridProperties?.columnCount ?? 0,
+    columns,
+  };
+}
+
+function valueOf(
+  metadata: sheets_v4.Schema$DeveloperMetadata[] | undefined,
+  key: string,
+): string | undefined {
+  return metadata?.find((entry) => entry.metadataKey === key)?.metadataValue ?? undefined;
+}
+
+const Failure = v.object({ message: v.string(), status: v.optional(v.number()) });
+
+async function call<T>(what: string, request: Promise<T>): Promise<T> {
+  try {
+    return await request;
+  } catch (cause) {
+    const failure = v.safeParse(Failure, cause);
+    const status = failure.success ? failure.output.status : undefined;
+    const message = failure.success ? failure.output.message : String(cause);
+    throw new SheetsError(`Google Sheets, ${what}: ${status ?? 'no answer'}, ${message}`, status, { cause });
+  }
+}

@@ -1,0 +1,23 @@
+import { createHmac } from 'node:crypto';
+import { stringify, v7 } from 'uuid';
+
+/** A new id in the order of time (UUIDv7, RFC 9562). */
+export function newId(now: number): string {
+  return v7({ msecs: now });
+}
+
+/**
+ * The id of a submission that came with an idempotency key: the same key, form and fields give the same id (UUIDv8), so that
+ * whatever comes twice counts once. The secret keeps two strangers' keys apart from their ids, and keys out of the events.
+ */
+export function keyedId(secret: string, form: string, key: string, data: Record<string, string>): string {
+  const canonical = JSON.stringify([
+    form,
+    key,
+    Object.entries(data).toSorted(([a], [b]) => (a < b ? -1 : 1)),
+  ]);
+  const bytes = createHmac('sha256', secret).update(canonical).digest().subarray(0, 16);
+  bytes.writeUInt8((bytes.readUInt8(6) & 0x0f) | 0x80, 6);
+  bytes.writeUInt8((bytes.readUInt8(8) & 0x3f) | 0x80, 8);
+  return stringify(bytes);
+}

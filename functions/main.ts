@@ -1,0 +1,54 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import * as v from 'valibot';
+import { EnvError, readEnv } from './lib/env.ts';
+import { checkEnv, serve, type FunctionDefinition } from './lib/serve.ts';
+
+/** Starts the function that FUNCTION_TARGET names; with `--check` it only checks the environment. */
+async function main(): Promise<void> {
+  const { FUNCTION_TARGET } = readEnv({
+    FUNCTION_TARGET: v.pipe(
+      v.string(),
+      v.regex(/^[a-z0-9-]+$/, 'not a function name'),
+      v.description('the name of the function to serve, e.g. demo-form'),
+    ),
+  });
+  const definition = await load(FUNCTION_TARGET);
+  if (process.argv.includes('--check')) {
+    checkEnv(definition);
+    return;
+  }
+  const served = await serve(definition);
+  process.once('SIGTERM', () => {
+    served.close().then(() => process.exit(0), stop);
+  });
+}
+
+async function load(name: string): Promise<FunctionDefinition> {
+  const places = [`${name}.mjs`, `forms/${name}/${name}.ts`, `tasks/${name}/${name}.ts`];
+  const file = places.map((place) => join(import.meta.dirname, place)).find((path) => existsSync(path));
+  if (!file)
+    throw new EnvError(
+      `FUNCTION_TARGET names no function: ${name}; set it to the name of a folder in functions/.`,
+    );
+  const module: Record<string, unknown> = await import(pathToFileURL(file).href);
+  const definition = Object.values(module).find((value) => isDefinition(value, name));
+  if (!definition) throw new Error(`${file} exports no form or task with the name "${name}".`);
+  return definition;
+}
+
+function isDefinition(value: unknown, name: string): value is FunctionDefinition {
+  return (
+    typeof value === 'object' && value !== null && 'start' in value && 'name' in value && value.name === name
+  );
+}
+
+function stop(error: unknown) {
+  const text =
+    error instanceof EnvError ? error.message : error instanceof Error ? error.stack : 'unknown error';
+  process.stderr.write(`${text}\n`);
+  process.exit(1);
+}
+
+main().catch(stop);

@@ -1,0 +1,35 @@
+import { openBuffer } from '../../lib/buffer.ts';
+import { integer } from '../../lib/env.ts';
+import { AnyEvent } from '../../lib/event.ts';
+import { flush } from '../../lib/flush.ts';
+import { Unavailable } from '../../lib/http.ts';
+import { openRedis, redisEnv } from '../../lib/redis.ts';
+import { openSheets, sheetsEnv } from '../../lib/sheets.ts';
+import { task } from '../../lib/task.ts';
+
+/** Writes the buffered rows to Google Sheets each time its PingSource fires. */
+export const sheetsFlush = task('sheets-flush', AnyEvent, {
+  env: {
+    ...redisEnv,
+    ...sheetsEnv,
+    SETTLE_SECONDS: integer('how long a row waits for ones that are late, in seconds', {
+      min: 0,
+      max: 60,
+      fallback: 2,
+    }),
+  },
+  async start(env, log) {
+    const redis = await openRedis(env, log);
+    const buffer = openBuffer({ redis });
+    const sheets = openSheets(env);
+    return {
+      async handle() {
+        const { rows, failed } = await flush({ buffer, sheets, log, settleMs: env.SETTLE_SECONDS * 1_000 });
+        log.info({ rows, failed: failed.length }, 'flushed');
+        // The PingSource does not try again; the next tick does.
+        if (failed.length > 0) throw new Unavailable(failed.map(({ reason }) => reason).join('\n'));
+      },
+      close: redis.close,
+    };
+  },
+});
