@@ -1,7 +1,7 @@
 import { toJsonSchema } from '@valibot/to-json-schema';
 import { createHash } from 'node:crypto';
 import * as v from 'valibot';
-import { integer, type Env } from './env.ts';
+import type { Env } from './env.ts';
 import { submissionEvent, traceparentOf } from './event.ts';
 import { parseBody } from './form-body.ts';
 import { checkFields, type FieldError, type FormSchema } from './form-fields.ts';
@@ -42,11 +42,6 @@ const formEnv = {
       'origins that may post from their own pages, with commas between them, or * (default: none)',
     ),
   ),
-  BODY_DEADLINE_MS: integer('how long a body may take, in milliseconds', {
-    min: 10,
-    max: 60_000,
-    fallback: 10_000,
-  }),
 };
 
 const methods = 'GET, HEAD, POST, OPTIONS';

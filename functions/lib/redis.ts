@@ -48,13 +48,6 @@ export async function openRedis(env: Env<typeof redisEnv>, log: Log): Promise<Du
   // Without Redis the function starts as well: it answers 503 until the connection is there.
   await redis.connect().catch(() => {});
 
-  const guard = async <T>(work: Promise<T>): Promise<T> => {
-    try {
-      return await work;
-    } catch (cause) {
-      throw new Unavailable('Redis did not answer; see REDIS_URL.', { cause });
-    }
-  };
   return {
     async write(script, args) {
       const [written, waited] = await guard(
@@ -72,4 +65,12 @@ export async function openRedis(env: Env<typeof redisEnv>, log: Log): Promise<Du
       await redis.quit().catch(() => redis.disconnect());
     },
   };
+}
+
+async function guard<T>(work: Promise<T>): Promise<T> {
+  try {
+    return await work;
+  } catch (cause) {
+    throw new Unavailable('Redis did not answer; see REDIS_URL.', { cause });
+  }
 }

@@ -57,7 +57,10 @@ export function checkEnv(definition: FunctionDefinition, source?: Record<string,
  */
 export async function serve(
   definition: FunctionDefinition,
-  { env: source }: { env?: Record<string, string | undefined> } = {},
+  {
+    env: source,
+    limits = definition.limits,
+  }: { env?: Record<string, string | undefined>; limits?: BodyLimits } = {},
 ): Promise<Served> {
   const env = checkEnv(definition, source);
   const log = openLog(definition.name, env.LOG_LEVEL);
@@ -108,7 +111,7 @@ export async function serve(
   const framework = getTestServer(definition.name);
 
   const server = createServer({ keepAliveTimeout: keepAliveMs, headersTimeout: 15_000 }, (req, res) => {
-    readBody(req, definition.limits).then(
+    readBody(req, limits).then(
       (body) => {
         if (!isDecodable(req.url ?? ''))
           return fail(req, res, new HttpError(400, 'The address is malformed.'));

@@ -1,0 +1,177 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { replicasFollow, startTestRedis, type TestRedis } from '../testing/redis.ts';
+import { openBuffer, type Buffer, type BufferOptions } from './buffer.ts';
+import { openLog } from './log.ts';
+import { openRedis, type DurableRedis } from './redis.ts';
+
+const log = openLog('test', 'silent');
+const sheet = 'spreadsheet-1';
+const row = (n: number, tab = 'form') => ({
+  spreadsheetId: sheet,
+  tab,
+  id: `id-${n}`,
+  time: 1_000 + n,
+  cells: { '@time': `t${n}`, name: `Name ${n}` },
+});
+const all = { before: Date.now() };
+
+let server: TestRedis;
+let redis: DurableRedis;
+let buffer: Buffer;
+const open = (options: Partial<BufferOptions> = {}) => openBuffer({ redis, ...options });
+
+beforeAll(async () => {
+  server = await startTestRedis();
+  redis = await openRedis({ REDIS_URL: server.url, REDIS_REPLICAS: 0 }, log);
+  buffer = open();
+});
+afterAll(async () => {
+  await redis.close();
+  await server.close();
+});
+beforeEach(async () => {
+  await server.look.flushall();
+});
+
+const ids = async (before = all.before) => (await buffer.freeze(sheet, { before }))?.rows.map(({ id }) => id);
+
+describe('push', () => {
+  it('takes an id once for a tab and a spreadsheet', async () => {
+    expect([await buffer.push(row(1)), await buffer.push(row(1))]).toEqual([true, false]);
+    expect(await buffer.push(row(1, 'other tab'))).toBe(true);
+    expect(await buffer.push({ ...row(1), spreadsheetId: 'spreadsheet-2' })).toBe(true);
+    expect(await ids()).toEqual(['id-1', 'id-1']);
+  });
+
+  it('knows an id again after its row was sent and forgotten', async () => {
+    await buffer.push(row(1));
+    const batch = await buffer.freeze(sheet, all);
+    expect(batch && (await buffer.acknowledge(batch))).toBe(true);
+    expect(await buffer.push(row(1))).toBe(false);
+    expect(await buffer.freeze(sheet, all)).toBeUndefined();
+    expect(await buffer.waiting()).toEqual([]);
+  });
+
+  it('knows an id that came on an earlier day, and forgets it after the configured days', async () => {
+    const today = Math.floor(Date.now() / 86_400_000);
+    await server.look.sadd(`buffer:seen:${sheet}:${today - 30}:form`, 'id-1');
+    await server.look.sadd(`buffer:seen:${sheet}:${today - 31}:form`, 'id-2');
+    expect(await buffer.push(row(1))).toBe(false);
+    expect(await buffer.push(row(2))).toBe(true);
+    const left = await server.look.ttl(`buffer:seen:${sheet}:${today}:form`);
+    expect(left).toBeGreaterThan(30 * 86_400);
+  });
+
+  it('sends pushes that come together in few transactions, and answers each for itself', async () => {
+    const before = Number(/cmdstat_eval:calls=(\d+)/.exec(await server.look.info('commandstats'))?.[1] ?? 0);
+    const pushed = await Promise.all(Array.from({ length: 200 }, (_, i) => buffer.push(row(i % 100))));
+    expect(pushed.filter(Boolean)).toHaveLength(100);
+    const after = Number(/cmdstat_eval:calls=(\d+)/.exec(await server.look.info('commandstats'))?.[1]);
+    expect(after - before).toBeLessThanOrEqual(3);
+  });
+});
+
+describe('freeze', () => {
+  it('takes the oldest rows first, and only those that are old enough', async () => {
+    for (const n of [3, 1, 2, 9]) await buffer.push(row(n));
+    expect(await ids(1_005)).toEqual(['id-1', 'id-2', 'id-3']);
+  });
+
+  it('gives the batch in flight, unchanged, until it is acknowledged', async () => {
+    await buffer.push(row(1));
+    const first = await buffer.freeze(sheet, all);
+    await buffer.push(row(0));
+    expect(await buffer.freeze(sheet, all)).toEqual(first);
+    if (!first) throw new Error('no batch');
+    expect(await buffer.acknowledge(first)).toBe(true);
+    expect(await buffer.acknowledge(first)).toBe(false);
+    const second = await buffer.freeze(sheet, all);
+    expect(second).toMatchObject({ sequence: first.sequence + 1, rows: [{ id: 'id-0' }] });
+    expect(second?.digest).not.toBe(first.digest);
+    expect(await buffer.acknowledge(first)).toBe(false);
+  });
+
+  it('keeps to the most rows and bytes of a batch, but sends a row that is larger than that alone', async () => {
+    for (let n = 0; n < 5; n += 1) await buffer.push(row(n));
+    expect((await open({ maxRows: 2 }).freeze('nothing here', all))?.rows).toBeUndefined();
+    const small = open({ maxRows: 3, maxBytes: 100 });
+    const sizes: number[] = [];
+    for (let batch = await small.freeze(sheet, all); batch; batch = await small.freeze(sheet, all)) {
+      sizes.push(batch.rows.length);
+      await small.acknowledge(batch);
+    }
+    expect(sizes).toEqual([2, 2, 1]);
+    await small.push({ ...row(1), id: 'large', cells: { text: 'x'.repeat(500) } });
+    expect((await small.freeze(sheet, all))?.rows).toHaveLength(1);
+  });
+
+  it('takes a row whose time is ahead of the clock as one of now', async () => {
+    await buffer.push({ ...row(1), time: Date.now() + 86_400_000 });
+    expect(await ids(Date.now() + 60_000)).toEqual(['id-1']);
+  });
+
+  it('keeps rows, the batch in flight and what was seen through a kill of Redis', async () => {
+    await buffer.push(row(1));
+    const frozen = await buffer.freeze(sheet, all);
+    await buffer.push(row(2));
+    server.kill('SIGKILL');
+    await server.restart();
+    const again = await openRedis({ REDIS_URL: server.url, REDIS_REPLICAS: 0 }, log);
+    const reopened = openBuffer({ redis: again });
+    expect(await reopened.freeze(sheet, all)).toEqual(frozen);
+    expect(await reopened.push(row(2))).toBe(false);
+    await again.close();
+    await expect.poll(() => buffer.waiting().then(Boolean, () => false)).toBe(true);
+  });
+});
+
+it('names the spreadsheets that wait, the one with the oldest row first', async () => {
+  await buffer.push(row(5));
+  await buffer.push({ ...row(3), spreadsheetId: 'older' });
+  await buffer.push(row(7));
+  expect(await buffer.waiting()).toEqual([
+    { spreadsheetId: 'older', oldest: 1_003, newest: 1_003 },
+    { spreadsheetId: sheet, oldest: 1_005, newest: 1_007 },
+  ]);
+});
+
+it('runs work under a lease for one at a time', async () => {
+  const order: string[] = [];
+  await buffer.withLease(sheet, async () => {
+    order.push('first');
+    await buffer.withLease(sheet, async () => void order.push('never'));
+  });
+  await buffer.withLease(sheet, async () => void order.push('second'));
+  expect(order).toEqual(['first', 'second']);
+});
+
+describe('with replicas', () => {
+  it('answers only when a replica has the row, also for one that comes again', async () => {
+    const master = await startTestRedis();
+    const replica = await startTestRedis('--replicaof', '127.0.0.1', String(master.port));
+    await replicasFollow(master, 1);
+    const connection = await openRedis({ REDIS_URL: master.url, REDIS_REPLICAS: 1 }, log);
+    const safe = openBuffer({ redis: connection });
+    expect(await safe.push(row(1))).toBe(true);
+    expect(await replica.look.hexists(`buffer:rows:${sheet}`, 'form\nid-1')).toBe(1);
+
+    replica.kill('SIGSTOP');
+    await expect(safe.push(row(2))).rejects.toThrow('Only 0 of 1 Redis replicas');
+    await expect(safe.push(row(2))).rejects.toThrow('Only 0 of 1 Redis replicas');
+    await expect(safe.freeze(sheet, all)).rejects.toThrow('Only 0 of 1 Redis replicas');
+    replica.kill('SIGCONT');
+    await replicasFollow(master, 1);
+    expect(await safe.push(row(2))).toBe(false);
+    expect(await replica.look.hexists(`buffer:rows:${sheet}`, 'form\nid-2')).toBe(1);
+    await connection.close();
+    await replica.close();
+    await master.close();
+  });
+
+  it('fails at once when Redis is away, and goes on when it is back', async () => {
+    server.kill('SIGKILL');
+    await expect.poll(() => buffer.push(row(3)).catch(String)).toContain('Redis did not answer');
+    await server.restart();
+    await expect.poll(() => buffer.push(row(3)).catch(String), { timeout: 10_000 }).toBe(true);
+  });
+});

@@ -1,0 +1,343 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import * as v from 'valibot';
+import { startSheets } from '../../scripts/local/sheets/server.ts';
+import { startFaultyProxy, type Fault, type FaultyProxy } from '../testing/faulty-proxy.ts';
+import { startTestRedis, type TestRedis } from '../testing/redis.ts';
+import { openBuffer, type Buffer, type Cells } from './buffer.ts';
+import { flush } from './flush.ts';
+import { openLog } from './log.ts';
+import { openRedis, type DurableRedis } from './redis.ts';
+import { openSheets, type SheetRequest, type Sheets } from './sheets.ts';
+
+const log = openLog('test', 'silent');
+let server: TestRedis;
+let redis: DurableRedis;
+let buffer: Buffer;
+let emulator: Awaited<ReturnType<typeof startSheets>>;
+let proxy: FaultyProxy;
+let sheets: Sheets;
+let dir: string;
+/** Each test has spreadsheets of its own. */
+let sheet: string;
+let count = 0;
+
+beforeAll(async () => {
+  dir = await mkdtemp(join(tmpdir(), 'formbus-flush-'));
+  server = await startTestRedis();
+  redis = await openRedis({ REDIS_URL: server.url, REDIS_REPLICAS: 0 }, log);
+  buffer = openBuffer({ redis, maxRows: 50 });
+  const spreadsheets = Array.from({ length: 40 }, (_, i) => `s${i + 1}`);
+  emulator = await startSheets({
+    dir,
+    spreadsheets,
+    quota: { perUser: 100_000, perProject: 100_000 },
+  });
+  proxy = await startFaultyProxy(emulator.url);
+  sheets = openSheets({ SHEETS_URL: proxy.url }, { timeout: 1_000 });
+});
+afterAll(async () => {
+  await proxy.close();
+  await emulator.close();
+  await redis.close();
+  await server.close();
+  await rm(dir, { recursive: true });
+});
+beforeEach(async () => {
+  await server.look.flushall();
+  proxy.faults = [];
+  proxy.calls = [];
+  proxy.onBatch = undefined;
+  count += 1;
+  sheet = `s${count}`;
+});
+
+const push = (
+  n: number,
+  { tab = 'form', cells = {}, to = sheet }: { tab?: string; cells?: Cells; to?: string } = {},
+) =>
+  buffer.push({
+    spreadsheetId: to,
+    tab,
+    id: `id-${n}`,
+    time: n,
+    cells: { '@time': `t${n}`, name: `Name ${n}`, ...cells },
+  });
+const run = () => flush({ buffer, sheets, log, settleMs: 0 });
+
+const Values = v.object({ values: v.optional(v.array(v.array(v.string())), []) });
+async function rowsOf(tab = 'form', from = sheet): Promise<string[][]> {
+  const answer = await fetch(
+    `${emulator.url}/v4/spreadsheets/${from}/values/${encodeURIComponent(`'${tab}'`)}`,
+  );
+  return v.parse(Values, await answer.json()).values;
+}
+const idsOf = async (tab?: string, from?: string) => (await rowsOf(tab, from)).slice(1).map(([id]) => id);
+
+describe('a flush', () => {
+  it('makes the tab with a heading, the hidden column of ids first, and writes the rows in the order of time', async () => {
+    for (const n of [2, 1, 3]) await push(n);
+    expect(await run()).toEqual({ rows: 3, failed: [] });
+    expect(await rowsOf()).toEqual([
+      ['id', 'time', 'name'],
+      ['id-1', 't1', 'Name 1'],
+      ['id-2', 't2', 'Name 2'],
+      ['id-3', 't3', 'Name 3'],
+    ]);
+    const fields =
+      'sheets(properties(gridProperties(columnCount,frozenRowCount)),data(columnMetadata(hiddenByUser)))';
+    const got = await (await fetch(`${emulator.url}/v4/spreadsheets/${sheet}?fields=${fields}`)).json();
+    expect(got).toMatchObject({
+      sheets: [
+        // Every new spreadsheet has it.
+        { properties: { gridProperties: { columnCount: 26 } } },
+        {
+          properties: { gridProperties: { columnCount: 3, frozenRowCount: 1 } },
+          data: [{ columnMetadata: [{ hiddenByUser: true }, {}, {}] }],
+        },
+      ],
+    });
+  });
+
+  it('has nothing to do when nothing waits, and calls nobody', async () => {
+    expect(await run()).toEqual({ rows: 0, failed: [] });
+    expect(proxy.calls).toEqual([]);
+  });
+
+  it('writes several tabs in one call', async () => {
+    await push(1);
+    await push(2, { tab: 'other' });
+    await push(3);
+    await run();
+    expect(proxy.calls.filter((call) => call.endsWith(':batchUpdate'))).toHaveLength(1);
+    expect([await idsOf(), await idsOf('other')]).toEqual([['id-1', 'id-3'], ['id-2']]);
+  });
+
+  it('gives a field that appears later a new column at the right', async () => {
+    await push(1);
+    await run();
+    await push(2, { cells: { city: 'Pune' } });
+    await push(3);
+    await run();
+    expect(await rowsOf()).toEqual([
+      ['id', 'time', 'name', 'city'],
+      ['id-1', 't1', 'Name 1'],
+      ['id-2', 't2', 'Name 2', 'Pune'],
+      ['id-3', 't3', 'Name 3'],
+    ]);
+  });
+
+  it('finds columns and tabs that people moved and renamed', async () => {
+    await push(1);
+    await run();
+    const tab = (await sheets.layout(sheet)).find((one) => one.tab === 'form');
+    const sheetId = tab?.sheetId ?? 0;
+    const edits: SheetRequest[] = [
+      {
+        moveDimension: {
+          source: { sheetId, dimension: 'COLUMNS', startIndex: 2, endIndex: 3 },
+          destinationIndex: 0,
+        },
+      },
+      {
+        updateCells: {
+          start: { sheetId, rowIndex: 0, columnIndex: 0 },
+          rows: [{ values: [text('Who')] }],
+          fields: 'userEnteredValue',
+        },
+      },
+      { updateSheetProperties: { properties: { sheetId, title: 'Renamed' }, fields: 'title' } },
+    ];
+    await sheets.apply(sheet, edits);
+    await push(2);
+    await run();
+    expect(await rowsOf('Renamed')).toEqual([
+      ['Who', 'id', 'time'],
+      ['Name 1', 'id-1', 't1'],
+      ['Name 2', 'id-2', 't2'],
+    ]);
+  });
+
+  it('writes what begins with =, +, - or @ as the text that it is', async () => {
+    const formulas = ['=1+1', '+1', '-1', '@SUM(A1)', '=IMPORTXML("http://x")'];
+    for (const [n, name] of formulas.entries()) await push(n, { cells: { name } });
+    await run();
+    expect((await rowsOf()).slice(1).map((row) => row[2])).toEqual(formulas);
+  });
+
+  it('cuts a cell of more than 50,000 characters and says so in it', async () => {
+    await push(1, { cells: { name: 'x'.repeat(60_000) } });
+    await run();
+    const cell = (await rowsOf())[1]?.[2] ?? '';
+    expect([cell.length, cell.endsWith('(cut)')]).toEqual([50_000, true]);
+  });
+
+  it('sends a long backlog in several batches', async () => {
+    await Promise.all(Array.from({ length: 120 }, (_, n) => push(n)));
+    expect(await run()).toEqual({ rows: 120, failed: [] });
+    expect(await idsOf()).toEqual(Array.from({ length: 120 }, (_, n) => `id-${n}`));
+  });
+
+  it('waits for rows that are still settling, and takes all that came before it began', async () => {
+    let clock = Date.now();
+    await buffer.push({
+      spreadsheetId: sheet,
+      tab: 'form',
+      id: 'young',
+      time: clock - 10,
+      cells: { name: 'x' },
+    });
+    const slept: number[] = [];
+    const sleep = async (ms: number) => {
+      slept.push(ms);
+      clock += ms;
+    };
+    const { rows } = await flush({ buffer, sheets, log, settleMs: 2_000, now: () => clock, sleep });
+    expect([rows, slept]).toEqual([1, [1_990]]);
+  });
+
+  it('begins nothing new after its time', async () => {
+    await push(1);
+    let clock = 0;
+    const now = () => (clock += 30_000);
+    expect((await flush({ buffer, sheets, log, settleMs: 0, now })).rows).toBe(0);
+    expect((await run()).rows).toBe(1);
+  });
+});
+
+describe('each row stands in the sheet once', () => {
+  it.each<Fault>([
+    'break off before',
+    'apply, then break off',
+    'apply, then 503',
+    'apply, then never answer',
+    '429',
+    '403',
+  ])('when the call to Google meets: %s', async (fault) => {
+    await push(1);
+    await push(2);
+    proxy.faults = [fault];
+    expect((await run()).failed).toMatchObject([{ spreadsheetId: sheet }]);
+    await push(3);
+    expect((await run()).failed).toEqual([]);
+    expect(await idsOf()).toEqual(['id-1', 'id-2', 'id-3']);
+  });
+
+  it('when the flush dies before or after any step of Redis', async () => {
+    for (let n = 0; n < 14; n += 1) {
+      await push(n);
+      let steps = n;
+      const dying: DurableRedis = {
+        ...redis,
+        write: (script, args) => step(() => redis.write(script, args)),
+        run: (script, args) => step(() => redis.run(script, args)),
+      };
+      // Even n: dies before the step; odd n: the step is done, its answer lost.
+      const step = async (work: () => Promise<unknown>) => {
+        steps -= 2;
+        if (steps === -2) throw new Error('killed before');
+        const result = await work();
+        if (steps === -1) throw new Error('killed after');
+        return result;
+      };
+      await flush({ buffer: openBuffer({ redis: dying }), sheets, log, settleMs: 0 }).catch(() => {});
+      await server.look.del(`buffer:lease:${sheet}`);
+    }
+    await run();
+    expect(await idsOf()).toEqual(Array.from({ length: 14 }, (_, n) => `id-${n}`));
+  });
+
+  it('when two flushes send the same batch at once, because a lease ran out', async () => {
+    await push(1);
+    await push(2);
+    let second: Promise<unknown> | undefined;
+    proxy.onBatch = async () => {
+      proxy.onBatch = undefined;
+      await server.look.del(`buffer:lease:${sheet}`);
+      second = run();
+      await second;
+    };
+    expect((await run()).failed).toEqual([]);
+    await second;
+    expect(proxy.calls.filter((call) => call.includes('developerMetadata'))).toHaveLength(1);
+    expect(await idsOf()).toEqual(['id-1', 'id-2']);
+  });
+
+  it('when many flushes run at once', async () => {
+    await Promise.all(Array.from({ length: 120 }, (_, n) => push(n)));
+    await Promise.all(Array.from({ length: 4 }, () => run()));
+    await run();
+    expect(await idsOf()).toEqual(Array.from({ length: 120 }, (_, n) => `id-${n}`));
+  });
+
+  it('when a row is delivered again before and after its flush', async () => {
+    expect([await push(1), await push(1)]).toEqual([true, false]);
+    await run();
+    expect(await push(1)).toBe(false);
+    await run();
+    expect(await idsOf()).toEqual(['id-1']);
+  });
+});
+
+describe('when something is wrong with a spreadsheet', () => {
+  it('the others are written and its rows stay', async () => {
+    await push(1, { to: 'unknown' });
+    await push(2);
+    const { rows, failed } = await run();
+    expect(rows).toBe(1);
+    expect(failed).toMatchObject([{ spreadsheetId: 'unknown', reason: expect.stringContaining('404') }]);
+    expect(await idsOf()).toEqual(['id-2']);
+    expect(await buffer.waiting()).toMatchObject([{ spreadsheetId: 'unknown' }]);
+  });
+
+  it('a token that belongs to other rows stops it, and nothing is forgotten', async () => {
+    await push(1);
+    await run();
+    await server.look.flushall();
+    await push(2);
+    expect((await run()).failed).toMatchObject([
+      { reason: expect.stringContaining('belongs to other rows') },
+    ]);
+    expect(await idsOf()).toEqual(['id-1']);
+    expect(await buffer.freeze(sheet, { before: Date.now() })).toMatchObject({ rows: [{ id: 'id-2' }] });
+  });
+
+  it('a used-up quota ends the run, because it is the account that has none left', async () => {
+    await push(1);
+    count += 1;
+    await push(2, { to: `s${count}` });
+    proxy.faults = ['429'];
+    expect(await run()).toMatchObject({ rows: 0, failed: [{ spreadsheetId: sheet }] });
+    expect((await run()).rows).toBe(2);
+  });
+});
+
+it('collects old tokens and keeps the newest 512', async () => {
+  await push(0);
+  await run();
+  await server.look.set(`buffer:sequence:${sheet}`, 900);
+  const tokens: SheetRequest[] = Array.from({ length: 60 }, (_, i) => ({
+    createDeveloperMetadata: {
+      developerMetadata: {
+        metadataId: 490 + i,
+        metadataKey: 'fb',
+        metadataValue: 'x',
+        visibility: 'DOCUMENT',
+        location: { spreadsheet: true },
+      },
+    },
+  }));
+  await sheets.apply(sheet, tokens);
+  await server.look.set(`buffer:sequence:${sheet}`, 1023);
+  await push(1);
+  await run();
+  const left = (await sheets.tokens(sheet)).toSorted((a, b) => a - b);
+  // Token 1 is of the last two hours; of the others, 1024 − 512 and those before it are gone.
+  expect(left).toEqual([1, ...Array.from({ length: 37 }, (_, i) => 513 + i), 1024]);
+});
+
+function text(stringValue: string) {
+  return { userEnteredValue: { stringValue } };
+}

@@ -1,0 +1,137 @@
+import { CloudEvent, HTTP } from 'cloudevents';
+import { afterEach, expect, it } from 'vitest';
+import { Submission, submissionEvent } from './event.ts';
+import { HttpError, Unavailable } from './http.ts';
+import { serve, type Served } from './serve.ts';
+import { task, type TaskHandler } from './task.ts';
+
+const event = submissionEvent({
+  type: 'form.submitted',
+  id: '0199-1',
+  form: 'demo-form',
+  receivedAt: new Date(0),
+  data: { name: 'Asha', message: 'Grüße' },
+  dataschema: 'urn:formbus:form:demo-form:0',
+  spreadsheetId: 'spreadsheet-1',
+  tab: 'Übersicht / 1',
+  traceparent: undefined,
+});
+
+let served: Served | undefined;
+afterEach(async () => {
+  await served?.close();
+  served = undefined;
+});
+
+async function post(
+  handler: TaskHandler<Submission>,
+  message = HTTP.binary(event),
+  method = 'POST',
+): Promise<Response> {
+  served = await serve(task('tried-task', Submission, handler), {
+    env: { PORT: '0', HOST: '127.0.0.1', LOG_LEVEL: 'silent' },
+  });
+  const headers = Object.entries(message.headers).map(([key, value]): [string, string] => [
+    key,
+    String(value),
+  ]);
+  return fetch(served.url, { method, headers, ...(method === 'GET' ? {} : { body: String(message.body) }) });
+}
+
+it('hands the event to the handler and answers 204 without a body', async () => {
+  let seen: Submission | undefined;
+  const answer = await post(async ({ event }) => {
+    seen = event;
+  });
+  expect(answer.status).toBe(204);
+  expect(await answer.text()).toBe('');
+  expect(seen).toMatchObject({
+    id: '0199-1',
+    form: 'demo-form',
+    sheet: 'spreadsheet-1/%C3%9Cbersicht%20%2F%201',
+    data: { name: 'Asha', message: 'Grüße' },
+  });
+});
+
+it('takes an event in structured mode as well', async () => {
+  expect((await post(async () => {}, HTTP.structured(event))).status).toBe(204);
+});
+
+it('answers a reply as a CloudEvent in binary mode', async () => {
+  const reply = new CloudEvent({
+    type: 'form.analyzed',
+    source: '/tasks/tried-task',
+    data: { ok: true },
+    flagged: 'true',
+  });
+  const answer = await post(async () => reply);
+  expect(answer.status).toBe(200);
+  expect(answer.headers.get('ce-type')).toBe('form.analyzed');
+  expect(answer.headers.get('ce-flagged')).toBe('true');
+  expect(answer.headers.get('content-type')).toContain('application/json');
+  expect(await answer.json()).toEqual({ ok: true });
+});
+
+it('answers 400 to a reply of the type that it answers, which would go round for ever', async () => {
+  expect((await post(async () => event)).status).toBe(400);
+});
+
+it('answers 503 when something is out of reach, so that Knative tries again', async () => {
+  const answer = await post(async () => {
+    throw new Unavailable('SMTP did not answer.');
+  });
+  expect(answer.status).toBe(503);
+  expect(await answer.text()).toBe('SMTP did not answer.\n');
+});
+
+it('answers 400 to any other error, without telling its text, so that Knative keeps the event as a dead letter', async () => {
+  const answer = await post(async () => {
+    throw new Error('Asha is not defined');
+  });
+  expect(answer.status).toBe(400);
+  expect(answer.headers.get('content-type')).toContain('text/plain');
+  expect(await answer.text()).not.toContain('Asha');
+});
+
+it('keeps a status that the task chose', async () => {
+  const answer = await post(async () => {
+    throw new HttpError(429, 'Later.');
+  });
+  expect(answer.status).toBe(429);
+});
+
+it.each([
+  ['a request that is no event', { headers: { 'content-type': 'application/json' }, body: '{}' }],
+  ['an event whose data is no JSON', { ...HTTP.binary(event), body: '{' }],
+  [
+    'an event without the attributes of a submission',
+    HTTP.binary(new CloudEvent({ type: 'x', source: '/x', data: {} })),
+  ],
+  [
+    'a batch',
+    {
+      headers: { 'content-type': 'application/cloudevents-batch+json' },
+      body: JSON.stringify([event, event]),
+    },
+  ],
+])('answers 400 to %s and does not call the handler', async (_, message) => {
+  let called = false;
+  const answer = await post(async () => {
+    called = true;
+  }, message);
+  expect(answer.status).toBe(400);
+  expect(called).toBe(false);
+});
+
+it('does not repeat what somebody wrote in the reason for a refusal', async () => {
+  const odd = new CloudEvent({ ...event, data: { name: { secret: 'Asha' } } });
+  const answer = await post(async () => {}, HTTP.binary(odd));
+  const text = await answer.text();
+  expect(text).toContain('data.name');
+  expect(text).not.toContain('Asha');
+});
+
+it('answers 405 to anything but POST', async () => {
+  const answer = await post(async () => {}, HTTP.binary(event), 'GET');
+  expect([answer.status, answer.headers.get('allow')]).toEqual([405, 'POST']);
+});
