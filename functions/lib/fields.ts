@@ -37,10 +37,15 @@ export function text(title: string, options: FieldOptions & { max: number; lines
   return field(title, options, lines ? { input: 'textarea', lines } : { input: 'text' }, schema);
 }
 
-/** An e-mail address of at most 254 characters (RFC 5321, 4.5.3.1.3). */
+/** An e-mail address as browsers know it, with a dot in its domain, of at most 254 characters (RFC 5321, 4.5.3.1.3). */
 export function email(title: string, options: FieldOptions = {}) {
   const message = 'Enter an e-mail address, like name@example.org.';
-  const schema = v.pipe(v.string(notText), v.email(message), v.maxLength(254, message));
+  const schema = v.pipe(
+    v.string(notText),
+    v.rfcEmail(message),
+    v.regex(/@.+\..+$/, message),
+    v.maxLength(254, message),
+  );
   return field(title, { autocomplete: 'email', ...options }, { input: 'email' }, schema);
 }
 

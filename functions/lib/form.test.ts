@@ -180,7 +180,7 @@ describe('bad bodies are refused as problem+json, publish nothing and harm nothi
   const form = 'application/x-www-form-urlencoded';
   const nested = (depth: number) => `{"name":"a","message":"b","x":${'['.repeat(depth)}${']'.repeat(depth)}}`;
   const manyKeys = `{${Array.from({ length: 9_000 }, (_, i) => `"${i}":1`).join(',')}}`;
-  it.each<[string, string, string | Uint8Array, number]>([
+  it.each<[string, string, string | Uint8Array<ArrayBuffer>, number]>([
     ['no JSON', json, '{"name":', 400],
     ['empty', json, '', 400],
     ['an array', json, '[]', 400],

@@ -1,0 +1,111 @@
+import { readFile } from 'node:fs/promises';
+import type { Browser, BrowserContext, BrowserContextOptions, Page } from 'playwright-core';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { studentDataForm } from '../forms/student-data-form/student-data-form.ts';
+import { hasBrowser, openBrowser } from '../testing/browser.ts';
+import { formEnv, startSink, student, type Sink } from '../testing/sink.ts';
+import { serve, type Served } from './serve.ts';
+
+describe.skipIf(!hasBrowser)('the page of a form, in Chromium', () => {
+  const phone = { width: 360, height: 740 };
+  let sink: Sink;
+  let served: Served;
+  let browser: Browser;
+  let context: BrowserContext | undefined;
+
+  beforeAll(async () => {
+    sink = await startSink();
+    served = await serve(studentDataForm, { env: formEnv(sink) });
+    browser = await openBrowser();
+  });
+  afterAll(async () => {
+    await browser.close();
+    await served.close();
+    await sink.close();
+  });
+  afterEach(async () => {
+    await context?.close();
+    sink.events = [];
+    sink.answer = undefined;
+  });
+
+  async function visit(options: BrowserContextOptions = {}): Promise<Page> {
+    context = await browser.newContext(options);
+    const page = await context.newPage();
+    await page.goto(served.url);
+    return page;
+  }
+
+  async function fill(page: Page, fields: Partial<typeof student>) {
+    const { gender, ...texts } = fields;
+    for (const [key, value] of Object.entries(texts)) await page.fill(`#${key}`, value);
+    if (gender) await page.selectOption('#gender', gender);
+  }
+
+  it('works without JavaScript and without cookies: filled in, sent, thanked for', async () => {
+    const page = await visit({ javaScriptEnabled: false, viewport: phone });
+    await fill(page, student);
+    await page.click('button');
+    expect(page.url()).toContain('/thanks?id=');
+    expect(await page.textContent('h1')).toBe('Thank you');
+    expect(sink.events).toMatchObject([{ type: 'form.submitted', data: student }]);
+    expect(await context?.cookies()).toEqual([]);
+  });
+
+  it('shows what is wrong next to its field and keeps what was typed', async () => {
+    const page = await visit({ javaScriptEnabled: false });
+    await fill(page, { ...student, email: 'asha', cgpa: '11', name: '<b>"Asha"</b>' });
+    await page.click('button');
+    expect(await page.title()).toBe('Error: Student data');
+    expect(await page.textContent('#email-error')).toContain('Enter an e-mail address');
+    expect(await page.textContent('#cgpa-error')).toContain('Enter a number from 0 to 10');
+    expect(await page.getAttribute('#email', 'aria-invalid')).toBe('true');
+    expect(await page.getAttribute('#email', 'aria-describedby')).toBe('email-error');
+    expect(await page.getAttribute('#cgpa', 'aria-describedby')).toBe('cgpa-hint cgpa-error');
+    expect(await page.inputValue('#name')).toBe('<b>"Asha"</b>');
+    expect(await page.inputValue('#gender')).toBe('F');
+    expect(await page.locator('[role=alert] a').allTextContents()).toHaveLength(2);
+    expect(sink.events).toEqual([]);
+  });
+
+  it('comes back with its token and what was typed when the submission could not be stored, and counts once', async () => {
+    const page = await visit();
+    const token = await page.inputValue('[name=_token]');
+    await fill(page, student);
+    sink.answer = (res) => res.writeHead(503).end();
+    await page.click('button');
+    expect(await page.textContent('[role=alert]')).toContain('please send it again');
+    expect(await page.inputValue('[name=_token]')).toBe(token);
+    sink.answer = undefined;
+    await page.click('button');
+    expect(await page.textContent('h1')).toBe('Thank you');
+    expect(sink.events).toMatchObject([{ data: student }]);
+  });
+
+  it('can be filled in with the keyboard alone, and the honeypot is not met on the way', async () => {
+    const page = await visit();
+    const met: string[] = [];
+    for (const value of Object.values(student)) {
+      await page.keyboard.press('Tab');
+      met.push(await page.evaluate(() => document.activeElement?.id ?? ''));
+      await page.keyboard.type(value);
+    }
+    await page.keyboard.press('Tab');
+    await page.keyboard.press('Enter');
+    await page.waitForURL('**/thanks?id=*');
+    expect(met).toEqual(Object.keys(student));
+    expect(sink.events).toMatchObject([{ type: 'form.submitted', data: { ...student } }]);
+  });
+
+  it('has nothing that axe finds fault with, empty and with errors, and fits a phone', async () => {
+    const axe = await readFile(new URL('../../node_modules/axe-core/axe.min.js', import.meta.url), 'utf8');
+    const page = await visit({ viewport: phone, bypassCSP: true });
+    for (const state of ['empty', 'with errors']) {
+      if (state === 'with errors') await page.click('button');
+      await page.addScriptTag({ content: axe });
+      const found = await page.evaluate('axe.run().then((result) => result.violations.map((one) => one.id))');
+      expect(found, state).toEqual([]);
+      expect(await page.evaluate(() => document.documentElement.scrollWidth), state).toBe(phone.width);
+    }
+  });
+});
