@@ -13,7 +13,7 @@ import { groupCommit } from './group-commit.ts';
 import type { DurableRedis } from './redis.ts';
 
 /** A row on its way to a sheet: what stands in each column, by the column's key, in order. */
-export interface BufferedRow {
+interface BufferedRow {
   spreadsheetId: string;
   tab: string;
   id: string;

@@ -2,7 +2,7 @@ import { CloudEvent, HTTP, type CloudEventV1 } from 'cloudevents';
 import * as v from 'valibot';
 import { HttpError, type HttpRequest } from './http.ts';
 
-export type SubmissionType = 'form.submitted' | 'form.suspected';
+type SubmissionType = 'form.submitted' | 'form.suspected';
 
 const Value = v.union([
   v.string(),

@@ -30,7 +30,7 @@ export function checkFields(schema: FormSchema, body: Record<string, unknown>): 
 }
 
 /** What a person typed, as it is kept: control characters removed, line ends as \n, no white space around it. */
-export function sanitize(value: string, lines: boolean): string {
+function sanitize(value: string, lines: boolean): string {
   const clean = value.replace(/\r\n?/g, '\n').replace(/[^\P{Cc}\n\t]/gu, '');
   return (lines ? clean : clean.replace(/[\n\t]+/g, ' ')).trim();
 }

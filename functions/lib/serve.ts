@@ -19,7 +19,7 @@ export interface FunctionDefinition {
   answerError(error: HttpError, request: Pick<HttpRequest, 'headers'>): HttpAnswer;
 }
 
-export interface RunningFunction {
+interface RunningFunction {
   handle(request: HttpRequest): Promise<HttpAnswer> | HttpAnswer;
   close?(): Promise<void>;
 }

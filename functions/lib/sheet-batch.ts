@@ -2,7 +2,7 @@ import type { Cells, FrozenBatch } from './buffer.ts';
 import { metadataKeys, type SheetRequest, type TabLayout } from './sheets.ts';
 
 /** Keys of the columns that Formbus adds to a submission's own; a form's field can't begin with @. */
-export const idColumn = '@id';
+const idColumn = '@id';
 
 /** https://support.google.com/drive/answer/37603: a cell holds 50,000 characters. */
 const maxCell = 50_000;

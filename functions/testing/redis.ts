@@ -23,15 +23,9 @@ export interface TestRedis {
 export async function startTestRedis(...args: string[]): Promise<TestRedis> {
   const dir = await mkdtemp(join(tmpdir(), 'formbus-redis-'));
   const port = await freePort();
-  const start = () =>
-    spawn(
-      'redis-server',
-      [
-        ...['--port', String(port), '--bind', '127.0.0.1', '--dir', dir, '--save', ''],
-        ...['--appendonly', 'yes', '--appendfsync', 'always', '--repl-diskless-sync-delay', '0', ...args],
-      ],
-      { stdio: 'ignore' },
-    );
+  const settings = ['--port', String(port), '--bind', '127.0.0.1', '--dir', dir, '--save', ''];
+  settings.push('--appendonly', 'yes', '--appendfsync', 'always', '--repl-diskless-sync-delay', '0', ...args);
+  const start = () => spawn('redis-server', settings, { stdio: 'ignore' });
   let child = start();
   const look = new Redis(port, '127.0.0.1', { retryStrategy: () => 20, maxRetriesPerRequest: null });
   look.on('error', () => {});

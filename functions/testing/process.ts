@@ -1,0 +1,33 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createInterface } from 'node:readline';
+import * as v from 'valibot';
+
+export interface FunctionProcess {
+  url: string;
+  kill(signal: NodeJS.Signals): void;
+  /** The exit code, null after a signal. */
+  exited: Promise<number | null>;
+}
+
+const Ready = v.pipe(v.string(), v.parseJson(), v.object({ msg: v.literal('ready'), url: v.string() }));
+
+/** Starts a function as its container does, from `main` (main.ts, or a bundle's main.mjs), and waits until it is ready. */
+export async function startFunction(main: string, env: Record<string, string>): Promise<FunctionProcess> {
+  const child = spawn(process.execPath, [main], {
+    env: { PATH: process.env['PATH'], PORT: '0', HOST: '127.0.0.1', ...env, LOG_LEVEL: 'info' },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let complaint = '';
+  child.stderr.on('data', (data: Buffer) => (complaint += data.toString()));
+  const exited = once(child, 'exit').then(([code]) => (typeof code === 'number' ? code : null));
+  const lines = createInterface(child.stdout);
+  const url = await new Promise<string>((resolve, reject) => {
+    lines.on('line', (line) => {
+      const ready = v.safeParse(Ready, line);
+      if (ready.success) resolve(ready.output.url);
+    });
+    child.once('close', (code) => reject(new Error(`exited with ${code}: ${complaint}`)));
+  });
+  return { url, kill: (signal) => void child.kill(signal), exited };
+}
