@@ -12,9 +12,12 @@ const Value = v.union([
   v.array(v.union([v.string(), v.number()])),
 ]);
 
+/** CloudEvents 1.0, 3.1: a string has no control characters. Structured mode could carry them in. */
+const PlainText = v.pipe(v.string(), v.regex(/^\P{Cc}+$/u, 'empty, or with control characters'));
+
 /** What a task reads from a form's event. `data` holds the fields in the order of the form's schema; other attributes are kept. */
 export const Submission = v.looseObject({
-  id: v.pipe(v.string(), v.nonEmpty()),
+  id: PlainText,
   type: v.string(),
   source: v.string(),
   /** ISO 8601, the moment of receipt. */
@@ -22,10 +25,11 @@ export const Submission = v.looseObject({
     v.string(),
     v.check((text) => !Number.isNaN(Date.parse(text)), 'time is no ISO 8601 date'),
   ),
-  form: v.pipe(v.string(), v.nonEmpty()),
+  form: PlainText,
   /** Where the rows go: `<spreadsheet id>/<tab, percent-encoded>`. */
   sheet: v.pipe(v.string(), v.regex(/^[\w-]+\/.+$/, 'sheet is not <spreadsheet id>/<tab>')),
-  data: v.record(v.string(), Value),
+  /** Names beginning with @ are kept for the columns that Formbus adds. */
+  data: v.record(v.pipe(v.string(), v.regex(/^[^@]/)), Value),
 });
 export type Submission = v.InferOutput<typeof Submission>;
 

@@ -248,6 +248,13 @@ describe('bad bodies are refused as problem+json, publish nothing and harm nothi
     expect(answer).toContain('application/problem+json');
   });
 
+  it('what is no HTTP, or has very long headers', async () => {
+    const nonsense = await raw('nonsense\r\n\r\n');
+    expect(nonsense).toMatch(/^HTTP\/1.1 400 Bad Request\r\n/);
+    expect(nonsense).toContain('application/problem+json');
+    expect(await raw(`GET / HTTP/1.1\r\nX: ${'x'.repeat(20_000)}\r\n\r\n`)).toMatch(/^HTTP\/1.1 431 /);
+  });
+
   it('slower than the deadline', async () => {
     const answer = await raw(
       'POST / HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 50\r\n\r\n{"na',

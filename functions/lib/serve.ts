@@ -1,4 +1,10 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import {
+  createServer,
+  STATUS_CODES,
+  type IncomingMessage,
+  type Server,
+  type ServerResponse,
+} from 'node:http';
 import { http } from '@google-cloud/functions-framework';
 import { getTestServer } from '@google-cloud/functions-framework/testing';
 import * as v from 'valibot';
@@ -121,6 +127,9 @@ export async function serve(
       (error: unknown) => fail(req, res, error),
     );
   });
+  server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
+    if (socket.writable) socket.end(rawAnswer(definition, error.code));
+  });
   const url = await listen(server, env.PORT, env.HOST);
   log.info({ url }, 'ready');
 
@@ -136,6 +145,19 @@ export async function serve(
       log.info('closed');
     },
   };
+}
+
+/** What Node could not read as HTTP gets an answer of this project, too. https://nodejs.org/api/http.html#event-clienterror */
+function rawAnswer({ answerError }: FunctionDefinition, code: string | undefined): string {
+  const errors: Record<string, HttpError> = {
+    HPE_HEADER_OVERFLOW: new HttpError(431, 'The headers are too long.'),
+    ERR_HTTP_REQUEST_TIMEOUT: new HttpError(408, 'The headers were not complete in time.'),
+  };
+  const error = errors[code ?? ''] ?? new HttpError(400, 'This is no HTTP request.');
+  const { status, headers, body = '' } = answerError(error, { headers: {} });
+  const all = { ...headers, 'content-length': Buffer.byteLength(body), connection: 'close' };
+  const lines = Object.entries(all).map(([name, value]) => `${name}: ${value}\r\n`);
+  return `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${lines.join('')}\r\n${body}`;
 }
 
 /** The framework's router answers an address that can't be percent-decoded with an HTML page of its own. */

@@ -36,12 +36,21 @@ function rowOf({ id, type, form, sheet, time, data }: Submission) {
   };
 }
 
+/** A tab's name has 1 to 100 characters; a bad one would make Google refuse everybody's rows. */
 function decodeTab(encoded: string): string {
+  let tab = '';
   try {
-    return decodeURIComponent(encoded);
-  } catch (cause) {
-    throw new HttpError(400, 'The tab in the attribute sheet is not percent-encoded.', { cause });
+    tab = decodeURIComponent(encoded);
+  } catch {
+    // Refused below.
   }
+  if (!/^\P{Cc}{1,100}$/u.test(tab)) {
+    throw new HttpError(
+      400,
+      'The tab in the attribute sheet is not a percent-encoded name of 1 to 100 characters.',
+    );
+  }
+  return tab;
 }
 
 function cellsOf(data: Submission['data']): Cells {

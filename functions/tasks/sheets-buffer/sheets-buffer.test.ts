@@ -1,0 +1,92 @@
+import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
+import { serve, type Served } from '../../lib/serve.ts';
+import { submissionEvent } from '../../lib/event.ts';
+import { startTestRedis, type TestRedis } from '../../testing/redis.ts';
+import { sheetsBuffer } from './sheets-buffer.ts';
+
+const event = submissionEvent({
+  type: 'form.submitted',
+  id: 'id-1',
+  form: 'demo-form',
+  receivedAt: new Date(5_000),
+  data: { name: 'Asha', message: '=1+1' },
+  dataschema: 'urn:formbus:form:demo-form:0',
+  spreadsheetId: 'spreadsheet-1',
+  tab: 'Übersicht/1',
+  traceparent: undefined,
+});
+
+let redis: TestRedis;
+let served: Served;
+beforeAll(async () => {
+  redis = await startTestRedis();
+  served = await serve(sheetsBuffer, {
+    env: { PORT: '0', HOST: '127.0.0.1', LOG_LEVEL: 'silent', REDIS_URL: redis.url },
+  });
+});
+afterAll(async () => {
+  await served.close();
+  await redis.close();
+});
+beforeEach(async () => {
+  await redis.look.flushall();
+});
+
+async function post(attributes: Record<string, unknown> = {}, url = served.url): Promise<number> {
+  const headers = { 'content-type': 'application/cloudevents+json' };
+  return (await fetch(url, { method: 'POST', headers, body: JSON.stringify({ ...event, ...attributes }) }))
+    .status;
+}
+const rows = () => redis.look.hgetall('buffer:rows:spreadsheet-1');
+
+it('keeps a submission as a row of its tab, under the time of its receipt', async () => {
+  expect(await post()).toBe(204);
+  expect(await rows()).toEqual({
+    'Übersicht/1\nid-1': '{"@time":"1970-01-01T00:00:05.000Z","name":"Asha","message":"=1+1"}',
+  });
+  expect(await redis.look.zscore('buffer:pending:spreadsheet-1', 'Übersicht/1\nid-1')).toBe('5000');
+});
+
+it('answers 204 to a submission that comes again, and keeps one', async () => {
+  expect([await post(), await post(), await post()]).toEqual([204, 204, 204]);
+  expect(await redis.look.zcard('buffer:pending:spreadsheet-1')).toBe(1);
+});
+
+it('puts a suspected submission into the tab for moderators, with its form', async () => {
+  expect(await post({ type: 'form.suspected' })).toBe(204);
+  expect(Object.keys(await rows())).toEqual(['Moderation\nid-1']);
+  expect(Object.values(await rows())[0]).toContain('"@type":"form.suspected","@form":"demo-form"');
+});
+
+it('takes numbers, yes and no, nothing, and lists', async () => {
+  expect(await post({ data: { n: 8.04, yes: true, none: null, many: ['a', 2] } })).toBe(204);
+  expect(Object.values(await rows())[0]).toContain('"n":8.04,"yes":true,"none":"","many":"a, 2"');
+});
+
+it.each([
+  { data: { '@id': 'forged' } },
+  { data: { nested: { deep: 1 } } },
+  { data: 'text' },
+  { sheet: 'no-tab' },
+  { sheet: 'spreadsheet-1/%E0%A4%A' },
+  { sheet: 'spreadsheet-1/a%0Ab' },
+  { sheet: `spreadsheet-1/${'x'.repeat(101)}` },
+  { id: 'two\nlines' },
+  { time: 'yesterday' },
+])('refuses for good what can never be a row: %o', async (attributes) => {
+  expect(await post(attributes)).toBe(400);
+  expect(await rows()).toEqual({});
+});
+
+it('answers 503 while Redis is away, started before it or not, and takes the event once Redis is back', async () => {
+  redis.kill('SIGKILL');
+  const early = await serve(sheetsBuffer, {
+    env: { PORT: '0', HOST: '127.0.0.1', LOG_LEVEL: 'silent', REDIS_URL: redis.url },
+  });
+  await expect.poll(() => post()).toBe(503);
+  await redis.restart();
+  await expect.poll(() => post(), { timeout: 10_000 }).toBe(204);
+  await expect.poll(() => post({ id: 'id-2' }, early.url), { timeout: 10_000 }).toBe(204);
+  expect(Object.keys(await rows())).toHaveLength(2);
+  await early.close();
+});
