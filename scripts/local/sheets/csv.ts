@@ -1,0 +1,37 @@
+import type { ServerResponse } from 'node:http';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { stringify } from 'csv-stringify';
+import { formatted, readRows } from './cells.ts';
+import { getSheet, type Sheet } from './sheet.ts';
+import type { Snapshot, Store } from './store.ts';
+
+/**
+ * Streams a tab as CSV (RFC 4180): all columns, hidden ones too, all rows down to the last one with data, heading
+ * included, as they were when it began.
+ */
+export async function sendCsv(store: Store, sheet: Sheet, res: ServerResponse): Promise<void> {
+  res.writeHead(200, {
+    'content-type': 'text/csv; charset=utf-8',
+    'content-disposition': `inline; filename*=UTF-8''${encodeURIComponent(sheet.title)}.csv`,
+    'cache-control': 'no-store',
+  });
+  const snapshot = store.snapshot();
+  try {
+    // With this delimiter csv-stringify by itself does not quote a line feed alone, RFC 4180 does.
+    const format = stringify({ record_delimiter: 'windows', quoted_match: /[\r\n]/ });
+    await pipeline(Readable.from(lines(snapshot, sheet)), format, res);
+  } finally {
+    snapshot.close();
+  }
+}
+
+function* lines({ sql }: Snapshot, { spreadsheet, sheetId }: Sheet): Generator<string[]> {
+  const sheet = getSheet(sql, spreadsheet, sheetId);
+  let next = 0;
+  for (const { row, cells } of readRows(sql, sheet)) {
+    for (; next < row; next++) yield sheet.columns.map(() => '');
+    yield sheet.columns.map(({ id }) => formatted(cells[id]));
+    next = row + 1;
+  }
+}

@@ -1,0 +1,123 @@
+import { once } from 'node:events';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { answerApi, type ApiAnswer } from './api.ts';
+import { GoogleError } from './google-error.ts';
+import { readBody, sendJson } from './http.ts';
+import { handlePages } from './pages.ts';
+import { createQuota, type QuotaLimits } from './quota.ts';
+import { createSpreadsheet } from './spreadsheet.ts';
+import { openStore } from './store.ts';
+import { guessed } from './texts.ts';
+
+export interface SheetsOptions {
+  /** The folder that the sheets are kept in; made if it is not there. */
+  dir: string;
+  /** Ids of spreadsheets to make if they are not there. */
+  spreadsheets?: string[];
+  /** The API's port on 127.0.0.1; 0 lets the system choose. */
+  port?: number;
+  /** Milliseconds since 1970: the clock of the quotas. */
+  now?: () => number;
+  /** Requests per minute, reads and writes each. */
+  quota?: QuotaLimits;
+  /** Told of faults that are the emulator's own; the caller is answered 500 or 503. */
+  report?: (error: unknown) => void;
+}
+
+export interface SheetsServer {
+  /** The API's root URL, what `rootUrl` (less the slash at its end) is for the `googleapis` client. */
+  url: string;
+  /**
+   * Serves the pages for people. `path` is what follows their root in the request's URL, still percent-encoded.
+   * @returns whether it answers; false, with nothing done, for methods other than GET and HEAD
+   */
+  handle(req: IncomingMessage, res: ServerResponse, path: string): boolean;
+  /** Takes a spreadsheet's access from everybody (403), or gives it back. */
+  setRevoked(spreadsheet: string, revoked: boolean): void;
+  close(): Promise<void>;
+}
+
+/**
+ * Google Sheets on this machine: of the API v4 the calls and requests that are known here, all others are refused;
+ * with Google's atomicity, limits, quotas and error bodies. Formulas are kept and shown, not calculated.
+ */
+export async function startSheets({
+  dir,
+  spreadsheets = [],
+  port = 0,
+  now = Date.now,
+  quota = { perUser: 60, perProject: 300 },
+  report = (error) => console.error(error),
+}: SheetsOptions): Promise<SheetsServer> {
+  const store = openStore(dir);
+  const take = createQuota(quota, now);
+  for (const id of spreadsheets) {
+    const known = store.sql.get`SELECT 1 FROM spreadsheets WHERE id = ${id}`;
+    if (!known) createSpreadsheet(store, { properties: { title: id } }, id);
+  }
+
+  async function answer(req: IncomingMessage): Promise<ApiAnswer> {
+    try {
+      const body = await readBody(req);
+      const url = URL.parse(`http://127.0.0.1${req.url}`) ?? new URL('http://127.0.0.1');
+      return answerApi(store, take, {
+        method: req.method ?? '',
+        url,
+        authorization: req.headers.authorization,
+        body,
+      });
+    } catch (error) {
+      if (error instanceof GoogleError) return { status: error.code, body: error.body() };
+      // The caller hung up while sending: nothing was applied and nobody waits for an answer.
+      if (!req.complete) throw error;
+      report(error);
+      return { status: 500, body: new GoogleError(500, 'INTERNAL', guessed.internal).body() };
+    }
+  }
+
+  async function serve(req: IncomingMessage, res: ServerResponse): Promise<void> {
+    // Every call goes through these two steps: it is applied, then answered. A Google that misbehaves does so here,
+    // before, between or after them.
+    const { status, body } = await answer(req);
+    sendJson(res, status, body);
+  }
+
+  const server = createServer((req, res) => {
+    serve(req, res).catch(() => res.destroy());
+  });
+  server.listen(port, '127.0.0.1');
+  try {
+    await once(server, 'listening');
+  } catch (error) {
+    store.close();
+    throw error;
+  }
+  const address = server.address();
+  if (address === null || typeof address === 'string')
+    throw new Error('The Sheets emulator listens on no port.');
+
+  return {
+    url: `http://127.0.0.1:${address.port}`,
+    handle(req, res, path) {
+      if (req.method !== 'GET' && req.method !== 'HEAD') return false;
+      handlePages(store, req, res, path).catch((error: unknown) => {
+        report(error);
+        if (!res.headersSent)
+          res.writeHead(500, { 'content-type': 'text/plain' }).end('The sheet could not be read.\n');
+        else res.destroy();
+      });
+      return true;
+    },
+    setRevoked(spreadsheet, revoked) {
+      store.sql.run`UPDATE spreadsheets SET revoked = ${Number(revoked)} WHERE id = ${spreadsheet}`;
+    },
+    async close() {
+      const closed = once(server, 'close');
+      server.close();
+      const impatience = setTimeout(() => server.closeAllConnections(), 2000);
+      await closed;
+      clearTimeout(impatience);
+      store.close();
+    },
+  };
+}
