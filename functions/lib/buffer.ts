@@ -66,8 +66,8 @@ export interface BufferOptions {
   maxBytes?: number;
 }
 
-/** Longer than the slowest call to Google may take, in milliseconds. */
-const leaseMs = 240_000;
+/** A flush that was killed holds a spreadsheet up for no longer than this, in milliseconds. */
+const leaseMs = 60_000;
 
 /**
  * The buffer in Redis between the tasks and the sheets. Each step is one Lua script and so happens whole or not at all.

@@ -160,6 +160,24 @@ describe('a flush', () => {
     ]);
   });
 
+  it('makes a tab beside one that a person gave its name', async () => {
+    await push(1, { tab: 'first' });
+    await run();
+    const first = (await sheets.layout(sheet)).find(({ tab }) => tab === 'first');
+    await sheets.apply(sheet, [
+      {
+        updateSheetProperties: {
+          properties: { sheetId: first?.sheetId ?? 0, title: 'SECOND' },
+          fields: 'title',
+        },
+      },
+    ]);
+    await push(2, { tab: 'second' });
+    await push(3, { tab: 'first' });
+    expect((await run()).failed).toEqual([]);
+    expect([await idsOf('SECOND'), await idsOf('second (2)')]).toEqual([['id-1', 'id-3'], ['id-2']]);
+  });
+
   it('writes what begins with =, +, - or @ as the text that it is', async () => {
     const formulas = ['=1+1', '+1', '-1', '@SUM(A1)', '=IMPORTXML("http://x")'];
     for (const [n, name] of formulas.entries()) await push(n, { cells: { name } });

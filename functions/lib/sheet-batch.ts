@@ -14,14 +14,17 @@ const cutMark = ' … (cut)';
  */
 export function batchRequests(batch: FrozenBatch, layout: TabLayout[]): SheetRequest[] {
   const requests: SheetRequest[] = [tokenRequest(batch)];
-  const taken = new Set(layout.map(({ sheetId }) => sheetId));
+  const taken: Taken = {
+    ids: new Set(layout.map(({ sheetId }) => sheetId)),
+    titles: new Set(layout.map(({ title }) => title.toLowerCase())),
+  };
   for (const [tab, rows] of Map.groupBy(batch.rows, (row) => row.tab)) {
     const cells = rows.map((row) => ({ [idColumn]: row.id, ...row.cells }));
     const keys = [...new Set(cells.flatMap((row) => Object.keys(row)))];
     const found =
-      layout.find((sheet) => sheet.tab === tab) ?? layout.find((sheet) => sheet.title === tab && !sheet.tab);
+      layout.find((sheet) => sheet.tab === tab) ??
+      layout.find((sheet) => sheet.title === tab && sheet.tab === undefined);
     const { sheetId, columns, prepare } = found ? extendTab(found, tab, keys) : addTab(tab, keys, taken);
-    taken.add(sheetId);
     requests.push(...prepare, appendRequest(sheetId, columns, cells));
   }
   return requests;
@@ -55,15 +58,25 @@ interface ReadyTab {
   prepare: SheetRequest[];
 }
 
+/** What a new tab can't have. Google tells titles apart without regard to case. */
+interface Taken {
+  ids: Set<number>;
+  titles: Set<string>;
+}
+
 /** A new tab with exactly the columns it needs: empty cells count towards the 10 million of a spreadsheet, too. */
-function addTab(tab: string, keys: string[], taken: Set<number>): ReadyTab {
+function addTab(tab: string, keys: string[], taken: Taken): ReadyTab {
   let sheetId = hash(tab);
-  while (taken.has(sheetId)) sheetId = (sheetId + 1) % 2 ** 31;
+  while (taken.ids.has(sheetId)) sheetId = (sheetId + 1) % 2 ** 31;
+  let title = tab;
+  for (let n = 2; taken.titles.has(title.toLowerCase()); n += 1) title = `${tab} (${n})`;
+  taken.ids.add(sheetId);
+  taken.titles.add(title.toLowerCase());
   const columns = new Map(keys.map((key, index) => [key, index]));
   // Google lets no sheet have frozen rows only.
   const gridProperties = { rowCount: 2, columnCount: keys.length, frozenRowCount: 1 };
   const prepare: SheetRequest[] = [
-    { addSheet: { properties: { sheetId, title: tab, gridProperties } } },
+    { addSheet: { properties: { sheetId, title, gridProperties } } },
     bindTab(sheetId, tab),
     ...bindColumns(sheetId, keys, 0),
   ];
