@@ -1,0 +1,291 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { request } from 'node:http';
+import { createInterface } from 'node:readline';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
+import {
+  keptLog,
+  manualClock,
+  publish,
+  startBroker,
+  startSubscriber,
+  temporaryFile,
+  triggerOf,
+} from './broker-testing.ts';
+import { openBroker, type Send } from './broker.ts';
+import { openEventLog } from './event-log.ts';
+
+const never: Send = () => new Promise(() => {});
+const structured = { 'content-type': 'application/cloudevents+json' };
+
+describe('the ingress', () => {
+  it('answers an event with an empty 202 and passes it on unchanged, extensions and all', async () => {
+    const { send, received } = await startSubscriber(() => ({ status: 204 }));
+    const broker = await startBroker({ send });
+    const attributes = {
+      id: '019b0000-0000-7000-8000-000000000001',
+      time: '2026-01-01T00:00:00.123456789+05:30',
+      dataschema: 'urn:formbus:demo-form:1',
+      form: 'demo-form',
+      sheet: 'formbus/Tab%20with%20%22quotes%22',
+      partitionkey: '019b0000-0000-7000-8000-000000000001',
+      traceparent: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01',
+    };
+    const data = '{ "big": 12345678901234567890, "name": "Åsha \u{1F600}" }';
+    const response = await publish(broker.url, attributes, data);
+    expect([response.status, await response.text()]).toEqual([202, '']);
+    await vi.waitFor(() => expect(received).toHaveLength(1));
+    const expected = Object.fromEntries(
+      Object.entries(attributes).map(([name, value]) => [`ce-${name}`, value]),
+    );
+    expect(received[0]).toMatchObject({
+      body: data,
+      headers: { ...expected, 'content-type': 'application/json' },
+    });
+  });
+
+  it.each<[string, object, string, string]>([
+    ['JSON data', { data: { a: [1, null] } }, '{"a":[1,null]}', 'application/json'],
+    [
+      'JSON data that are a text',
+      { data: 'x', datacontenttype: 'application/json' },
+      '"x"',
+      'application/json',
+    ],
+    ['text', { data: '<a/>', datacontenttype: 'text/xml' }, '<a/>', 'text/xml'],
+    ['bytes', { data_base64: 'aGk=', datacontenttype: 'text/plain' }, 'hi', 'text/plain'],
+  ])(
+    'takes an event in structured mode with %s and delivers it in binary mode',
+    async (_, parts, body, type) => {
+      const { send, received } = await startSubscriber(() => ({ status: 204 }));
+      const broker = await startBroker({ send });
+      const event = {
+        specversion: '1.0',
+        id: '7',
+        source: '/s',
+        type: 't',
+        count: 3,
+        flagged: true,
+        none: null,
+        ...parts,
+      };
+      const response = await fetch(broker.url, {
+        method: 'POST',
+        headers: structured,
+        body: JSON.stringify(event),
+      });
+      expect(response.status).toBe(202);
+      await vi.waitFor(() => expect(received).toHaveLength(1));
+      const headers = { 'ce-id': '7', 'ce-count': '3', 'ce-flagged': 'true', 'content-type': type };
+      expect(received[0]).toMatchObject({ body, headers });
+      expect(received[0]?.headers).not.toHaveProperty('ce-none');
+    },
+  );
+
+  it('escapes what HTTP takes in no header', async () => {
+    const { send, received } = await startSubscriber(() => ({ status: 204 }));
+    const broker = await startBroker({ send });
+    const event = { specversion: '1.0', id: 'Å\u{1F600}\n', source: '/s', type: 't' };
+    await fetch(broker.url, { method: 'POST', headers: structured, body: JSON.stringify(event) });
+    await vi.waitFor(() => expect(received[0]?.headers['ce-id']).toBe('%C3%85%F0%9F%98%80%0A'));
+  });
+
+  it('keeps data that are no text as they are', async () => {
+    const { send } = await startSubscriber(() => ({ status: 400 }));
+    const broker = await startBroker({ send });
+    await publish(broker.url, {}, Buffer.from([0, 255, 128]));
+    await vi.waitFor(() => expect(broker.deadLetters()).toHaveLength(1));
+    expect(broker.deadLetters()[0]).toMatchObject({ data: undefined, dataBase64: 'AP+A' });
+  });
+
+  it.each<[string, RequestInit, string]>([
+    ['a request without ce- headers', { body: '{}' }, 'ce-specversion'],
+    [
+      'an event without id',
+      { headers: { 'ce-specversion': '1.0', 'ce-source': '/s', 'ce-type': 't' } },
+      '"id"',
+    ],
+    [
+      'an event without type',
+      { headers: { 'ce-specversion': '1.0', 'ce-id': '1', 'ce-source': '/s' } },
+      '"type"',
+    ],
+    [
+      'a source that is no URI reference',
+      { headers: { 'ce-specversion': '1.0', 'ce-id': '1', 'ce-source': 'a b', 'ce-type': 't' } },
+      'uri-reference',
+    ],
+    [
+      'an old version',
+      { headers: { 'ce-specversion': '0.3', 'ce-id': '1', 'ce-source': '/s', 'ce-type': 't' } },
+      'specversion must be 1.0',
+    ],
+    ['a structured event that is no JSON', { headers: structured, body: '{' }, 'no CloudEvent in JSON'],
+    ['a structured event that is a list', { headers: structured, body: '[]' }, 'no CloudEvent'],
+    [
+      'an attribute that is an object',
+      { headers: structured, body: '{"specversion":"1.0","id":{}}' },
+      'no CloudEvent',
+    ],
+    [
+      'an attribute with capitals',
+      { headers: structured, body: '{"specversion":"1.0","id":"1","source":"/s","type":"t","Form":"x"}' },
+      '"Form" is no attribute name',
+    ],
+    [
+      'a batch',
+      { headers: { 'content-type': 'application/cloudevents-batch+json' }, body: '[]' },
+      'not supported',
+    ],
+  ])('answers 400 and says why for %s', async (_, init, reason) => {
+    const send = vi.fn<Send>(never);
+    const broker = await startBroker({ send });
+    const response = await fetch(broker.url, { method: 'POST', ...init });
+    expect(response.status).toBe(400);
+    expect(await response.text()).toContain(reason);
+    expect(broker.pending()).toEqual([{ trigger: 'task', waiting: 0, inFlight: 0 }]);
+    expect(send).not.toHaveBeenCalled();
+  });
+
+  it('answers 404 on other paths and 405 to other methods', async () => {
+    const broker = await startBroker({ send: never });
+    expect((await publish(broker.url.replace('/bus', '/other'))).status).toBe(404);
+    const got = await fetch(broker.url);
+    expect([got.status, got.headers.get('allow')]).toEqual([405, 'POST']);
+  });
+
+  it('answers 413 to more than 1 MiB, with and without a length', async () => {
+    const broker = await startBroker({ send: never });
+    const large = Buffer.alloc(1_048_577, 'x');
+    expect((await publish(broker.url, {}, large)).status).toBe(413);
+    const chunked = request(broker.url, { method: 'POST', headers: { 'ce-specversion': '1.0' } });
+    // The Broker answers before all is sent and closes; what is written after that may fail.
+    chunked.on('error', () => {});
+    chunked.write(large);
+    const [response] = await once(chunked, 'response');
+    expect(response.statusCode).toBe(413);
+    chunked.destroy();
+    expect((await publish(broker.url, {}, large.subarray(1))).status).toBe(202);
+  });
+});
+
+describe('durability', () => {
+  it('delivers, when it is opened again, every event that was answered 202 before a kill -9', async () => {
+    const file = temporaryFile();
+    const child = spawn(process.execPath, ['--input-type=module', '-e', CHILD, file], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    onTestFinished(() => void child.kill('SIGKILL'));
+    const [url] = await once(createInterface(child.stdout), 'line');
+    const ids = Array.from({ length: 30 }, (_, n) => `kept-${n}`);
+    const statuses = await Promise.all(ids.map(async (id) => (await publish(url, { id })).status));
+    child.kill('SIGKILL');
+    await once(child, 'exit');
+    expect(new Set(statuses)).toEqual(new Set([202]));
+    const { send, received } = await startSubscriber(() => ({ status: 204 }));
+    await startBroker({ file, send });
+    await vi.waitFor(() => expect(received).toHaveLength(30));
+    expect(new Set(received.map(({ headers }) => headers['ce-id']))).toEqual(new Set(ids));
+  });
+
+  it('refuses a file that another process has, and says so', async () => {
+    const file = temporaryFile();
+    const child = spawn(process.execPath, ['--input-type=module', '-e', CHILD, file], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    onTestFinished(() => void child.kill('SIGKILL'));
+    await once(createInterface(child.stdout), 'line');
+    await expect(
+      openBroker({ file, name: 'bus', triggers: [], send: never, log: keptLog() }),
+    ).rejects.toThrow(`${file} is in use by another formbus`);
+  });
+
+  it('takes the same event twice, as a Kafka Broker does: tasks know what they have seen', async () => {
+    const { send, received } = await startSubscriber(() => ({ status: 204 }));
+    const broker = await startBroker({ send });
+    await publish(broker.url);
+    await publish(broker.url);
+    await vi.waitFor(() => expect(received).toHaveLength(2));
+  });
+
+  it('keeps what waits for a Trigger that is gone, and warns', async () => {
+    const file = temporaryFile();
+    const first = await startBroker({ file, send: never });
+    await publish(first.url);
+    await first.close();
+    const log = keptLog();
+    const second = await startBroker({ file, send: never, log, triggers: [triggerOf('renamed')] });
+    expect(log.lines).toMatchObject([{ level: 'warn', fields: { trigger: 'task', waiting: 1 } }]);
+    await second.close();
+    const { send, received } = await startSubscriber(() => ({ status: 204 }));
+    await startBroker({ file, send });
+    await vi.waitFor(() => expect(received).toHaveLength(1));
+  });
+
+  it('closes while a client holds a connection open and another is in the middle of a body', async () => {
+    const broker = await startBroker({ send: never });
+    await publish(broker.url);
+    const slow = request(broker.url, { method: 'POST', headers: { 'content-length': 100 } });
+    slow.on('error', () => {});
+    slow.write('half');
+    await once(slow, 'socket');
+    await broker.close();
+    await expect(publish(broker.url)).rejects.toThrow('fetch failed');
+  });
+});
+
+it('holds a backlog of 100,000 deliveries without taking more than fifty of a Trigger up', async () => {
+  const file = temporaryFile();
+  const names = ['a', 'b', 'c', 'd'];
+  const log = openEventLog({ file, route: () => names, onNew: () => {}, now: Date.now });
+  const attributes = { specversion: '1.0', source: '/s', type: 't' };
+  const ids = Array.from({ length: 25_000 }, (_, n) => String(n));
+  await Promise.all(
+    ids.map((id) => log.append({ attributes: { ...attributes, id }, data: Buffer.from('{}') })),
+  );
+  log.close();
+  const send = vi.fn<Send>(never);
+  const broker = await startBroker({ file, send, triggers: names.map((name) => triggerOf(name)) });
+  await vi.waitFor(() => expect(send).toHaveBeenCalledTimes(200));
+  await publish(broker.url);
+  expect(broker.pending()).toEqual(names.map((trigger) => ({ trigger, waiting: 24_951, inFlight: 50 })));
+  expect(send).toHaveBeenCalledTimes(200);
+});
+
+it('passes over the Triggers of other Brokers', async () => {
+  const broker = await startBroker({
+    send: never,
+    triggers: [triggerOf('task'), triggerOf('alien', { broker: 'other' })],
+  });
+  expect(broker.pending().map(({ trigger }) => trigger)).toEqual(['task']);
+});
+
+it('forgets events that are delivered when their time is over, and no others', async () => {
+  const file = temporaryFile();
+  const clock = manualClock();
+  const { send } = await startSubscriber(({ headers }) => ({
+    status: headers['ce-id'] === 'waits' ? 503 : 204,
+  }));
+  const triggers = [triggerOf('task', { delivery: { retry: 9, backoffDelayMs: 86_400_000 } })];
+  const broker = await startBroker({ file, send, clock, triggers, retentionMs: 3_600_000 });
+  await publish(broker.url, { id: 'waits' });
+  await publish(broker.url, { id: 'done' });
+  await vi.waitFor(() => expect(broker.pending()).toEqual([{ trigger: 'task', waiting: 1, inFlight: 0 }]));
+  clock.advance(3_600_001);
+  await broker.close();
+  const { DatabaseSync } = await import('node:sqlite');
+  const db = new DatabaseSync(file);
+  onTestFinished(() => db.close());
+  expect(db.prepare("SELECT attributes ->> 'id' AS id FROM events").all()).toEqual([{ id: 'waits' }]);
+});
+
+/** A Broker in a process of its own, whose tasks never answer. */
+const CHILD = `
+  import { openBroker } from ${JSON.stringify(new URL('broker.ts', import.meta.url).href)};
+  const trigger = ${JSON.stringify(triggerOf('task'))};
+  const log = { info() {}, warn() {}, error() {} };
+  const broker = await openBroker({
+    file: process.argv[1], name: 'bus', triggers: [trigger], send: () => new Promise(() => {}), log,
+  });
+  console.log(broker.url);
+`;

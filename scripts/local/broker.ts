@@ -1,0 +1,112 @@
+import { systemClock, type Clock } from './clock.ts';
+import { startDispatcher } from './dispatcher.ts';
+import { type DeadLetter, openEventLog } from './event-log.ts';
+import { matches } from './filters.ts';
+import { startIngress } from './ingress.ts';
+import type { Log } from './log.ts';
+import type { Subscriber, Trigger } from './manifests.ts';
+
+export type { DeadLetter } from './event-log.ts';
+
+export interface Answer {
+  status: number;
+  /** Names in lower case. */
+  headers: Record<string, string>;
+  body: Buffer;
+}
+
+/** Delivers one HTTP request to a Knative Service by name or a URI; rejects on network failure; must honour `signal`. */
+export type Send = (
+  to: Subscriber,
+  request: { headers: Record<string, string>; body: Buffer },
+  signal: AbortSignal,
+) => Promise<Answer>;
+
+export interface BrokerOptions {
+  /** SQLite file; its folder must exist. */
+  file: string;
+  /** Name of the Broker: its ingress is `/<name>`. */
+  name: string;
+  /** Those of other Brokers are passed over. */
+  triggers: Trigger[];
+  send: Send;
+  log: Log;
+  /** How long an event is kept that has been delivered. */
+  retentionMs?: number;
+  clock?: Clock;
+}
+
+export interface Broker {
+  /** `http://127.0.0.1:PORT/<name>`: POST a CloudEvent; 202 = it is on disk and will be delivered. */
+  url: string;
+  /** The newest, newest first. */
+  deadLetters(): DeadLetter[];
+  /** Deliveries by Trigger: `inFlight` are under way, `waiting` are for later or for a free place. */
+  pending(): { trigger: string; waiting: number; inFlight: number }[];
+  /** Stops taking events and breaks off deliveries: they are made again at the next start. */
+  close(): Promise<void>;
+}
+
+const DAY_MS = 86_400_000;
+const PRUNE_EVERY_MS = 600_000;
+/** Small enough that nobody waits for it. */
+const PRUNE_AT_ONCE = 1_000;
+const SHOWN_DEAD_LETTERS = 1_000;
+
+/**
+ * A Knative Broker for one machine: takes CloudEvents over HTTP, keeps them in SQLite and delivers them by its Triggers.
+ * Deliveries that were not over when it was last stopped, or killed, go on.
+ */
+export async function openBroker({
+  file,
+  name,
+  triggers,
+  send,
+  log,
+  retentionMs = 7 * DAY_MS,
+  clock = systemClock,
+}: BrokerOptions): Promise<Broker> {
+  const own = triggers.filter((trigger) => trigger.broker === name);
+  const events = openEventLog({
+    file,
+    now: clock.now,
+    route: (attributes) =>
+      own.filter(({ filter }) => matches(filter, attributes)).map((trigger) => trigger.name),
+    onNew: (names) => names.forEach((trigger) => dispatchers.get(trigger)?.wake()),
+  });
+  for (const [trigger, waiting] of events.waiting()) {
+    if (own.some((one) => one.name === trigger)) continue;
+    log.warn({ trigger, waiting }, 'events wait for a Trigger that is no longer there; they are kept');
+  }
+  const dispatchers = new Map(
+    own.map((trigger) => [trigger.name, startDispatcher({ trigger, events, send, log, clock })]),
+  );
+  let cancelPruning = () => {};
+  const prune = () => {
+    const removed = events.prune(clock.now() - retentionMs, PRUNE_AT_ONCE);
+    cancelPruning = clock.after(removed === PRUNE_AT_ONCE ? 0 : PRUNE_EVERY_MS, prune);
+  };
+  prune();
+  const ingress = await startIngress({ path: `/${name}`, append: events.append, log });
+
+  async function close() {
+    cancelPruning();
+    await ingress.close();
+    await Promise.all([...dispatchers.values()].map((dispatcher) => dispatcher.close()));
+    events.close();
+  }
+  let closing: Promise<void> | undefined;
+
+  return {
+    url: ingress.url,
+    deadLetters: () => events.deadLetters(SHOWN_DEAD_LETTERS),
+    pending() {
+      const open = events.waiting();
+      return [...dispatchers].map(([trigger, dispatcher]) => {
+        const inFlight = dispatcher.inFlight();
+        return { trigger, waiting: Math.max(0, (open.get(trigger) ?? 0) - inFlight), inFlight };
+      });
+    },
+    close: () => (closing ??= close()),
+  };
+}

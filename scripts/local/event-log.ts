@@ -1,0 +1,188 @@
+import * as v from 'valibot';
+import type { Event } from './cloud-event.ts';
+import { openEventDatabase } from './event-database.ts';
+import type { Attributes } from './filters.ts';
+
+/** An event that could not be delivered; `attributes` hold knativeerrordest, knativeerrorcode and knativeerrordata. */
+export interface DeadLetter {
+  topic: string;
+  trigger: string;
+  /** When it was given up, RFC 3339. */
+  at: string;
+  attributes: Attributes;
+  /** The event's data: as text or, if they are no UTF-8, in base64. */
+  data: string | undefined;
+  dataBase64: string | undefined;
+}
+
+export interface EventLogOptions {
+  /** SQLite file; its folder must exist. */
+  file: string;
+  /** Names of the Triggers that an event is for. */
+  route: (attributes: Attributes) => string[];
+  /** Told after the commit which Triggers have something new to deliver. */
+  onNew: (triggers: string[]) => void;
+  now: () => number;
+}
+
+export type EventLog = ReturnType<typeof openEventLog>;
+
+/**
+ * Events, what is still to be delivered of them, and dead letters. What a writing function promises is on disk when its promise
+ * resolves: neither kill -9 nor a power cut undoes it. Writes asked for in one turn of the event loop share one transaction.
+ * @throws Error when the file is in use by another process, or of another version
+ */
+export function openEventLog({ file, route, onNew, now }: EventLogOptions) {
+  const db = openEventDatabase(file);
+  const sql = {
+    event: db.prepare('INSERT INTO events (received_at, attributes, data) VALUES (?, ?, ?)'),
+    delivery: db.prepare('INSERT INTO deliveries (event, trigger, next_at) VALUES (?, ?, ?)'),
+    due: db.prepare(
+      'SELECT id FROM deliveries WHERE trigger = ? AND next_at <= ? ORDER BY next_at, id LIMIT ?',
+    ),
+    nextDue: db.prepare('SELECT min(next_at) AS at FROM deliveries WHERE trigger = ? AND next_at > ?'),
+    read: db.prepare(
+      'SELECT failed, attributes, data FROM deliveries JOIN events ON seq = event WHERE id = ?',
+    ),
+    finish: db.prepare('DELETE FROM deliveries WHERE id = ?'),
+    retry: db.prepare('UPDATE deliveries SET failed = ?, next_at = ? WHERE id = ?'),
+    bury: db.prepare(
+      'INSERT INTO dead_letters (topic, trigger, at, attributes, data) VALUES (?, ?, ?, ?, ?)',
+    ),
+    deadLetters: db.prepare('SELECT * FROM dead_letters ORDER BY id DESC LIMIT ?'),
+    waiting: db.prepare('SELECT trigger, count(*) AS count FROM deliveries GROUP BY trigger'),
+    prune: db.prepare(
+      `DELETE FROM events WHERE seq IN (SELECT seq FROM events WHERE received_at < ?
+       AND NOT EXISTS (SELECT 1 FROM deliveries WHERE event = seq) ORDER BY received_at LIMIT ?)`,
+    ),
+  };
+
+  let batch: { run: () => void; resolve: () => void; reject: (error: unknown) => void }[] = [];
+
+  function write(run: () => void): Promise<void> {
+    if (batch.length === 0) setImmediate(commit);
+    return new Promise((resolve, reject) => batch.push({ run, resolve, reject }));
+  }
+
+  function commit() {
+    const writes = batch;
+    batch = [];
+    if (writes.length === 0) return;
+    try {
+      db.exec('BEGIN IMMEDIATE');
+      for (const { run } of writes) run();
+      db.exec('COMMIT');
+    } catch (error) {
+      if (db.isTransaction) db.exec('ROLLBACK');
+      for (const { reject } of writes) reject(error);
+      return;
+    }
+    for (const { resolve } of writes) resolve();
+  }
+
+  function insert({ attributes, data }: Event, triggers: string[]) {
+    const at = now();
+    const { lastInsertRowid: seq } = sql.event.run(at, JSON.stringify(attributes), data);
+    for (const trigger of triggers) sql.delivery.run(seq, trigger, at);
+  }
+
+  return {
+    /** Stores an event together with a delivery for each Trigger that it is for. */
+    async append(event: Event): Promise<void> {
+      const triggers = route(event.attributes);
+      await write(() => insert(event, triggers));
+      onNew(triggers);
+    },
+
+    /** Ids of deliveries whose time has come, the longest due first. */
+    due(trigger: string, limit: number): number[] {
+      return sql.due.all(trigger, now(), limit).map((row) => v.parse(DueRow, row).id);
+    },
+
+    /** When the next delivery comes due that is not due yet. */
+    nextDue(trigger: string): number | undefined {
+      return v.parse(NextRow, sql.nextDue.get(trigger, now())).at ?? undefined;
+    },
+
+    /** A delivery's event and how often it has failed; undefined when it is over. */
+    read(id: number): { event: Event; failed: number } | undefined {
+      const row = sql.read.get(id);
+      if (row === undefined) return undefined;
+      const { failed, attributes, data } = v.parse(ReadRow, row);
+      return { event: { attributes, data }, failed };
+    },
+
+    /** Ends a delivery; a reply is stored in the same transaction. */
+    async finish(id: number, reply?: Event): Promise<void> {
+      const triggers = reply ? route(reply.attributes) : [];
+      await write(() => {
+        if (reply) insert(reply, triggers);
+        sql.finish.run(id);
+      });
+      onNew(triggers);
+    },
+
+    /** Puts a delivery off until `at`, milliseconds since 1970. */
+    retry: (id: number, failed: number, at: number) => write(() => void sql.retry.run(failed, at, id)),
+
+    /** Ends a delivery and keeps its event as a dead letter, in one transaction. */
+    bury: (id: number, topic: string, trigger: string, { attributes, data }: Event) =>
+      write(() => {
+        sql.bury.run(topic, trigger, now(), JSON.stringify(attributes), data);
+        sql.finish.run(id);
+      }),
+
+    /** The newest dead letters, newest first. */
+    deadLetters: (limit: number) => sql.deadLetters.all(limit).map((row) => v.parse(DeadLetterRow, row)),
+
+    /** Deliveries that are not over, by Trigger. */
+    waiting: () =>
+      new Map(
+        sql.waiting
+          .all()
+          .map((row) => v.parse(WaitingRow, row))
+          .map((r) => [r.trigger, r.count]),
+      ),
+
+    /** Removes up to `limit` events that came before `before` and have nothing left to deliver; gives their number. */
+    prune: (before: number, limit: number) => Number(sql.prune.run(before, limit).changes),
+
+    /** Commits what waits and closes the file. */
+    close() {
+      commit();
+      db.close();
+    },
+  };
+}
+
+const Bytes = v.pipe(
+  v.instance(Uint8Array),
+  v.transform((bytes) => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)),
+);
+const AttributesJson = v.pipe(v.string(), v.parseJson(), v.record(v.string(), v.string()));
+
+const DueRow = v.object({ id: v.number() });
+const NextRow = v.object({ at: v.nullable(v.number()) });
+const WaitingRow = v.object({ trigger: v.string(), count: v.number() });
+const ReadRow = v.object({ failed: v.number(), attributes: AttributesJson, data: Bytes });
+const DeadLetterRow = v.pipe(
+  v.object({
+    topic: v.string(),
+    trigger: v.string(),
+    at: v.number(),
+    attributes: AttributesJson,
+    data: Bytes,
+  }),
+  v.transform(({ topic, trigger, at, attributes, data }): DeadLetter => {
+    const text = data.toString('utf8');
+    const isText = Buffer.from(text).equals(data);
+    return {
+      topic,
+      trigger,
+      at: new Date(at).toISOString(),
+      attributes,
+      data: isText ? text : undefined,
+      dataBase64: isText ? undefined : data.toString('base64'),
+    };
+  }),
+);

@@ -1,0 +1,139 @@
+import * as v from 'valibot';
+import { type Delivery, DeliverySchema } from './delivery.ts';
+import {
+  BrokerSchema,
+  ConfigMapSchema,
+  KafkaSinkSchema,
+  PingSourceSchema,
+  TriggerSchema,
+} from './eventing-schemas.ts';
+import type { Filter } from './filters.ts';
+import type { Resource } from './manifest-files.ts';
+import type { Manifests, Subscriber } from './manifests.ts';
+import { serviceOf } from './service-manifest.ts';
+import { ServiceSchema } from './service-schema.ts';
+
+/** Tells one problem: the file, the field and what is wrong with it. */
+export type Report = (file: string, path: string, message: string) => void;
+
+/** Checks resources one by one and against each other; `problems` lists all that is wrong, a line each. */
+export function parseResources(resources: Resource[]): { manifests: Manifests; problems: string[] } {
+  const problems: string[] = [];
+  const report: Report = (file, path, message) => void problems.push(`${file}: ${path}: ${message}`);
+  const all = sort(resources, report);
+
+  const exists = (kind: string, name: string) =>
+    resources.some((resource) => resource.kind === kind && resource.name === name);
+  const refer = (file: string, path: string, kind: string, name: string) => {
+    if (!exists(kind, name)) report(file, path, `there is no ${kind} "${name}" among the manifests`);
+  };
+  const referSubscriber = (file: string, path: string, to: Subscriber) => {
+    if ('service' in to) refer(file, path, 'Service', to.service);
+  };
+  const deliveryOf = (file: string, spec: v.InferOutput<typeof DeliverySchema>): Delivery => {
+    const { retry, backoffPolicy, backoffDelay: backoffDelayMs, timeout: timeoutMs, deadLetterSink } = spec;
+    const sink = deadLetterSink?.ref.name;
+    if (sink) refer(file, 'spec.delivery.deadLetterSink.ref.name', 'KafkaSink', sink);
+    const deadLetterTopic = all.sinks.find(({ name }) => name === sink)?.spec.topic;
+    return { retry, backoffPolicy, backoffDelayMs, timeoutMs, deadLetterTopic };
+  };
+
+  const configMaps = all.configMaps.map(({ file, name, metadata, data }) => {
+    const declared = metadata.annotations['formbus.dev/secret-keys'] ?? '';
+    return {
+      file,
+      name,
+      data,
+      secretKeys: declared
+        .split(',')
+        .map((key) => key.trim())
+        .filter(Boolean),
+    };
+  });
+  const brokers = all.brokers.map(({ file, name, spec }) => {
+    if (spec.config) refer(file, 'spec.config.name', 'ConfigMap', spec.config.name);
+    return { file, name, delivery: deliveryOf(file, spec.delivery ?? v.parse(DeliverySchema, {})) };
+  });
+  const triggers = all.triggers.map(({ file, name, spec }) => {
+    refer(file, 'spec.broker', 'Broker', spec.broker);
+    referSubscriber(file, 'spec.subscriber.ref.name', spec.subscriber);
+    // A Trigger's own delivery takes the place of the Broker's as a whole; the two are not merged.
+    const ofBroker = brokers.find(({ name }) => name === spec.broker)?.delivery;
+    const delivery =
+      spec.delivery || !ofBroker ? deliveryOf(file, spec.delivery ?? v.parse(DeliverySchema, {})) : ofBroker;
+    // `filters` with entries overrides `filter`; its entries must all be true.
+    const own: Filter = { kind: 'all', filters: spec.filters };
+    const filter = spec.filters.length > 0 ? own : (spec.filter ?? own);
+    return { file, name, broker: spec.broker, filter, subscriber: spec.subscriber, delivery };
+  });
+  const pingSources = all.pingSources.map(({ file, name, spec }) => {
+    referSubscriber(file, 'spec.sink.ref.name', spec.sink);
+    const { schedule, timezone, contentType, data, sink } = spec;
+    return { file, name, schedule, timezone, contentType, data, sink };
+  });
+  const services = all.services.map((service) => serviceOf(service, { configMaps, refer, report }));
+  const manifests = { services, brokers, triggers, pingSources, configMaps, others: all.others };
+  return { manifests, problems };
+}
+
+/** Kinds that the runner runs, and kinds of Knative's that only a cluster (or a real Kafka) runs. */
+const RUN = ['Service.serving', 'Broker.eventing', 'Trigger.eventing', 'PingSource.sources'].map(ofKnative);
+const KEPT = ['KafkaSource.sources', 'KafkaSink.eventing'].map(ofKnative);
+const KNATIVE = /\.(serving|eventing|sources|sinks|messaging|flows)\.knative\.dev$/;
+
+function ofKnative(kind: string) {
+  return `${kind}.knative.dev`;
+}
+
+/** `Kind.group`, as kubectl writes it. A ConfigMap of another namespace configures something else than our functions. */
+function roleOf({ apiVersion, kind, content }: Resource): string {
+  if (
+    kind === 'ConfigMap' &&
+    v.is(v.looseObject({ metadata: v.looseObject({ namespace: v.string() }) }), content)
+  ) {
+    return 'foreign ConfigMap';
+  }
+  return apiVersion.includes('/') ? `${kind}.${apiVersion.split('/')[0]}` : kind;
+}
+
+/** The resources by kind, each parsed by its schema; what does not parse is reported and left out. */
+function sort(resources: Resource[], report: Report) {
+  const of = <S extends v.GenericSchema<unknown, object>>(role: string, schema: S) =>
+    resources
+      .filter((resource) => roleOf(resource) === role)
+      .flatMap((resource) => {
+        const { file, name } = resource;
+        const parsed = v.safeParse(schema, resource.content);
+        if (parsed.success) return [{ ...parsed.output, file, name }];
+        for (const issue of parsed.issues) report(file, v.getDotPath(issue) ?? 'the file', explain(issue));
+        return [];
+      });
+  const seen = new Map<string, string>();
+  for (const resource of resources) {
+    const role = roleOf(resource);
+    const key = `${role} ${resource.name}`;
+    const first = seen.get(key);
+    if (first) report(resource.file, 'metadata.name', `is that of ${first} already`);
+    seen.set(key, resource.file);
+    if (KNATIVE.test(role) && ![...RUN, ...KEPT].includes(role)) {
+      report(resource.file, 'kind', `${resource.kind} of ${resource.apiVersion} is not supported here`);
+    }
+  }
+  return {
+    services: of('Service.serving.knative.dev', ServiceSchema),
+    brokers: of('Broker.eventing.knative.dev', BrokerSchema),
+    triggers: of('Trigger.eventing.knative.dev', TriggerSchema),
+    pingSources: of('PingSource.sources.knative.dev', PingSourceSchema),
+    configMaps: of('ConfigMap', ConfigMapSchema),
+    sinks: of('KafkaSink.eventing.knative.dev', KafkaSinkSchema),
+    others: resources.filter((resource) => ![...RUN, 'ConfigMap'].includes(roleOf(resource))),
+  };
+}
+
+/** Valibot's message in the words of somebody who edits a manifest. */
+function explain(issue: v.BaseIssue<unknown>): string {
+  if (issue.type === 'strict_object' && issue.expected === 'never')
+    return 'is an unknown or unsupported field';
+  if (issue.received === 'undefined' && issue.kind === 'schema') return 'is missing';
+  return issue.message.replace(/^Invalid \w+: Expected (.*) but received (.*)$/, 'must be $1, not $2');
+}

@@ -1,0 +1,103 @@
+import type { Delivery } from './delivery.ts';
+import type { Filter } from './filters.ts';
+import { readResources, type Resource } from './manifest-files.ts';
+import { parseResources } from './manifest-parser.ts';
+
+export interface Service {
+  name: string;
+  /** Path below the root, for messages. */
+  file: string;
+  /** `networking.knative.dev/visibility: cluster-local`: not reachable through the gateway. */
+  clusterLocal: boolean;
+  /** An explicit entry wins over one of `envFrom`. */
+  env: EnvVar[];
+  /** Requests that one instance handles at once; 0 = unlimited. */
+  containerConcurrency: number;
+  timeoutSeconds: number;
+  minScale: number;
+  /** 0 = unlimited. */
+  maxScale: number;
+  /** Requests in flight per instance that the autoscaler aims at. */
+  target: number;
+  /** Length of the window over which requests in flight are averaged; idle for it = scaled down. */
+  windowSeconds: number;
+  /** undefined = what the image starts. */
+  command: string[] | undefined;
+  args: string[];
+}
+
+/** Values of ConfigMaps are filled in; those of Secrets are the installation's. */
+export type EnvVar = { name: string } & (
+  | { value: string }
+  | { secret: string; key: string; optional: boolean }
+);
+
+interface BrokerManifest {
+  name: string;
+  file: string;
+}
+
+export interface Trigger {
+  name: string;
+  file: string;
+  broker: string;
+  filter: Filter;
+  subscriber: Subscriber;
+  delivery: Delivery;
+}
+
+/** `path` begins with a slash. */
+export type Subscriber = { service: string; path: string } | { uri: string };
+
+export interface PingSource {
+  name: string;
+  file: string;
+  /** Cron of five parts, or six with seconds first. */
+  schedule: string;
+  timezone: string | undefined;
+  contentType: string | undefined;
+  data: string | undefined;
+  sink: Subscriber;
+}
+
+export interface ConfigMap {
+  name: string;
+  file: string;
+  data: Record<string, string>;
+  /** Keys that the Secret of the same name holds; the annotation `formbus.dev/secret-keys` says so. */
+  secretKeys: string[];
+}
+
+export interface Manifests {
+  services: Service[];
+  brokers: BrokerManifest[];
+  triggers: Trigger[];
+  pingSources: PingSource[];
+  configMaps: ConfigMap[];
+  /** Resources that this runner does not run (KafkaSource, KafkaSink, KafkaTopic …). */
+  others: Resource[];
+}
+
+/** All that is wrong with the manifests, a line each: `file: path.to.field: what is wrong`. */
+export class ManifestError extends Error {
+  override name = 'ManifestError';
+  readonly problems: string[];
+  constructor(problems: string[]) {
+    super(
+      `The manifests cannot be run as they stand:\n${problems.map((problem) => `  ${problem}`).join('\n')}`,
+    );
+    this.problems = problems;
+  }
+}
+
+/**
+ * Reads every YAML file below `eventing/` and `knative/` of `root`.
+ * @throws ManifestError that lists every problem
+ */
+export function loadManifests(root: string): Manifests {
+  const { resources, problems } = readResources(root);
+  const parsed = parseResources(resources);
+  const all = [...problems, ...parsed.problems];
+  if (all.length > 0) throw new ManifestError(all);
+  return parsed.manifests;
+}

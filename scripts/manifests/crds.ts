@@ -1,0 +1,104 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { Ajv } from 'ajv';
+import formats from 'ajv-formats';
+import * as v from 'valibot';
+import { parseAllDocuments } from 'yaml';
+import type { Resource } from '../local/manifest-files.ts';
+
+const Crd = v.object({
+  kind: v.literal('CustomResourceDefinition'),
+  spec: v.object({
+    group: v.string(),
+    names: v.object({ kind: v.string() }),
+    versions: v.array(
+      v.object({
+        name: v.string(),
+        served: v.boolean(),
+        schema: v.object({ openAPIV3Schema: v.looseObject({}) }),
+      }),
+    ),
+  }),
+});
+
+/** A ConfigMap is built into Kubernetes and has no CRD. */
+const ConfigMap = v.strictObject({
+  apiVersion: v.literal('v1'),
+  kind: v.literal('ConfigMap'),
+  metadata: v.looseObject({ name: v.string() }),
+  data: v.record(v.pipe(v.string(), v.regex(/^[-._a-zA-Z0-9]+$/)), v.string()),
+});
+
+/**
+ * Checks resources as an API server does with the CRDs in `dir`, and more strictly: what it would silently drop (a field that
+ * the schema does not know) is an error.
+ * @returns a function that lists what is wrong with a resource
+ */
+export function readCrds(dir: string): (resource: Resource) => string[] {
+  const ajv = new Ajv({ strict: false, allErrors: true });
+  formats.default(ajv);
+  const schemas = new Map<string, object>();
+  for (const file of readdirSync(dir).filter((name) => name.endsWith('.yaml'))) {
+    for (const document of parseAllDocuments(readFileSync(join(dir, file), 'utf8'))) {
+      const parsed = v.safeParse(Crd, document.toJS());
+      if (!parsed.success) continue;
+      const { group, names, versions } = parsed.output.spec;
+      for (const { name, served, schema } of versions) {
+        if (served) schemas.set(`${group}/${name} ${names.kind}`, closed(withHead(schema.openAPIV3Schema)));
+      }
+    }
+  }
+  return ({ file, apiVersion, kind, content }) => {
+    if (`${apiVersion} ${kind}` === 'v1 ConfigMap') {
+      const { issues = [] } = v.safeParse(ConfigMap, content);
+      return issues.map((issue) => `${file}: ${v.getDotPath(issue) ?? ''}: ${issue.message}`);
+    }
+    const schema = schemas.get(`${apiVersion} ${kind}`);
+    if (!schema) return [`${file}: there is no CRD for ${apiVersion} ${kind} in ${dir}`];
+    const validate = ajv.compile(schema);
+    if (validate(content)) return [];
+    return (validate.errors ?? []).map(({ instancePath, message, params }) => {
+      return `${file}: ${instancePath}: ${message} ${JSON.stringify(params)}`;
+    });
+  };
+}
+
+/** What every resource has, whether its CRD says so or not. `metadata` is the API server's own matter. */
+function withHead(schema: Record<string, unknown>) {
+  const properties = v.parse(v.optional(v.looseObject({}), {}), schema['properties']);
+  const head = {
+    apiVersion: { type: 'string' },
+    kind: { type: 'string' },
+    metadata: { 'x-kubernetes-preserve-unknown-fields': true },
+  };
+  return { ...schema, properties: { ...properties, ...head } };
+}
+
+/** An OpenAPI v3 schema as JSON Schema, with every object closed that Kubernetes would prune. */
+function closed(schema: unknown): object {
+  const { properties, items, additionalProperties, anyOf, nullable, type, ...rest } = v.parse(Schema, schema);
+  const result: Record<string, unknown> = { ...rest };
+  if (rest['x-kubernetes-int-or-string']) return { ...result, type: ['integer', 'string'] };
+  if (type) result['type'] = nullable ? [type, 'null'] : type;
+  if (items) result['items'] = closed(items);
+  if (anyOf) result['anyOf'] = anyOf;
+  if (properties) {
+    result['properties'] = Object.fromEntries(
+      Object.entries(properties).map(([name, inner]) => [name, closed(inner)]),
+    );
+  }
+  if (typeof additionalProperties === 'object') result['additionalProperties'] = closed(additionalProperties);
+  else if (type === 'object' && !rest['x-kubernetes-preserve-unknown-fields']) {
+    result['additionalProperties'] = additionalProperties ?? false;
+  }
+  return result;
+}
+
+const Schema = v.looseObject({
+  type: v.optional(v.string()),
+  nullable: v.optional(v.boolean()),
+  properties: v.optional(v.record(v.string(), v.unknown())),
+  items: v.optional(v.looseObject({})),
+  additionalProperties: v.optional(v.union([v.boolean(), v.looseObject({})])),
+  anyOf: v.optional(v.array(v.unknown())),
+});

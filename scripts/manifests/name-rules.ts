@@ -1,0 +1,53 @@
+import { basename } from 'node:path';
+import type { Rule } from './repository.ts';
+
+/** Of these there is one, and the file says what it is for. */
+const NAMED_BY_ROLE = new Set(['eventing/broker.yaml', 'knative/config.yaml']);
+
+/** Folder = file = FUNCTION_TARGET = manifest = Service; every function has its manifest and the other way round. */
+export const functionNames: Rule = ({ resources, forms, tasks }, { services }) => {
+  const found: string[] = [];
+  for (const [kind, functions] of [
+    ['forms', forms],
+    ['tasks', tasks],
+  ] as const) {
+    const files = services.map(({ file }) => file).filter((file) => file.startsWith(`knative/${kind}/`));
+    const manifests = files.map((file) => basename(file, '.yaml'));
+    for (const name of functions.filter((name) => !manifests.includes(name))) {
+      found.push(`functions/${kind}/${name}: there is no knative/${kind}/${name}.yaml`);
+    }
+    for (const name of manifests.filter((name) => !functions.includes(name))) {
+      found.push(`knative/${kind}/${name}.yaml: there is no functions/${kind}/${name}/${name}.ts`);
+    }
+  }
+  for (const { file, name } of resources) {
+    if (basename(file, '.yaml') !== name && !NAMED_BY_ROLE.has(file))
+      found.push(`${file}: its resource is named ${name}`);
+  }
+  for (const { file, name, env } of services) {
+    const target = env.find((variable) => variable.name === 'FUNCTION_TARGET');
+    if (!target || !('value' in target) || target.value !== name)
+      found.push(`${file}: FUNCTION_TARGET is not ${name}`);
+  }
+  return found;
+};
+
+/** A Trigger or PingSource bears the name of the task that it calls, a second one with a suffix; each task is called. */
+export const callerNames: Rule = ({ tasks }, { triggers, pingSources }) => {
+  const found: string[] = [];
+  const callers = [
+    ...triggers.map(({ file, name, subscriber }) => ({ file, name, to: subscriber })),
+    ...pingSources.map(({ file, name, sink }) => ({ file, name, to: sink })),
+  ];
+  const called = new Set<string>();
+  for (const { file, name, to } of callers) {
+    if (!('service' in to)) continue;
+    called.add(to.service);
+    if (!tasks.includes(to.service)) found.push(`${file}: ${to.service} is no task`);
+    if (name !== to.service && !name.startsWith(`${to.service}-`))
+      found.push(`${file}: is not named after ${to.service}`);
+  }
+  for (const task of tasks)
+    if (!called.has(task)) found.push(`functions/tasks/${task}: no Trigger or PingSource calls it`);
+  return found;
+};
