@@ -3,11 +3,13 @@
  *   buffer:sheets        set of the spreadsheets with rows to send
  *   buffer:pending:S     sorted set, member by time: rows that wait
  *   buffer:rows:S        hash, member → cells as JSON: rows that wait or are in flight
- *   buffer:frozen:S      list of members: the batch in flight, in order
+ *   buffer:frozen:S      sorted set as the one of pending: the batch in flight, in order
  *   buffer:inflight:S    sequence number of the batch in flight
  *   buffer:sequence:S    the last sequence number given
  *   buffer:tokens:S      sorted set, sequence number by time: batches of the last two hours
  *   buffer:seen:S:D:T    set of the ids that came on day D for tab T
+ *   buffer:refused:S     hash, member → { cells, reason, at }: rows that Google refused; a mark stands in their place
+ *   buffer:parked        hash, spreadsheet → { reason, since, tries, retryAt }: spreadsheets that can't be written now
  *   buffer:duplicates    how many rows came again
  */
 
@@ -49,20 +51,33 @@ end
 return result
 `;
 
-/** No ARGV. Gives for each spreadsheet its id and the times of the oldest and the newest row that waits, '' for none. */
+/** No ARGV. Gives for each spreadsheet its id, the times of the oldest and the newest row that waits, and how it is parked; '' for none. */
 export const sheetsScript = `
 local result = {}
 for _, sheet in ipairs(redis.call('SMEMBERS', 'buffer:sheets')) do
   local key = 'buffer:pending:' .. sheet
   local first = redis.call('ZRANGE', key, 0, 0, 'WITHSCORES')
   local last = redis.call('ZRANGE', key, -1, -1, 'WITHSCORES')
-  result[#result + 1] = { sheet, first[2] or '', last[2] or '' }
+  result[#result + 1] = { sheet, first[2] or '', last[2] or '', redis.call('HGET', 'buffer:parked', sheet) or '' }
 end
 return result
 `;
 
+/** A new number for the batch in flight; remembers when it was given, for two hours. */
+const nextNumber = `
+local function nextNumber(sheet)
+  local sequence = redis.call('INCR', 'buffer:sequence:' .. sheet)
+  redis.call('SET', 'buffer:inflight:' .. sheet, sequence)
+  local tokens, seconds = 'buffer:tokens:' .. sheet, redis.call('TIME')[1]
+  redis.call('ZADD', tokens, seconds, sequence)
+  redis.call('ZREMRANGEBYSCORE', tokens, '-inf', '(' .. (seconds - 7200))
+  return sequence
+end
+`;
+
 /** ARGV: spreadsheet, time up to which rows are taken, most rows, most bytes. Gives sequence, members, cells; nil when nothing is there. */
 export const freezeScript = `
+${nextNumber}
 local sheet = ARGV[1]
 local rows, frozen = 'buffer:rows:' .. sheet, 'buffer:frozen:' .. sheet
 local sequence = redis.call('GET', 'buffer:inflight:' .. sheet)
@@ -71,21 +86,19 @@ if sequence then
 else
   local pending = 'buffer:pending:' .. sheet
   local bytes, count = 0, 0
-  for _, member in ipairs(redis.call('ZRANGEBYSCORE', pending, '-inf', ARGV[2], 'LIMIT', 0, ARGV[3])) do
+  local oldest = redis.call('ZRANGEBYSCORE', pending, '-inf', ARGV[2], 'WITHSCORES', 'LIMIT', 0, ARGV[3])
+  for i = 1, #oldest, 2 do
+    local member = oldest[i]
     bytes = bytes + #member + redis.call('HSTRLEN', rows, member)
     if count > 0 and bytes > tonumber(ARGV[4]) then break end
-    redis.call('RPUSH', frozen, member)
+    redis.call('ZADD', frozen, oldest[i + 1], member)
     redis.call('ZREM', pending, member)
     count = count + 1
   end
   if count == 0 then return nil end
-  sequence = redis.call('INCR', 'buffer:sequence:' .. sheet)
-  redis.call('SET', 'buffer:inflight:' .. sheet, sequence)
-  local tokens, seconds = 'buffer:tokens:' .. sheet, redis.call('TIME')[1]
-  redis.call('ZADD', tokens, seconds, sequence)
-  redis.call('ZREMRANGEBYSCORE', tokens, '-inf', '(' .. (seconds - 7200))
+  sequence = nextNumber(sheet)
 end
-local members = redis.call('LRANGE', frozen, 0, -1)
+local members = redis.call('ZRANGE', frozen, 0, -1)
 local cells = {}
 for i, member in ipairs(members) do cells[i] = redis.call('HGET', rows, member) end
 return { tonumber(sequence), members, cells }
@@ -95,13 +108,84 @@ return { tonumber(sequence), members, cells }
 export const ackScript = `
 local sheet = ARGV[1]
 if redis.call('GET', 'buffer:inflight:' .. sheet) ~= ARGV[2] then return 0 end
-for _, member in ipairs(redis.call('LRANGE', 'buffer:frozen:' .. sheet, 0, -1)) do
+for _, member in ipairs(redis.call('ZRANGE', 'buffer:frozen:' .. sheet, 0, -1)) do
   redis.call('HDEL', 'buffer:rows:' .. sheet, member)
 end
 redis.call('DEL', 'buffer:frozen:' .. sheet, 'buffer:inflight:' .. sheet)
+redis.call('HDEL', 'buffer:parked', sheet)
 if redis.call('ZCARD', 'buffer:pending:' .. sheet) == 0 then redis.call('SREM', 'buffer:sheets', sheet) end
 return 1
 `;
+
+/** ARGV: spreadsheet, sequence number, how many rows stay in the batch. The others wait again; the batch gets a new number. */
+export const reissueScript = `
+${nextNumber}
+local sheet = ARGV[1]
+if redis.call('GET', 'buffer:inflight:' .. sheet) ~= ARGV[2] then return 0 end
+local rest = redis.call('ZRANGE', 'buffer:frozen:' .. sheet, ARGV[3], -1, 'WITHSCORES')
+for i = 1, #rest, 2 do
+  redis.call('ZADD', 'buffer:pending:' .. sheet, rest[i + 1], rest[i])
+  redis.call('ZREM', 'buffer:frozen:' .. sheet, rest[i])
+end
+nextNumber(sheet)
+return 1
+`;
+
+/**
+ * ARGV: spreadsheet, sequence number of a batch of one row, cells of the mark, reason. Gives 1 when the row is now a mark.
+ * When it was one already, it is not the row that is at fault: the row is itself again, and 0 is given.
+ */
+export const refuseScript = `
+${nextNumber}
+local sheet = ARGV[1]
+if redis.call('GET', 'buffer:inflight:' .. sheet) ~= ARGV[2] then return 0 end
+local rows, refused = 'buffer:rows:' .. sheet, 'buffer:refused:' .. sheet
+local member = redis.call('ZRANGE', 'buffer:frozen:' .. sheet, 0, 0)[1]
+local kept = redis.call('HGET', refused, member)
+if kept then
+  redis.call('HSET', rows, member, cjson.decode(kept).cells)
+  redis.call('HDEL', refused, member)
+  nextNumber(sheet)
+  return 0
+end
+local at = redis.call('TIME')[1] * 1000
+redis.call('HSET', refused, member, cjson.encode({ cells = redis.call('HGET', rows, member), reason = ARGV[4], at = at }))
+redis.call('HSET', rows, member, ARGV[3])
+nextNumber(sheet)
+return 1
+`;
+
+/** ARGV: spreadsheet, then members that stand in the sheet: they are neither sent nor kept. Gives how many there were. */
+export const forgetScript = `
+local sheet, count = ARGV[1], 0
+for i = 2, #ARGV do
+  redis.call('ZREM', 'buffer:pending:' .. sheet, ARGV[i])
+  redis.call('ZREM', 'buffer:frozen:' .. sheet, ARGV[i])
+  count = count + redis.call('HDEL', 'buffer:rows:' .. sheet, ARGV[i])
+end
+return count
+`;
+
+/** ARGV: spreadsheet, highest number in the sheet. Numbers go on after it; the batch in flight gets a new one or, when it is empty, ends. */
+export const renumberScript = `
+${nextNumber}
+local sheet = ARGV[1]
+local last = tonumber(redis.call('GET', 'buffer:sequence:' .. sheet) or '0')
+redis.call('SET', 'buffer:sequence:' .. sheet, math.max(last, tonumber(ARGV[2])))
+if redis.call('ZCARD', 'buffer:frozen:' .. sheet) > 0 then
+  nextNumber(sheet)
+else
+  redis.call('DEL', 'buffer:inflight:' .. sheet)
+  if redis.call('ZCARD', 'buffer:pending:' .. sheet) == 0 then redis.call('SREM', 'buffer:sheets', sheet) end
+end
+return 1
+`;
+
+/** ARGV: spreadsheet. Gives 1 when batches of it have been numbered before. */
+export const knownScript = `return redis.call('EXISTS', 'buffer:sequence:' .. ARGV[1])`;
+
+/** ARGV: spreadsheet, how it is parked as JSON. */
+export const parkScript = `return redis.call('HSET', 'buffer:parked', ARGV[1], ARGV[2])`;
 
 /** ARGV: spreadsheet. Gives the sequence numbers of the last two hours. */
 export const recentScript = `return redis.call('ZRANGE', 'buffer:tokens:' .. ARGV[1], 0, -1)`;

@@ -1,14 +1,6 @@
 import { createHash } from 'node:crypto';
 import * as v from 'valibot';
-import {
-  ackScript,
-  freezeScript,
-  leaseScript,
-  pushScript,
-  recentScript,
-  releaseScript,
-  sheetsScript,
-} from './buffer-scripts.ts';
+import * as scripts from './buffer-scripts.ts';
 import { groupCommit } from './group-commit.ts';
 import type { DurableRedis } from './redis.ts';
 
@@ -40,7 +32,12 @@ export interface WaitingSheet {
   /** Times of the oldest and the newest row that waits, in milliseconds since 1970; undefined when only a frozen batch is left. */
   oldest: number | undefined;
   newest: number | undefined;
+  parked: Parked | undefined;
 }
+
+const Parked = v.object({ reason: v.string(), since: v.number(), tries: v.number(), retryAt: v.number() });
+/** Why a spreadsheet is left alone, since when, after how many tries, and until when; times in milliseconds since 1970. */
+export type Parked = v.InferOutput<typeof Parked>;
 
 export interface Buffer {
   /** Resolves when the row is as safe as configured: true when it is new, false when its id was seen before. @throws Unavailable */
@@ -51,6 +48,18 @@ export interface Buffer {
   freeze(spreadsheetId: string, options: { before: number }): Promise<FrozenBatch | undefined>;
   /** Forgets a batch whose rows stand in the sheet. False when it is not the one in flight (any more). */
   acknowledge(batch: FrozenBatch): Promise<boolean>;
+  /** Gives the batch a new number; rows but for the first `keep` wait again. Does nothing when it is not in flight any more. */
+  reissue(batch: FrozenBatch, options: { keep: number }): Promise<void>;
+  /** Keeps the only row of a batch with the reason of its refusal, and puts `mark` in its place. Undoes that and gives false when it is a mark already. */
+  refuse(batch: FrozenBatch, options: { mark: Cells; reason: string }): Promise<boolean>;
+  /** Forgets rows that are known to stand in the sheet; gives how many were still to be sent. */
+  forget(spreadsheetId: string, landed: { tab: string; id: string }[]): Promise<number>;
+  /** Goes on with numbers after `highest`, the batch in flight included. */
+  renumber(spreadsheetId: string, highest: number): Promise<void>;
+  /** Whether batches of this spreadsheet were numbered before. */
+  isKnown(spreadsheetId: string): Promise<boolean>;
+  /** Ended by the next batch that is acknowledged. */
+  park(spreadsheetId: string, parked: Parked): Promise<void>;
   /** Sequence numbers of the batches made in the last two hours or a little longer. */
   recentSequences(spreadsheetId: string): Promise<number[]>;
   /** Runs `work` unless somebody else holds the spreadsheet's lease. It saves quota; correctness does not rest on it. */
@@ -87,7 +96,7 @@ export function openBuffer({
       time,
       JSON.stringify(cells),
     ]);
-    return v.parse(v.array(v.number()), await redis.write(pushScript, [seenDays, ...args]));
+    return v.parse(v.array(v.number()), await redis.write(scripts.pushScript, [seenDays, ...args]));
   };
   const pushTogether = groupCommit(pushAll, { max: 500 });
 
@@ -96,14 +105,19 @@ export function openBuffer({
       return (await pushTogether(row)) === 1;
     },
     async waiting() {
-      const found = v.parse(Waiting, await redis.run(sheetsScript, []));
-      const sheets = found.map(([spreadsheetId, oldest, newest]) => ({ spreadsheetId, oldest, newest }));
+      const found = v.parse(Waiting, await redis.run(scripts.sheetsScript, []));
+      const sheets = found.map(([spreadsheetId, oldest, newest, parked]) => ({
+        spreadsheetId,
+        oldest,
+        newest,
+        parked,
+      }));
       return sheets.toSorted((a, b) => (a.oldest ?? 0) - (b.oldest ?? 0));
     },
     async freeze(spreadsheetId, { before }) {
       const found = v.parse(
         Frozen,
-        await redis.write(freezeScript, [spreadsheetId, before, maxRows, maxBytes]),
+        await redis.write(scripts.freezeScript, [spreadsheetId, before, maxRows, maxBytes]),
       );
       if (!found) return undefined;
       const [sequence, members, texts] = found;
@@ -118,19 +132,43 @@ export function openBuffer({
       return { spreadsheetId, sequence, digest: digestOf(members), rows };
     },
     async acknowledge({ spreadsheetId, sequence }) {
-      return (await redis.write(ackScript, [spreadsheetId, sequence])) === 1;
+      return (await redis.write(scripts.ackScript, [spreadsheetId, sequence])) === 1;
+    },
+    async reissue({ spreadsheetId, sequence }, { keep }) {
+      await redis.write(scripts.reissueScript, [spreadsheetId, sequence, keep]);
+    },
+    async refuse({ spreadsheetId, sequence }, { mark, reason }) {
+      const args = [spreadsheetId, sequence, JSON.stringify(mark), reason];
+      return (await redis.write(scripts.refuseScript, args)) === 1;
+    },
+    async forget(spreadsheetId, landed) {
+      let count = 0;
+      for (let i = 0; i < landed.length; i += 1_000) {
+        const members = landed.slice(i, i + 1_000).map(({ tab, id }) => `${tab}\n${id}`);
+        count += v.parse(v.number(), await redis.write(scripts.forgetScript, [spreadsheetId, ...members]));
+      }
+      return count;
+    },
+    async renumber(spreadsheetId, highest) {
+      await redis.write(scripts.renumberScript, [spreadsheetId, highest]);
+    },
+    async isKnown(spreadsheetId) {
+      return (await redis.run(scripts.knownScript, [spreadsheetId])) === 1;
+    },
+    async park(spreadsheetId, parked) {
+      await redis.write(scripts.parkScript, [spreadsheetId, JSON.stringify(parked)]);
     },
     async recentSequences(spreadsheetId) {
-      const found = v.parse(v.array(v.string()), await redis.run(recentScript, [spreadsheetId]));
+      const found = v.parse(v.array(v.string()), await redis.run(scripts.recentScript, [spreadsheetId]));
       return found.map(Number);
     },
     async withLease(spreadsheetId, work) {
       const holder = crypto.randomUUID();
-      if ((await redis.run(leaseScript, [spreadsheetId, holder, leaseMs])) !== 1) return;
+      if ((await redis.run(scripts.leaseScript, [spreadsheetId, holder, leaseMs])) !== 1) return;
       try {
         await work();
       } finally {
-        await redis.run(releaseScript, [spreadsheetId, holder]);
+        await redis.run(scripts.releaseScript, [spreadsheetId, holder]);
       }
     },
   };
@@ -145,5 +183,12 @@ const Score = v.pipe(
   v.string(),
   v.transform((text) => (text === '' ? undefined : Number(text))),
 );
-const Waiting = v.array(v.tuple([v.string(), Score, Score]));
+const StoredParked = v.union([
+  v.pipe(
+    v.literal(''),
+    v.transform(() => undefined),
+  ),
+  v.pipe(v.string(), v.parseJson(), Parked),
+]);
+const Waiting = v.array(v.tuple([v.string(), Score, Score, StoredParked]));
 const Frozen = v.nullable(v.tuple([v.number(), v.array(v.string()), v.array(v.string())]));

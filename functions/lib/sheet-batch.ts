@@ -2,7 +2,7 @@ import type { Cells, FrozenBatch } from './buffer.ts';
 import { metadataKeys, type SheetRequest, type TabLayout } from './sheets.ts';
 
 /** Keys of the columns that Formbus adds to a submission's own; a form's field can't begin with @. */
-const idColumn = '@id';
+export const idColumn = '@id';
 
 /** https://support.google.com/drive/answer/37603: a cell holds 50,000 characters. */
 const maxCell = 50_000;
@@ -13,7 +13,7 @@ const cutMark = ' … (cut)';
  * and as an id can't be given twice, Google refuses the whole batch when it has landed before.
  */
 export function batchRequests(batch: FrozenBatch, layout: TabLayout[]): SheetRequest[] {
-  const requests: SheetRequest[] = [tokenRequest(batch)];
+  const requests: SheetRequest[] = [tokenRequest(batch.sequence, batch.digest)];
   const taken: Taken = {
     ids: new Set(layout.map(({ sheetId }) => sheetId)),
     titles: new Set(layout.map(({ title }) => title.toLowerCase())),
@@ -30,13 +30,14 @@ export function batchRequests(batch: FrozenBatch, layout: TabLayout[]): SheetReq
   return requests;
 }
 
-function tokenRequest({ sequence, digest }: FrozenBatch): SheetRequest {
+/** Gives a number to `value`, for good: the digest of the rows that come with it. */
+export function tokenRequest(sequence: number, value: string): SheetRequest {
   return {
     createDeveloperMetadata: {
       developerMetadata: {
         metadataId: sequence,
         metadataKey: metadataKeys.batch,
-        metadataValue: digest,
+        metadataValue: value,
         location: { spreadsheet: true },
         visibility: 'DOCUMENT',
       },

@@ -22,6 +22,7 @@ export interface TabLayout {
   title: string;
   /** What it was made for; undefined for a tab that is not Formbus's. */
   tab: string | undefined;
+  rowCount: number;
   columnCount: number;
   /** Column key → index, from 0. */
   columns: Map<string, number>;
@@ -47,13 +48,15 @@ export interface Sheets {
   token(spreadsheetId: string, sequence: number): Promise<string | undefined>;
   /** The sequence numbers of all batch tokens that are still there. */
   tokens(spreadsheetId: string): Promise<number[]>;
+  /** What stands in a column of a tab below its heading; empty cells are left out. */
+  column(spreadsheetId: string, tab: TabLayout, index: number): Promise<string[]>;
 }
 
 /** Google gives a call 180 s; an answer later than this is none. https://developers.google.com/workspace/sheets/api/limits */
 const timeoutMs = 200_000;
 
 const layoutFields =
-  'sheets(properties(sheetId,title,gridProperties(columnCount)),developerMetadata(metadataKey,metadataValue),' +
+  'sheets(properties(sheetId,title,gridProperties(rowCount,columnCount)),developerMetadata(metadataKey,metadataValue),' +
   'data(columnMetadata(developerMetadata(metadataKey,metadataValue))))';
 
 export function openSheets(env: Env<typeof sheetsEnv>, { timeout = timeoutMs } = {}): Sheets {
@@ -91,7 +94,28 @@ export function openSheets(env: Env<typeof sheetsEnv>, { timeout = timeoutMs } =
         (match) => match.developerMetadata?.metadataId ?? [],
       );
     },
+    async column(spreadsheetId, { title, rowCount }, index) {
+      const letters = columnName(index);
+      const found: string[] = [];
+      for (let row = 2; row <= rowCount; row += rowsOfAPage) {
+        const last = Math.min(row + rowsOfAPage - 1, rowCount);
+        const range = `'${title.replaceAll("'", "''")}'!${letters}${row}:${letters}${last}`;
+        const request = api.spreadsheets.values.get({ spreadsheetId, range, majorDimension: 'COLUMNS' });
+        const { data } = await call('column', request);
+        found.push(...(data.values?.[0] ?? []).map(String).filter(Boolean));
+      }
+      return found;
+    },
   };
+}
+
+/** About 4 MB of ids. */
+const rowsOfAPage = 100_000;
+
+/** A, B, …, Z, AA, … */
+function columnName(index: number): string {
+  const last = String.fromCharCode(65 + (index % 26));
+  return index < 26 ? last : columnName(Math.floor(index / 26) - 1) + last;
 }
 
 function readTab(sheet: sheets_v4.Schema$Sheet): TabLayout {
@@ -105,6 +129,7 @@ function readTab(sheet: sheets_v4.Schema$Sheet): TabLayout {
     sheetId: sheet.properties?.sheetId ?? 0,
     title: sheet.properties?.title ?? '',
     tab: valueOf(sheet.developerMetadata, metadataKeys.tab),
+    rowCount: sheet.properties?.gridProperties?.rowCount ?? 0,
     columnCount: sheet.properties?.gridProperties?.columnCount ?? 0,
     columns,
   };
