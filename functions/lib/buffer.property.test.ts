@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { replicasFollow, startTestRedis, type TestRedis } from '../testing/redis.ts';
 import { openBuffer, type Buffer, type FrozenBatch } from './buffer.ts';
