@@ -1,4 +1,4 @@
-import { assert, constantFrom, dictionary, letrec, property, record, string, array } from 'fast-check';
+import { array, assert, constantFrom, dictionary, letrec, oneof, property, record, string } from 'fast-check';
 import * as v from 'valibot';
 import { describe, expect, it } from 'vitest';
 import { AttributesFilterSchema, type Filter, FilterSchema, matches } from './filters.ts';
@@ -62,15 +62,19 @@ it('takes no property that every object has for an attribute', () => {
 
 const name = constantFrom('type', 'form', 'flagged');
 const value = string({ maxLength: 3 });
-const anyFilter = letrec<{ filter: Filter }>((tie) => ({
-  filter: constantFrom(0, 1, 2, 3).chain((kind) => {
-    if (kind === 0) return tie('filter').map((filter): Filter => ({ kind: 'not', filter }));
-    if (kind === 1) return leaf;
-    const filters = array(tie('filter'), { maxLength: 3 });
-    return filters.map((inner): Filter => ({ kind: kind === 2 ? 'all' : 'any', filters: inner }));
-  }),
-})).filter;
 const leaf = record({ kind: constantFrom('exact', 'prefix', 'suffix'), attribute: name, value });
+const anyFilter = letrec<{ filter: Filter }>((tie) => {
+  const filters = array(tie('filter'), { maxLength: 3 });
+  return {
+    filter: oneof(
+      { maxDepth: 5 },
+      leaf,
+      tie('filter').map((filter): Filter => ({ kind: 'not', filter })),
+      filters.map((inner): Filter => ({ kind: 'all', filters: inner })),
+      filters.map((inner): Filter => ({ kind: 'any', filters: inner })),
+    ),
+  };
+}).filter;
 const attributes = dictionary(name, value);
 
 describe('for every filter and event', () => {
