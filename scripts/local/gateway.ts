@@ -1,0 +1,178 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { DeadLetter } from './broker.ts';
+import { indexPage } from './index-page.ts';
+import type { ScheduleStatus } from './ping.ts';
+import { answerProblem } from './problem.ts';
+import type { Services } from './services.ts';
+
+/** What the gateway shows and reaches. */
+export interface GatewayParts {
+  /** Names of the public Services: each is at `/<name>/`. */
+  forms: string[];
+  services: Pick<Services, 'request' | 'status'>;
+  deadLetters: () => DeadLetter[];
+  schedules: {
+    status(): ScheduleStatus[];
+    /** Undefined when there is no such schedule. Rejects when the sink cannot be reached. */
+    fire(name: string): Promise<{ schedule: string; id: string; status: number }> | undefined;
+  };
+  /** Serves the Sheets emulator's pages, `path` being what follows `/_/sheets/`; absent when the real Google is used. */
+  sheets: ((req: IncomingMessage, res: ServerResponse, path: string) => boolean) | undefined;
+}
+
+export interface Gateway {
+  url: string;
+  /** From now on requests are served; before, everything is answered 503. */
+  open(parts: GatewayParts): void;
+  /** Takes no new connections; requests in flight have `graceMs` to be answered. */
+  close(graceMs: number): Promise<void>;
+}
+
+/**
+ * The one address that people see: forms at `/<form>/`, what the runner knows at `/_/`.
+ * @param port 0 = one from the system
+ * @throws Error when the port is taken or the host is none of this machine's
+ */
+export async function openGateway({ port, host }: { port: number; host: string }): Promise<Gateway> {
+  let parts: GatewayParts | undefined;
+  let closing = false;
+  const server = createServer((req, res) => {
+    if (closing) res.setHeader('connection', 'close');
+    if (!parts || closing) {
+      const state = closing ? 'stopping' : 'starting';
+      return answerProblem(res, 503, `formbus is ${state}.`, { headers: { 'retry-after': '1' } });
+    }
+    try {
+      route(parts, req, res);
+    } catch (error) {
+      if (res.headersSent) res.destroy();
+      else answerProblem(res, 500, error instanceof Error ? error.message : String(error));
+    }
+  });
+  const url = await listen(server, port, host);
+  return {
+    url,
+    open(given) {
+      parts = given;
+    },
+    async close(graceMs) {
+      closing = true;
+      const closed = new Promise((resolve) => server.close(resolve));
+      // A connection that becomes idle is of no more use; Node closes only those that are idle at the time of the call.
+      const idle = setInterval(() => server.closeIdleConnections(), 20);
+      const late = setTimeout(() => server.closeAllConnections(), graceMs);
+      await closed;
+      clearInterval(idle);
+      clearTimeout(late);
+    },
+  };
+}
+
+function route(parts: GatewayParts, req: IncomingMessage, res: ServerResponse): void {
+  const match = /^\/([^/?]*)(\/[^?]*)?(\?.*)?$/.exec(req.url ?? '');
+  if (!match) return answerProblem(res, 400, 'The address is malformed.');
+  const [, name = '', rest, query = ''] = match;
+  if (parts.forms.includes(name)) {
+    if (rest === undefined) return redirect(res, `/${name}/${query}`);
+    return parts.services.request(name, req, res, rest + query);
+  }
+  if (name === '_') return runnerPages(parts, req, res, rest ?? '/');
+  if (name === '' && rest === undefined) {
+    return only(['GET', 'HEAD'], req, res, () => answerHtml(res, indexPage(parts, req.headers.host ?? '')));
+  }
+  const forms = parts.forms.map((form) => `/${form}/`);
+  answerProblem(res, 404, `There is no form at /${name}; the forms are ${forms.join(', ') || 'none'}.`, {
+    forms,
+  });
+}
+
+function runnerPages(parts: GatewayParts, req: IncomingMessage, res: ServerResponse, path: string): void {
+  if (req.method !== 'GET' && req.method !== 'HEAD' && isForeign(req)) {
+    return answerProblem(res, 403, 'A page of another site may not do this.');
+  }
+  const json = (value: unknown) => only(['GET', 'HEAD'], req, res, () => answerJson(res, value));
+  if (path === '/healthz') return json({ status: 'ok' });
+  if (path === '/services') return json(parts.services.status());
+  if (path === '/dead-letters') return json(parts.deadLetters());
+  if (path === '/schedules') return json(parts.schedules.status());
+  if (path.startsWith('/schedules/')) {
+    return only(['POST'], req, res, () => void fire(parts, res, path.slice('/schedules/'.length)));
+  }
+  const { sheets } = parts;
+  if (path === '/sheets' && sheets) return redirect(res, '/_/sheets/');
+  if (path.startsWith('/sheets/') && sheets) {
+    return only(['GET', 'HEAD'], req, res, () => void sheets(req, res, path.slice('/sheets/'.length)));
+  }
+  answerProblem(res, 404, `There is nothing at /_${path}.`);
+}
+
+async function fire({ schedules }: GatewayParts, res: ServerResponse, name: string) {
+  const fired = schedules.fire(name);
+  if (!fired) {
+    const names = schedules.status().map(({ name }) => name);
+    return answerProblem(res, 404, `There is no schedule ${name}; there are ${names.join(', ') || 'none'}.`);
+  }
+  try {
+    answerJson(res, await fired);
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    answerProblem(res, 502, `The sink of ${name} could not be reached: ${reason}`);
+  }
+}
+
+function only(methods: string[], req: IncomingMessage, res: ServerResponse, answer: () => void): void {
+  if (methods.includes(req.method ?? '')) return answer();
+  const allow = methods.join(', ');
+  return answerProblem(res, 405, `This address takes ${allow} only.`, { headers: { allow } });
+}
+
+/** Browsers name the page that a request comes from in Origin; a program such as curl names none. */
+function isForeign({ headers: { origin, host } }: IncomingMessage): boolean {
+  return origin !== undefined && (!URL.canParse(origin) || new URL(origin).host !== host);
+}
+
+function redirect(res: ServerResponse, location: string) {
+  res.writeHead(308, { location, 'content-length': 0 }).end();
+}
+
+function answerJson(res: ServerResponse, value: unknown) {
+  const body = `${JSON.stringify(value, null, 2)}\n`;
+  res.writeHead(200, {
+    'content-type': 'application/json',
+    'content-length': Buffer.byteLength(body),
+    'cache-control': 'no-store',
+  });
+  res.end(body);
+}
+
+function answerHtml(res: ServerResponse, body: string) {
+  res.writeHead(200, {
+    'content-type': 'text/html; charset=utf-8',
+    'content-length': Buffer.byteLength(body),
+    'content-security-policy': "default-src 'none'; style-src 'unsafe-inline'",
+  });
+  res.end(body);
+}
+
+function listen(server: Server, port: number, host: string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    server.once('error', (cause: NodeJS.ErrnoException) => reject(listenError(cause, port, host)));
+    server.listen({ port, host }, () => {
+      const address = server.address();
+      const bound = typeof address === 'object' && address ? address.port : port;
+      // "Every address" is none that one can go to.
+      const shown = host === '0.0.0.0' || host === '::' ? 'localhost' : host;
+      resolve(`http://${shown.includes(':') ? `[${shown}]` : shown}:${bound}`);
+    });
+  });
+}
+
+function listenError(cause: NodeJS.ErrnoException, port: number, host: string): Error {
+  const what: Record<string, string> = {
+    EADDRINUSE: `port ${port} is in use; stop what uses it or choose another one with --port`,
+    EACCES: `port ${port} is not open to this user; choose another one with --port`,
+    EADDRNOTAVAIL: `${host} is no address of this machine; choose another one with --host`,
+    ENOTFOUND: `${host} is no address of this machine; choose another one with --host`,
+  };
+  return new Error(what[cause.code ?? ''] ?? `cannot listen on ${host}:${port}: ${cause.message}`, { cause });
+}

@@ -1,0 +1,63 @@
+import { exampleCurl } from './example.ts';
+import type { GatewayParts } from './gateway.ts';
+
+/** The page at `/`: where everything is. */
+export function indexPage(
+  { forms, services, deadLetters, schedules, sheets }: GatewayParts,
+  host: string,
+): string {
+  const rows = services
+    .status()
+    .map(
+      ({ name, instances, starting, inFlight, queued, coldStarts }) =>
+        `<tr><td>${escape(name)}</td>${[instances + starting, inFlight, queued, coldStarts].map((n) => `<td>${n}</td>`).join('')}</tr>`,
+    );
+  const curl = exampleCurl(forms, `http://${host}`);
+  return `<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width">
+<title>Formbus</title>
+<style>
+  body { font: 1rem/1.5 system-ui, sans-serif; max-width: 44rem; margin: 2rem auto; padding: 0 1rem; color: #1c2430; }
+  h1 { font-size: 1.6rem } h2 { font-size: 1.1rem; margin-top: 2rem }
+  a { color: #0b57d0 } li { margin: .25rem 0 }
+  pre { background: #f1f4f8; padding: .8rem 1rem; border-radius: .4rem; overflow-x: auto }
+  table { border-collapse: collapse; width: 100% }
+  th, td { text-align: right; padding: .3rem .5rem; border-bottom: 1px solid #dde3ea }
+  th:first-child, td:first-child { text-align: left }
+</style>
+</head>
+<body>
+<h1>Formbus</h1>
+<h2>Forms</h2>
+<ul>${forms.map((name) => `<li><a href="/${escape(name)}/">${escape(name)}</a></li>`).join('')}</ul>
+${curl === undefined ? '' : `<pre>${escape(curl)}</pre>`}
+<h2>What came of it</h2>
+<ul>
+${sheets ? '<li><a href="/_/sheets/">Sheets</a></li>' : '<li>Sheets: in Google Sheets</li>'}
+<li><a href="/_/dead-letters">Dead letters</a> (${deadLetters().length})</li>
+<li><a href="/_/schedules">Schedules</a></li>
+</ul>
+${schedules
+  .status()
+  .map(
+    ({ name }) =>
+      `<pre>curl -X POST http://${escape(host)}/_/schedules/${escape(name)}   # fire it now</pre>`,
+  )
+  .join('\n')}
+<h2>Services</h2>
+<table>
+<tr><th scope="col">Service</th><th scope="col">Instances</th><th scope="col">In flight</th><th scope="col">Waiting</th><th scope="col">Cold starts</th></tr>
+${rows.join('\n')}
+</table>
+<p><a href="/_/services">as JSON</a></p>
+</body>
+</html>
+`;
+}
+
+function escape(text: string): string {
+  return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('"', '&quot;');
+}

@@ -1,0 +1,91 @@
+import { expect, onTestFinished, test, vi } from 'vitest';
+import type { Send } from './broker.ts';
+import type { PingSource } from './manifests.ts';
+import { openSchedules } from './ping.ts';
+import { recordingLog } from './testing.ts';
+
+function source(settings: Partial<PingSource> = {}): PingSource {
+  return {
+    name: 'flush',
+    file: 'eventing/sources/flush.yaml',
+    schedule: '0 0 1 1 *',
+    timezone: undefined,
+    contentType: undefined,
+    data: undefined,
+    sink: { service: 'sheets-flush', path: '/' },
+    ...settings,
+  };
+}
+
+function open(settings: Partial<PingSource> = {}, send?: Send) {
+  const answer = { status: 204, headers: {}, body: Buffer.alloc(0) };
+  const sent = vi.fn<Send>(send ?? (() => Promise.resolve(answer)));
+  const log = recordingLog();
+  const schedules = openSchedules({ sources: [source(settings)], send: sent, log });
+  onTestFinished(() => schedules.close());
+  return { sent, log, schedules };
+}
+
+test('firing sends the event that Knative makes and tells what the sink answered', async () => {
+  const { sent, schedules } = open({ data: '{"a":1}', contentType: 'application/json' });
+  const before = Date.now();
+  const fired = await schedules.fire('flush');
+  const [call] = sent.mock.calls;
+  if (!call) throw new Error('nothing was sent');
+  const [to, { headers, body }] = call;
+  expect(fired).toEqual({ schedule: 'flush', id: headers['ce-id'], status: 204 });
+  expect(to).toEqual({ service: 'sheets-flush', path: '/' });
+  expect(headers).toEqual({
+    'ce-specversion': '1.0',
+    'ce-type': 'dev.knative.sources.ping',
+    'ce-source': '/apis/v1/namespaces/default/pingsources/flush',
+    'ce-id': expect.stringMatching(/^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/),
+    'ce-time': expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/),
+    'content-type': 'application/json',
+  });
+  expect(Date.parse(headers['ce-time'] ?? '')).toBeGreaterThanOrEqual(before);
+  expect(body.toString()).toBe('{"a":1}');
+  expect(schedules.status()).toMatchObject([{ name: 'flush', last: { id: headers['ce-id'], status: 204 } }]);
+});
+
+test('each firing is an event of its own', async () => {
+  const { schedules } = open();
+  const [first, second] = await Promise.all([schedules.fire('flush'), schedules.fire('flush')]);
+  expect(first?.id).not.toBe(second?.id);
+});
+
+test('an event without data has no content type', async () => {
+  const { sent, schedules } = open();
+  await schedules.fire('flush');
+  expect(sent.mock.calls[0]?.[1].headers).not.toHaveProperty('content-type');
+});
+
+test('there is nothing to fire under an unknown name', () => {
+  expect(open().schedules.fire('other')).toBeUndefined();
+});
+
+test('the schedule fires by itself, again while an earlier run is still under way', async () => {
+  const never: Send = (_, __, signal) =>
+    new Promise((_, reject) => signal.addEventListener('abort', () => reject(new Error('given up'))));
+  const { sent, schedules } = open({ schedule: '* * * * * *' }, never);
+  expect(schedules.status()[0]?.next).toMatch(/^\d{4}-/);
+  await vi.waitFor(() => expect(sent.mock.calls.length).toBeGreaterThan(1), { timeout: 5_000 });
+});
+
+test('a failure is logged and not retried', async () => {
+  const { sent, schedules, log } = open({}, () => Promise.reject(new Error('nobody there')));
+  await expect(schedules.fire('flush')).rejects.toThrow('nobody there');
+  await vi.waitFor(() =>
+    expect(log.lines[0]).toMatch(/^error flush: schedule not delivered: .*nobody there/),
+  );
+  expect(sent).toHaveBeenCalledTimes(1);
+});
+
+test('a schedule or time zone that is none is an error naming the manifest', () => {
+  expect(() => open({ schedule: 'now and then' })).toThrow(
+    /^eventing\/sources\/flush\.yaml: spec\.schedule: now and then: /,
+  );
+  expect(() => open({ timezone: 'Mars/Olympus' })).toThrow(
+    /^eventing\/sources\/flush\.yaml: spec\.schedule: .*Mars/,
+  );
+});

@@ -1,0 +1,127 @@
+import { randomUUID } from 'node:crypto';
+import { Cron } from 'croner';
+import type { Send } from './broker.ts';
+import type { Log } from './log.ts';
+import type { PingSource } from './manifests.ts';
+
+/** The PingSources, each on its schedule. */
+export interface Schedules {
+  status(): ScheduleStatus[];
+  /**
+   * Fires a schedule now, as an event of its own, and waits for the sink's answer; undefined when there is no such one.
+   * Rejects when the sink cannot be reached.
+   */
+  fire(name: string): Promise<Fired> | undefined;
+  /** No more ticks; runs under way are given up. */
+  close(): Promise<void>;
+}
+
+export interface Fired {
+  schedule: string;
+  /** The event's id. */
+  id: string;
+  /** The sink's HTTP status. */
+  status: number;
+}
+
+export interface ScheduleStatus {
+  name: string;
+  schedule: string;
+  timezone: string | undefined;
+  next: string | null;
+  last: (Fired & { time: string }) | null;
+}
+
+/**
+ * Sends each PingSource's event to its sink when its schedule says so. As in Knative: what was missed while nothing ran
+ * is not caught up, a failure is not retried, and a run still under way does not hold up the next.
+ * @throws Error naming the manifest when a schedule or time zone is none
+ */
+export function openSchedules({
+  sources,
+  send,
+  log,
+  namespace = 'default',
+}: {
+  sources: PingSource[];
+  send: Send;
+  log: Log;
+  namespace?: string;
+}): Schedules {
+  const closing = new AbortController();
+  const underWay = new Set<Promise<unknown>>();
+  const last = new Map<string, Fired & { time: string }>();
+
+  function fire(source: PingSource): Promise<Fired> {
+    const { headers, body } = pingEvent(source, namespace);
+    const run = send(source.sink, { headers, body }, closing.signal).then(({ status }) => {
+      const fired = { schedule: source.name, id: headers['ce-id'], status };
+      last.set(source.name, { ...fired, time: headers['ce-time'] });
+      log[status < 300 ? 'info' : 'warn']({ from: source.name, id: fired.id, status }, 'schedule fired');
+      return fired;
+    });
+    const settled = run
+      .catch((error: unknown) => {
+        if (closing.signal.aborted) return;
+        log.error({ from: source.name, id: headers['ce-id'] }, `schedule not delivered: ${String(error)}`);
+      })
+      .finally(() => underWay.delete(settled));
+    underWay.add(settled);
+    return run;
+  }
+
+  const jobs = sources.map((source) => ({
+    source,
+    // What `fire` rejects with is logged there.
+    cron: schedule(source, () => void fire(source).catch(() => {})),
+  }));
+
+  return {
+    status: () =>
+      jobs.map(({ source: { name, schedule, timezone }, cron }) => ({
+        name,
+        schedule,
+        timezone,
+        next: cron.nextRun()?.toISOString() ?? null,
+        last: last.get(name) ?? null,
+      })),
+    fire(name) {
+      const job = jobs.find(({ source }) => source.name === name);
+      return job && fire(job.source);
+    },
+    async close() {
+      for (const { cron } of jobs) cron.stop();
+      closing.abort(new Error('formbus is stopping'));
+      await Promise.all(underWay);
+    },
+  };
+}
+
+/** The event that Knative's PingSource adapter makes, in binary mode. */
+function pingEvent({ name, contentType, data }: PingSource, namespace: string) {
+  return {
+    headers: {
+      'ce-specversion': '1.0',
+      'ce-type': 'dev.knative.sources.ping',
+      'ce-source': `/apis/v1/namespaces/${namespace}/pingsources/${name}`,
+      'ce-id': randomUUID(),
+      'ce-time': new Date().toISOString(),
+      ...(contentType === undefined ? {} : { 'content-type': contentType }),
+    },
+    body: Buffer.from(data ?? ''),
+  };
+}
+
+function schedule({ file, schedule, timezone }: PingSource, onTick: () => void): Cron {
+  try {
+    return new Cron(schedule, timezone === undefined ? {} : { timezone }, onTick);
+  } catch (cause) {
+    const where = timezone === undefined ? schedule : `${schedule} (${timezone})`;
+    throw new Error(
+      `${file}: spec.schedule: ${where}: ${cause instanceof Error ? cause.message : String(cause)}`,
+      {
+        cause,
+      },
+    );
+  }
+}

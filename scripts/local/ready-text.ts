@@ -1,0 +1,40 @@
+import { exampleCurl } from './example.ts';
+import type { ScheduleStatus } from './ping.ts';
+
+/** What the runner says when it is ready: where everything is and what to try. */
+export function readyText({
+  url,
+  forms,
+  schedules,
+  sheets,
+  data,
+  ms,
+}: {
+  url: string;
+  forms: string[];
+  schedules: ScheduleStatus[];
+  sheets: boolean;
+  data: string;
+  ms: number;
+}): string {
+  const curl = exampleCurl(forms, url);
+  return [
+    '',
+    `formbus is ready after ${(ms / 1000).toFixed(1)} s: ${url}/`,
+    '',
+    ...forms.map((form, i) => `  ${i === 0 ? 'forms       ' : '            '}  ${url}/${form}/`),
+    `  sheets        ${sheets ? `${url}/_/sheets/` : 'in Google Sheets'}`,
+    `  services      ${url}/_/services`,
+    `  dead letters  ${url}/_/dead-letters`,
+    `  data          ${data}`,
+    '',
+    ...(curl === undefined ? [] : ['Submit a form:', `  ${curl}`, '']),
+    ...schedules.flatMap(({ name, schedule }) => [
+      `Fire ${name} now (by itself: ${schedule}):`,
+      `  curl -X POST ${url}/_/schedules/${name}`,
+      '',
+    ]),
+    'Ctrl-C stops it.',
+    '',
+  ].join('\n');
+}

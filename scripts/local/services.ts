@@ -1,0 +1,174 @@
+import { request as httpRequest, type IncomingMessage, type ServerResponse } from 'node:http';
+import { request as httpsRequest } from 'node:https';
+import type { Answer, Send } from './broker.ts';
+import type { Instance } from './instance.ts';
+import type { Log } from './log.ts';
+import type { Service } from './manifests.ts';
+import { answerProblem } from './problem.ts';
+import { forwardedHeaders, NotDelivered, proxy } from './proxy.ts';
+import { openRevision, Unavailable, type Lease, type Revision, type RevisionStatus } from './revision.ts';
+
+/** Every Service's instances. */
+export interface Services {
+  /** Delivers an event to a Service or a URI. A Service that cannot be started or reached rejects; a time-out answers 504. */
+  send: Send;
+  /** Proxies one HTTP request to a Service; `path` is what the Service sees, with the query. */
+  request(name: string, req: IncomingMessage, res: ServerResponse, path: string): void;
+  status(): ServiceStatus[];
+  /** SIGTERM to every instance, SIGKILL after `graceMs`. */
+  close(graceMs?: number): Promise<void>;
+}
+
+export interface ServiceStatus extends RevisionStatus {
+  name: string;
+}
+
+class TimedOut extends Error {
+  override name = 'TimedOut';
+}
+
+/** @param launch starts an instance of a Service */
+export function openServices({
+  services,
+  launch,
+  log,
+}: {
+  services: Service[];
+  launch: (service: Service, signal: AbortSignal) => Promise<Instance>;
+  log: Log;
+}): Services {
+  const revisions = new Map(
+    services.map((service) => [
+      service.name,
+      { service, revision: openRevision({ service, log, launch: (signal) => launch(service, signal) }) },
+    ]),
+  );
+  const find = (name: string) => {
+    const found = revisions.get(name);
+    if (!found) throw new Error(`there is no Service ${name}`);
+    return found;
+  };
+
+  return {
+    async send(to, request, signal) {
+      if ('uri' in to) return call(new URL(to.uri), request, signal);
+      const { service, revision } = find(to.service);
+      const deadline = timer(service);
+      try {
+        return await withInstance(
+          revision,
+          AbortSignal.any([signal, deadline.signal]),
+          ({ instance }, either) =>
+            call(new URL(to.path, `http://127.0.0.1:${instance.port}`), request, either, instance),
+        );
+      } catch (error) {
+        // What Knative's queue-proxy answers.
+        if (error instanceof TimedOut) return { status: 504, headers: {}, body: Buffer.from(error.message) };
+        throw error;
+      } finally {
+        deadline.clear();
+      }
+    },
+
+    request(name, req, res, path) {
+      const { service, revision } = find(name);
+      const deadline = timer(service);
+      const gone = new AbortController();
+      res.once('close', () => {
+        deadline.clear();
+        if (!res.writableFinished) gone.abort();
+      });
+      const headers = forwardedHeaders(req, `/${name}`);
+      withInstance(revision, AbortSignal.any([gone.signal, deadline.signal]), ({ instance }, signal) =>
+        proxy({ instance, req, res, path, headers, signal }),
+      ).catch((error: unknown) => answerFailure(res, error, name));
+    },
+
+    status: () => [...revisions].map(([name, { revision }]) => ({ name, ...revision.status() })),
+
+    async close(graceMs = 6_000) {
+      await Promise.all([...revisions.values()].map(({ revision }) => revision.close(graceMs)));
+    },
+  };
+}
+
+/** Runs `work` at an instance; at another one as long as an instance took nothing of the request. */
+async function withInstance<T>(
+  revision: Revision,
+  signal: AbortSignal,
+  work: (lease: Lease, signal: AbortSignal) => Promise<T>,
+): Promise<T> {
+  for (let attempt = 1; ; attempt += 1) {
+    const lease = await revision.acquire(signal);
+    try {
+      return await work(lease, signal);
+    } catch (error) {
+      if (!(error instanceof NotDelivered && error.untouched) || attempt === 3) throw error;
+    } finally {
+      lease.release();
+    }
+  }
+}
+
+/** A revision's timeoutSeconds: from the arrival of a request, waiting for an instance included, to the end of its answer. */
+function timer({ name, timeoutSeconds }: Service) {
+  const controller = new AbortController();
+  const message = `${name} did not answer within ${timeoutSeconds} s.`;
+  const timeout = setTimeout(() => controller.abort(new TimedOut(message)), timeoutSeconds * 1000);
+  return { signal: controller.signal, clear: () => clearTimeout(timeout) };
+}
+
+function answerFailure(res: ServerResponse, error: unknown, name: string) {
+  if (res.headersSent) return res.destroy();
+  if (error instanceof TimedOut) return answerProblem(res, 504, error.message);
+  const seconds = error instanceof Unavailable ? error.retryAfterSeconds : 1;
+  const detail =
+    error instanceof Unavailable ? error.message : `${name} broke off before it answered; please try again.`;
+  answerProblem(res, 503, detail, { headers: { 'retry-after': String(seconds) } });
+}
+
+/** One POST with a whole body. */
+function call(
+  url: URL,
+  { headers, body }: Parameters<Send>[1],
+  signal: AbortSignal,
+  instance?: Instance,
+): Promise<Answer> {
+  return new Promise((resolve, reject) => {
+    const request = url.protocol === 'https:' ? httpsRequest : httpRequest;
+    const outgoing = request(
+      url,
+      {
+        method: 'POST',
+        headers: { ...headers, 'content-length': body.length },
+        signal,
+        ...(instance ? { agent: instance.agent } : {}),
+      },
+      (incoming) => {
+        const chunks: Buffer[] = [];
+        incoming.on('data', (chunk: Buffer) => chunks.push(chunk));
+        incoming.once('error', fail);
+        incoming.once('end', () =>
+          resolve({
+            status: incoming.statusCode ?? 0,
+            headers: Object.fromEntries(
+              Object.entries(incoming.headersDistinct).map(([name, values]) => [
+                name,
+                values?.join(', ') ?? '',
+              ]),
+            ),
+            body: Buffer.concat(chunks),
+          }),
+        );
+      },
+    );
+    const fail = (cause: NodeJS.ErrnoException) => {
+      if (signal.aborted) return reject(signal.reason);
+      // An event may be delivered twice, so a connection that was found stale is no reason to fail.
+      const stale = outgoing.reusedSocket && (cause.code === 'ECONNRESET' || cause.code === 'EPIPE');
+      reject(instance ? new NotDelivered(stale || cause.code === 'ECONNREFUSED', cause) : cause);
+    };
+    outgoing.once('error', fail);
+    outgoing.end(body);
+  });
+}

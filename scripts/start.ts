@@ -1,0 +1,69 @@
+import { resolve } from 'node:path';
+import { parseArgs } from 'node:util';
+
+const help = `Runs Formbus on this machine.
+
+  npm start -- [--port N] [--data DIR] [--host ADDR]
+
+  --port N      the port of the gateway (default 8080; 0 = a free one)
+  --data DIR    the folder for events, rows, sheets and bundles (default .formbus)
+  --host ADDR   the address to listen on (default 127.0.0.1: this machine only)
+  --help        this text
+
+Ctrl-C stops it cleanly, a second one at once. A later start with the same folder goes on where this one stopped.
+With GOOGLE_APPLICATION_CREDENTIALS (a file) and SPREADSHEET_ID in the environment, rows go to the real Google Sheets.
+`;
+
+const root = resolve(import.meta.dirname, '..');
+
+async function main() {
+  if (Number(process.versions.node.split('.')[0]) < 24) {
+    throw new Error(
+      `Formbus needs Node 24 or newer, this is ${process.version}; use npm start, which brings its own.`,
+    );
+  }
+  const { port, data, host, help: wantsHelp } = readOptions();
+  if (wantsHelp) return console.log(help);
+
+  // Loaded after the check: its modules need a new Node.
+  const { startRunner } = await import('./local/runner.ts');
+  let signals = 0;
+  let runner: Awaited<ReturnType<typeof startRunner>> | undefined;
+  const stop = () => {
+    signals += 1;
+    if (signals > 1) process.exit(130);
+    console.log(`\nStopping; once more stops at once.`);
+    if (runner) runner.close().then(() => process.exit(0), fail);
+  };
+  process.on('SIGINT', stop).on('SIGTERM', stop);
+  runner = await startRunner({ root, port, host, ...(data === undefined ? {} : { data: resolve(data) }) });
+  // Asked to stop while it was starting.
+  if (signals > 0) runner.close().then(() => process.exit(0), fail);
+}
+
+function readOptions() {
+  try {
+    const { values } = parseArgs({
+      options: {
+        port: { type: 'string' },
+        data: { type: 'string' },
+        host: { type: 'string' },
+        help: { type: 'boolean', default: false },
+      },
+    });
+    const port = values.port === undefined ? undefined : Number(values.port);
+    if (port !== undefined && !(/^\d+$/.test(values.port ?? '') && port <= 65_535)) {
+      throw new Error(`--port takes a number from 0 to 65535, not ${values.port}`);
+    }
+    return { ...values, port };
+  } catch (error) {
+    throw new Error(`${error instanceof Error ? error.message : String(error)}\n\n${help}`, { cause: error });
+  }
+}
+
+function fail(error: unknown) {
+  console.error(error instanceof Error ? error.message : error);
+  process.exit(1);
+}
+
+main().catch(fail);
