@@ -16,7 +16,7 @@ export interface Schedules {
   close(): Promise<void>;
 }
 
-export interface Fired {
+interface Fired {
   schedule: string;
   /** The event's id. */
   id: string;

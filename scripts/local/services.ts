@@ -19,7 +19,7 @@ export interface Services {
   close(graceMs?: number): Promise<void>;
 }
 
-export interface ServiceStatus extends RevisionStatus {
+interface ServiceStatus extends RevisionStatus {
   name: string;
 }
 
