@@ -88,11 +88,13 @@ export function eventOf({ headers, body }: HttpRequest): CloudEventV1<unknown> {
   }
 }
 
-/** An event as an HTTP message in binary mode: `ce-` headers and the data as the body. */
-export function binaryMessage(event: CloudEventV1<unknown>): {
+export interface BinaryMessage {
   headers: Record<string, string>;
   body: string;
-} {
+}
+
+/** An event as an HTTP message in binary mode: `ce-` headers and the data as the body. */
+export function binaryMessage(event: CloudEventV1<unknown>): BinaryMessage {
   const { headers, body } = HTTP.binary(new CloudEvent(event));
   const sent = Object.entries(headers).flatMap(([name, value]) =>
     value === undefined ? [] : [[name, String(value)]],

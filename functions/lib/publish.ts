@@ -1,8 +1,8 @@
-import http from 'node:http';
-import https from 'node:https';
+import { Agent as HttpAgent, request as httpRequest } from 'node:http';
+import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
 import type { CloudEventV1 } from 'cloudevents';
 import * as v from 'valibot';
-import { binaryMessage } from './event.ts';
+import { binaryMessage, type BinaryMessage } from './event.ts';
 import { Unavailable } from './http.ts';
 import type { Env } from './env.ts';
 
@@ -33,37 +33,31 @@ export const publisherEnv = {
  * @param deadlineMs connecting, sending and the answer together; short of the 5 s after which a form has to have answered
  */
 export function openPublisher(env: Env<typeof publisherEnv>, { deadlineMs = 4_500 } = {}): Publisher {
-  const { request, agent } = clientFor(env.K_SINK);
-  const send = ({ headers, body }: ReturnType<typeof binaryMessage>, signal: AbortSignal) =>
-    new Promise<number>((resolve, reject) => {
-      const req = request(env.K_SINK, { method: 'POST', headers, agent, signal }, (answer) => {
+  const secure = env.K_SINK.startsWith('https:');
+  const agent = new (secure ? HttpsAgent : HttpAgent)({ keepAlive: true, maxSockets: 100 });
+  const request = secure ? httpsRequest : httpRequest;
+
+  /** The sink's status. Node's own client: `fetch` makes a cold start a tenth longer (scripts/bench/cold-start.ts). */
+  function post(message: BinaryMessage, signal: AbortSignal): Promise<number> {
+    return new Promise((resolve, reject) => {
+      const { headers, body } = message;
+      const req = request(env.K_SINK, { method: 'POST', headers, agent, signal });
+      req.on('response', (answer) => {
         answer.on('error', reject).on('end', () => resolve(answer.statusCode ?? 0));
         answer.resume();
       });
-      // A kept connection may have been closed by the sink a moment ago; that tells nothing about the sink.
-      const isStale = (error: NodeJS.ErrnoException) => req.reusedSocket && error.code === 'ECONNRESET';
-      req.on('error', (error) =>
-        isStale(error) ? send({ headers, body }, signal).then(resolve, reject) : reject(error),
-      );
+      req.on('error', (error: NodeJS.ErrnoException) => {
+        // A kept connection may have been closed by the sink a moment ago; that tells nothing about the sink.
+        if (req.reusedSocket && error.code === 'ECONNRESET') resolve(post(message, signal));
+        else reject(error);
+      });
       req.end(body);
     });
+  }
   return {
     async publish(event) {
-      const signal = AbortSignal.timeout(deadlineMs);
-      let status: number;
-      try {
-        status = await send(binaryMessage(event), signal);
-      } catch (cause) {
-        throw new Unavailable('The submission could not be stored right now; please send it again.', {
-          cause,
-        });
-      }
-      if (status < 200 || status > 299) {
-        const cause = new Error(`The sink answered ${status}; see K_SINK.`);
-        throw new Unavailable('The submission could not be stored right now; please send it again.', {
-          cause,
-        });
-      }
+      const status = await post(binaryMessage(event), AbortSignal.timeout(deadlineMs)).catch(unavailable);
+      if (status < 200 || status > 299) unavailable(new Error(`The sink answered ${status}; see K_SINK.`));
     },
     async close() {
       agent.destroy();
@@ -71,10 +65,6 @@ export function openPublisher(env: Env<typeof publisherEnv>, { deadlineMs = 4_50
   };
 }
 
-/** Node's own client: `fetch` makes a cold start a tenth longer (scripts/bench/cold-start.ts). */
-function clientFor(url: string) {
-  const options = { keepAlive: true, maxSockets: 100 };
-  return url.startsWith('https:')
-    ? { request: https.request, agent: new https.Agent(options) }
-    : { request: http.request, agent: new http.Agent(options) };
+function unavailable(cause: unknown): never {
+  throw new Unavailable('The submission could not be stored right now; please send it again.', { cause });
 }
