@@ -252,6 +252,27 @@ it('holds a backlog of 100,000 deliveries without taking more than fifty of a Tr
   expect(send).toHaveBeenCalledTimes(200);
 });
 
+it('is idle when all that is due has been delivered, also with something that waits for its retry', async () => {
+  let release = () => {};
+  const held = new Promise<void>((resolve) => (release = resolve));
+  const { send } = await startSubscriber(async ({ headers }) => {
+    await held;
+    return { status: headers['ce-id'] === 'later' ? 503 : 204 };
+  });
+  const broker = await startBroker({
+    send,
+    triggers: [triggerOf('task', { delivery: { backoffDelayMs: 3_600_000 } })],
+  });
+  await publish(broker.url, { id: 'later' });
+  await publish(broker.url, { id: 'now' });
+  await broker.idle(50);
+  expect(broker.pending()).toEqual([{ trigger: 'task', waiting: 0, inFlight: 2 }]);
+  const idle = broker.idle(60_000);
+  release();
+  await idle;
+  expect(broker.pending()).toEqual([{ trigger: 'task', waiting: 1, inFlight: 0 }]);
+});
+
 it('passes over the Triggers of other Brokers', async () => {
   const broker = await startBroker({
     send: never,

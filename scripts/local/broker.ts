@@ -43,6 +43,8 @@ export interface Broker {
   deadLetters(): DeadLetter[];
   /** Deliveries by Trigger: `inFlight` are under way, `waiting` are for later or for a free place. */
   pending(): { trigger: string; waiting: number; inFlight: number }[];
+  /** Resolves when nothing is due or in flight (what waits for its retry does not count), or after `limitMs`. */
+  idle(limitMs: number): Promise<void>;
   /** Stops taking events and breaks off deliveries: they are made again at the next start. */
   close(): Promise<void>;
 }
@@ -52,6 +54,7 @@ const PRUNE_EVERY_MS = 600_000;
 /** Small enough that nobody waits for it. */
 const PRUNE_AT_ONCE = 1_000;
 const SHOWN_DEAD_LETTERS = 1_000;
+const IDLE_EVERY_MS = 20;
 
 /**
  * A Knative Broker for one machine: takes CloudEvents over HTTP, keeps them in SQLite and delivers them by its Triggers.
@@ -106,6 +109,14 @@ export async function openBroker({
         const inFlight = dispatcher.inFlight();
         return { trigger, waiting: Math.max(0, (open.get(trigger) ?? 0) - inFlight), inFlight };
       });
+    },
+    async idle(limitMs) {
+      const until = clock.now() + limitMs;
+      const isBusy = () =>
+        [...dispatchers].some(([name, { inFlight }]) => inFlight() > 0 || events.due(name, 1).length > 0);
+      while (isBusy() && clock.now() < until) {
+        await new Promise<void>((resolve) => void clock.after(IDLE_EVERY_MS, resolve));
+      }
     },
     close: () => (closing ??= close()),
   };

@@ -19,6 +19,7 @@ async function open(parts: Partial<GatewayParts> = {}) {
     forms: ['demo'],
     services,
     deadLetters: () => [],
+    delivered: async () => {},
     schedules: { status: () => [], fire: () => undefined },
     sheets: undefined,
     ...parts,
@@ -97,14 +98,15 @@ test("POST to a schedule fires it and tells the sink's answer", async () => {
     if (name === 'broken') return Promise.reject(new Error('nobody there'));
     return name === 'flush' ? Promise.resolve(fired) : undefined;
   };
-  const { get, url } = await open({ schedules: { status: () => [schedule], fire } });
+  const broke = { ...schedule, name: 'broken' };
+  const { get, url } = await open({ schedules: { status: () => [schedule, broke], fire } });
   const answer = await get('/_/schedules/flush', { method: 'POST', headers: { origin: url } });
   expect([answer.status, await answer.json()]).toEqual([200, fired]);
 
   const unknown = await get('/_/schedules/other', { method: 'POST' });
   expect([unknown.status, await unknown.json()]).toMatchObject([
     404,
-    { detail: 'There is no schedule other; there are flush.' },
+    { detail: 'There is no schedule other; there are flush, broken.' },
   ]);
   const wrong = await get('/_/schedules/flush');
   expect([wrong.status, wrong.headers.get('allow')]).toEqual([405, 'POST']);
@@ -239,4 +241,20 @@ test('closing answers what is in flight and takes nothing new', async () => {
   gate.open();
   expect((await held).status).toBe(200);
   await closed;
+});
+
+test('a schedule that is fired by hand waits until what was submitted has reached its tasks', async () => {
+  const order: string[] = [];
+  const { get } = await open({
+    delivered: async () => void order.push('delivered'),
+    schedules: {
+      status: () => [schedule],
+      fire: async (name) => {
+        order.push('fired');
+        return { schedule: name, id: 'id-1', status: 204 };
+      },
+    },
+  });
+  expect((await get('/_/schedules/flush', { method: 'POST' })).status).toBe(200);
+  expect(order).toEqual(['delivered', 'fired']);
 });

@@ -130,6 +130,7 @@ async function start(
     forms,
     services: parts.services,
     deadLetters: opened.deadLetters,
+    delivered: () => opened.idle(5_000),
     schedules: parts.schedules,
     sheets: parts.sheets?.handle,
   });
