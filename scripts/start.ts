@@ -36,9 +36,21 @@ async function main() {
     if (runner) runner.close().then(() => process.exit(0), fail);
   };
   process.on('SIGINT', stop).on('SIGTERM', stop);
+  if (process.env['npm_lifecycle_event']) whenParentIsGone(stop);
   runner = await startRunner({ root, port, host, ...(data === undefined ? {} : { data: resolve(data) }) });
   // Asked to stop while it was starting.
   if (signals > 0) runner.close().then(() => process.exit(0), fail);
+}
+
+/** npm that is killed tells nobody; nobody would know then that Formbus still runs. */
+function whenParentIsGone(act: () => void) {
+  const parent = process.ppid;
+  const watch = setInterval(() => {
+    if (process.ppid === parent) return;
+    clearInterval(watch);
+    act();
+  }, 250);
+  watch.unref();
 }
 
 function readOptions() {
