@@ -128,7 +128,8 @@ test('a page of another site cannot fire a schedule', async () => {
 
 test('the sheets have their pages below /_/sheets/', async () => {
   const { get } = await open({
-    sheets: (_, res, path) => {
+    sheets: ({ method }, res, path) => {
+      if (method !== 'GET') return false;
       res.end(path);
       return true;
     },

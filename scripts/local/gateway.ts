@@ -103,7 +103,8 @@ function runnerPages(parts: GatewayParts, req: IncomingMessage, res: ServerRespo
   const { sheets } = parts;
   if (path === '/sheets' && sheets) return redirect(res, '/_/sheets/');
   if (path.startsWith('/sheets/') && sheets) {
-    return only(['GET', 'HEAD'], req, res, () => void sheets(req, res, path.slice('/sheets/'.length)));
+    if (sheets(req, res, path.slice('/sheets/'.length))) return undefined;
+    return only(['GET', 'HEAD'], req, res, () => {});
   }
   answerProblem(res, 404, `There is nothing at /_${path}.`);
 }

@@ -1,13 +1,15 @@
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
-import { answerApi, type ApiAnswer } from './api.ts';
+import { answerApi, type ApiAnswer, type ApiRequest } from './api.ts';
 import { GoogleError } from './google-error.ts';
 import { readBody, sendJson } from './http.ts';
 import { handlePages } from './pages.ts';
+import { handleFaults } from './faults-page.ts';
+import { openFaults, type Faults } from './faults.ts';
 import { createQuota, type QuotaLimits } from './quota.ts';
 import { createSpreadsheet } from './spreadsheet.ts';
 import { openStore } from './store.ts';
-import { guessed } from './texts.ts';
+import { guessed, seen } from './texts.ts';
 
 export interface SheetsOptions {
   /** The folder that the sheets are kept in; made if it is not there. */
@@ -29,13 +31,20 @@ export interface SheetsServer {
   url: string;
   /**
    * Serves the pages for people. `path` is what follows their root in the request's URL, still percent-encoded.
-   * @returns whether it answers; false, with nothing done, for methods other than GET and HEAD
+   * @returns whether it answers; false, with nothing done, for methods other than GET and HEAD (but for `faults`)
    */
   handle(req: IncomingMessage, res: ServerResponse, path: string): boolean;
   /** Takes a spreadsheet's access from everybody (403), or gives it back. */
   setRevoked(spreadsheet: string, revoked: boolean): void;
+  /** What the next calls meet; also at `faults` below the pages' root. */
+  faults: Faults;
   close(): Promise<void>;
 }
+
+const unavailable: ApiAnswer = {
+  status: 503,
+  body: new GoogleError(503, 'UNAVAILABLE', seen.unavailable).body(),
+};
 
 /**
  * Google Sheets on this machine: of the API v4 the calls and requests that are known here, all others are refused;
@@ -56,30 +65,71 @@ export async function startSheets({
     if (!known) createSpreadsheet(store, { properties: { title: id } }, id);
   }
 
-  async function answer(req: IncomingMessage): Promise<ApiAnswer> {
+  const faults = openFaults();
+  const later = new Set<NodeJS.Timeout>();
+
+  function apply(request: ApiRequest): ApiAnswer {
     try {
-      const body = await readBody(req);
-      const url = URL.parse(`http://127.0.0.1${req.url}`) ?? new URL('http://127.0.0.1');
-      return answerApi(store, take, {
-        method: req.method ?? '',
-        url,
-        authorization: req.headers.authorization,
-        body,
-      });
+      return answerApi(store, take, request);
     } catch (error) {
-      if (error instanceof GoogleError) return { status: error.code, body: error.body() };
-      // The caller hung up while sending: nothing was applied and nobody waits for an answer.
-      if (!req.complete) throw error;
       report(error);
       return { status: 500, body: new GoogleError(500, 'INTERNAL', guessed.internal).body() };
     }
   }
 
+  function applyLater(request: ApiRequest, delayMs: number, then: (answer: ApiAnswer) => void) {
+    const timer = setTimeout(() => {
+      later.delete(timer);
+      then(apply(request));
+    }, delayMs);
+    later.add(timer);
+  }
+
   async function serve(req: IncomingMessage, res: ServerResponse): Promise<void> {
-    // Every call goes through these two steps: it is applied, then answered. A Google that misbehaves does so here,
-    // before, between or after them.
-    const { status, body } = await answer(req);
-    sendJson(res, status, body);
+    const url = URL.parse(`http://127.0.0.1${req.url}`) ?? new URL('http://127.0.0.1');
+    const { authorization } = req.headers;
+    let request: ApiRequest;
+    try {
+      request = { method: req.method ?? '', url, authorization, body: await readBody(req) };
+    } catch (error) {
+      // The caller hung up while sending: nothing was applied and nobody waits for an answer.
+      if (!(error instanceof GoogleError)) throw error;
+      return sendJson(res, error.code, error.body());
+    }
+    const answer = ({ status, body }: ApiAnswer) => {
+      if (!res.destroyed) sendJson(res, status, body);
+    };
+    const spreadsheet = /^\/v4\/spreadsheets\/([^/:]+)/.exec(url.pathname)?.[1];
+    const fault = faults.take({ isWrite: url.pathname.endsWith(':batchUpdate'), spreadsheet });
+    switch (fault?.kind) {
+      case 'fail-before':
+        return answer(unavailable);
+      case 'quota':
+        return answer({
+          status: 429,
+          body: new GoogleError(429, 'RESOURCE_EXHAUSTED', guessed.quotaFault).body(),
+        });
+      case 'drop-before':
+        return void res.destroy();
+      case 'fail-after':
+        apply(request);
+        return answer(unavailable);
+      case 'drop-after':
+        apply(request);
+        return void res.destroy();
+      case 'delay':
+        return applyLater(request, fault.delayMs, answer);
+      case 'twice':
+        answer(apply(request));
+        return applyLater(request, fault.delayMs, () => {});
+      case 'edit': {
+        const edit = { ...request, body: Buffer.from(JSON.stringify({ requests: fault.requests })) };
+        apply({ ...edit, method: 'POST', url: new URL(`/v4/spreadsheets/${spreadsheet}:batchUpdate`, url) });
+        return answer(apply(request));
+      }
+      case undefined:
+        return answer(apply(request));
+    }
   }
 
   const server = createServer((req, res) => {
@@ -99,6 +149,10 @@ export async function startSheets({
   return {
     url: `http://127.0.0.1:${address.port}`,
     handle(req, res, path) {
+      if (path === 'faults') {
+        handleFaults(faults, req, res).catch(() => res.destroy());
+        return true;
+      }
       if (req.method !== 'GET' && req.method !== 'HEAD') return false;
       handlePages(store, req, res, path).catch((error: unknown) => {
         report(error);
@@ -111,7 +165,9 @@ export async function startSheets({
     setRevoked(spreadsheet, revoked) {
       store.sql.run`UPDATE spreadsheets SET revoked = ${Number(revoked)} WHERE id = ${spreadsheet}`;
     },
+    faults,
     async close() {
+      for (const timer of later) clearTimeout(timer);
       const closed = once(server, 'close');
       server.close();
       const impatience = setTimeout(() => server.closeAllConnections(), 2000);

@@ -31,6 +31,7 @@ export const seen = {
     `GridCoordinate.rowIndex[${row}] is after last row in grid[${last}]`,
   cellLimit: (limit: number) =>
     `This action would increase the number of cells in the workbook above the limit of ${limit} cells.`,
+  unavailable: 'The service is currently unavailable.',
   cellTooLong: 'Your input contains more than the maximum of 50000 characters in a single cell.',
   unparsableRange: (range: string) => `Unable to parse range: ${range}`,
   beyondGrid: (range: string, rows: number, columns: number) =>
@@ -80,4 +81,5 @@ export const guessed = {
     `Range [${start}, ${end}) is empty or reaches beyond the ${count} there are.`,
   startOrRange: 'Exactly one of start and range must be set.',
   internal: 'Internal error encountered.',
+  quotaFault: 'Quota exceeded, by a fault that was asked for.',
 };
