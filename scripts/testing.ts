@@ -18,7 +18,7 @@ export type Status = v.InferOutput<typeof Status>;
 export interface StartedFormbus {
   url: string;
   pid: number;
-  /** All that it printed. */
+  /** What it printed, the last 2 MB. */
   output(): string;
   status(service: string): Promise<Status>;
   /** Fires the PingSource and waits for the flush; its status. */
@@ -30,7 +30,14 @@ export interface StartedFormbus {
   end(signal: NodeJS.Signals): Promise<number | null>;
 }
 
-export async function startFormbus(data: string, { port = 0 } = {}): Promise<StartedFormbus> {
+/** A long run prints more than is worth keeping in memory. */
+const keptOutput = 2_000_000;
+
+/** @param log gets all that it prints */
+export async function startFormbus(
+  data: string,
+  { port = 0, log }: { port?: number; log?: NodeJS.WritableStream } = {},
+): Promise<StartedFormbus> {
   const script = join(import.meta.dirname, 'start.ts');
   const child = spawn(process.execPath, [script, '--port', String(port), '--data', data], {
     env: { PATH: process.env['PATH'], HOME: process.env['HOME'] },
@@ -39,7 +46,8 @@ export async function startFormbus(data: string, { port = 0 } = {}): Promise<Sta
   let output = '';
   const url = await new Promise<string>((resolve, reject) => {
     const take = (chunk: Buffer) => {
-      output += chunk.toString();
+      output = (output + chunk.toString()).slice(-keptOutput);
+      log?.write(chunk);
       const ready = /ready after .*?(http:\S+)\//.exec(output)?.[1];
       if (ready) resolve(ready);
     };
