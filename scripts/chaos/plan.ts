@@ -1,3 +1,5 @@
+import { createHash } from 'node:crypto';
+
 /** Services that are killed and frozen; each has one instance or more while the campaign runs. */
 const services = ['demo-form', 'student-data-form', 'sheets-buffer', 'sheets-flush', 'demo-task'];
 
@@ -18,7 +20,7 @@ const paceMs = 2_500;
  * two flushes run at once. The last steps are over before the end.
  */
 export function makePlan({ seed, lengthMs }: { seed: number; lengthMs: number }): Step[] {
-  const random = mulberry32(seed);
+  const random = seeded(seed);
   const pick = <T>(list: T[]): T => {
     const found = list[Math.floor(random() * list.length)];
     if (found === undefined) throw new RangeError('nothing to pick from');
@@ -50,13 +52,11 @@ function stepAt(at: number, step: Omit<Step, 'at'>): Step {
   return { at, do: step.do, what: step.what, ms };
 }
 
-/** A small generator of numbers from 0 to 1 by Tommy Ettinger, in the public domain: the same for the same seed. */
-function mulberry32(seed: number): () => number {
-  let state = seed >>> 0;
+/** Numbers from 0 to 1, the same for the same seed. */
+function seeded(seed: number): () => number {
+  let count = 0;
   return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+    count += 1;
+    return createHash('sha256').update(`${seed} ${count}`).digest().readUInt32BE() / 2 ** 32;
   };
 }
