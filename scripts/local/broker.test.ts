@@ -252,6 +252,20 @@ it('holds a backlog of 100,000 deliveries without taking more than fifty of a Tr
   expect(send).toHaveBeenCalledTimes(200);
 });
 
+it('shows its log: what an event still waits for and who has given it up', async () => {
+  const { send } = await startSubscriber(({ headers }) => ({
+    status: headers['ce-id'] === 'bad' ? 400 : 204,
+  }));
+  const broker = await startBroker({ send, triggers: [triggerOf('task')] });
+  await publish(broker.url, { id: 'good' });
+  await publish(broker.url, { id: 'bad' });
+  await broker.idle(10_000);
+  const [good, bad] = broker.events(0);
+  expect(good).toMatchObject({ attributes: { id: 'good' }, waiting: [], dead: [] });
+  expect(bad).toMatchObject({ attributes: { id: 'bad' }, waiting: [], dead: ['task'] });
+  expect(broker.events(good?.seq ?? 0)).toEqual([bad]);
+});
+
 it('is idle when all that is due has been delivered, also with something that waits for its retry', async () => {
   let release = () => {};
   const held = new Promise<void>((resolve) => (release = resolve));

@@ -1,12 +1,12 @@
 import { systemClock, type Clock } from './clock.ts';
 import { startDispatcher } from './dispatcher.ts';
-import { type DeadLetter, openEventLog } from './event-log.ts';
+import { type DeadLetter, type LoggedEvent, openEventLog } from './event-log.ts';
 import { matches } from './filters.ts';
 import { startIngress } from './ingress.ts';
 import type { Log } from './log.ts';
 import type { Subscriber, Trigger } from './manifests.ts';
 
-export type { DeadLetter } from './event-log.ts';
+export type { DeadLetter, LoggedEvent } from './event-log.ts';
 
 export interface Answer {
   status: number;
@@ -41,6 +41,8 @@ export interface Broker {
   url: string;
   /** The newest, newest first. */
   deadLetters(): DeadLetter[];
+  /** Events of the log after a place in it, oldest first, at most 10,000. */
+  events(after: number): LoggedEvent[];
   /** Deliveries by Trigger: `inFlight` are under way, `waiting` are for later or for a free place. */
   pending(): { trigger: string; waiting: number; inFlight: number }[];
   /** Resolves when nothing is due or in flight (what waits for its retry does not count), or after `limitMs`. */
@@ -54,6 +56,7 @@ const PRUNE_EVERY_MS = 600_000;
 /** Small enough that nobody waits for it. */
 const PRUNE_AT_ONCE = 1_000;
 const SHOWN_DEAD_LETTERS = 1_000;
+const SHOWN_EVENTS = 10_000;
 const IDLE_EVERY_MS = 20;
 
 /**
@@ -103,6 +106,7 @@ export async function openBroker({
   return {
     url: ingress.url,
     deadLetters: () => events.deadLetters(SHOWN_DEAD_LETTERS),
+    events: (after) => events.list(after, SHOWN_EVENTS),
     pending() {
       const open = events.waiting();
       return [...dispatchers].map(([trigger, dispatcher]) => {

@@ -19,6 +19,7 @@ const TABLES = `
     id INTEGER PRIMARY KEY, topic TEXT NOT NULL, trigger TEXT NOT NULL, at INTEGER NOT NULL,
     attributes TEXT NOT NULL, data BLOB NOT NULL
   ) STRICT;
+  CREATE INDEX dead_letters_by_event ON dead_letters (attributes ->> 'id');
 `;
 
 /**

@@ -15,6 +15,17 @@ export interface DeadLetter {
   dataBase64: string | undefined;
 }
 
+/** An event of the log and what is still to come of it. */
+export interface LoggedEvent {
+  /** Its place in the log. */
+  seq: number;
+  attributes: Attributes;
+  /** Triggers that it has not been delivered to. */
+  waiting: string[];
+  /** Triggers that gave it up. */
+  dead: string[];
+}
+
 export interface EventLogOptions {
   /** SQLite file; its folder must exist. */
   file: string;
@@ -50,6 +61,13 @@ export function openEventLog({ file, route, onNew, now }: EventLogOptions) {
       'INSERT INTO dead_letters (topic, trigger, at, attributes, data) VALUES (?, ?, ?, ?, ?)',
     ),
     deadLetters: db.prepare('SELECT * FROM dead_letters ORDER BY id DESC LIMIT ?'),
+    list: db.prepare(
+      `SELECT seq, attributes,
+         (SELECT json_group_array(trigger) FROM deliveries WHERE event = seq) AS waiting,
+         (SELECT json_group_array(trigger) FROM dead_letters AS dead
+          WHERE dead.attributes ->> 'id' = events.attributes ->> 'id') AS dead
+       FROM events WHERE seq > ? ORDER BY seq LIMIT ?`,
+    ),
     waiting: db.prepare('SELECT trigger, count(*) AS count FROM deliveries GROUP BY trigger'),
     prune: db.prepare(
       `DELETE FROM events WHERE seq IN (SELECT seq FROM events WHERE received_at < ?
@@ -135,6 +153,10 @@ export function openEventLog({ file, route, onNew, now }: EventLogOptions) {
     /** The newest dead letters, newest first. */
     deadLetters: (limit: number) => sql.deadLetters.all(limit).map((row) => v.parse(DeadLetterRow, row)),
 
+    /** Events after a place in the log, oldest first. */
+    list: (after: number, limit: number): LoggedEvent[] =>
+      sql.list.all(after, limit).map((row) => v.parse(LoggedRow, row)),
+
     /** Deliveries that are not over, by Trigger. */
     waiting: () =>
       new Map(
@@ -161,6 +183,8 @@ const Bytes = v.pipe(
 );
 const AttributesJson = v.pipe(v.string(), v.parseJson(), v.record(v.string(), v.string()));
 
+const Names = v.pipe(v.string(), v.parseJson(), v.array(v.string()));
+const LoggedRow = v.object({ seq: v.number(), attributes: AttributesJson, waiting: Names, dead: Names });
 const DueRow = v.object({ id: v.number() });
 const NextRow = v.object({ at: v.nullable(v.number()) });
 const WaitingRow = v.object({ trigger: v.string(), count: v.number() });

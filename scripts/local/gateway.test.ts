@@ -19,6 +19,8 @@ async function open(parts: Partial<GatewayParts> = {}) {
     forms: ['demo'],
     services,
     deadLetters: () => [],
+    events: () => [],
+    connections: { redis: 'redis://127.0.0.1:1', sheets: null },
     delivered: async () => {},
     schedules: { status: () => [], fire: () => undefined },
     sheets: undefined,
@@ -258,4 +260,13 @@ test('a schedule that is fired by hand waits until what was submitted has reache
   });
   expect((await get('/_/schedules/flush', { method: 'POST' })).status).toBe(200);
   expect(order).toEqual(['delivered', 'fired']);
+});
+
+test('the log is read page by page, and tools learn where Redis and the sheets are', async () => {
+  const event = { seq: 8, attributes: { id: '1' }, waiting: ['task'], dead: [] };
+  const { get } = await open({ events: (after) => (after === 7 ? [event] : []) });
+  expect(await (await get('/_/events?after=7')).json()).toEqual([event]);
+  expect(await (await get('/_/events')).json()).toEqual([]);
+  expect((await get('/_/events?after=x')).status).toBe(400);
+  expect(await (await get('/_/connections')).json()).toEqual({ redis: 'redis://127.0.0.1:1', sheets: null });
 });

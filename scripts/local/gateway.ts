@@ -1,5 +1,5 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import type { DeadLetter } from './broker.ts';
+import type { DeadLetter, LoggedEvent } from './broker.ts';
 import { indexPage } from './index-page.ts';
 import type { ScheduleStatus } from './ping.ts';
 import { answerProblem } from './problem.ts';
@@ -11,6 +11,10 @@ export interface GatewayParts {
   forms: string[];
   services: Pick<Services, 'request' | 'status'>;
   deadLetters: () => DeadLetter[];
+  /** The Broker's log, a page of it. */
+  events: (after: number) => LoggedEvent[];
+  /** For tools on this machine: where things are. `sheets`: the emulator's root URL, null for Google's own. */
+  connections: { redis: string; sheets: string | null };
   /** Resolves when what was submitted so far has reached its tasks, or after a few seconds. */
   delivered: () => Promise<void>;
   schedules: {
@@ -96,6 +100,12 @@ function runnerPages(parts: GatewayParts, req: IncomingMessage, res: ServerRespo
   if (path === '/healthz') return json({ status: 'ok' });
   if (path === '/services') return json(parts.services.status());
   if (path === '/dead-letters') return json(parts.deadLetters());
+  if (path === '/events') {
+    const after = new URL(req.url ?? '', 'http://localhost').searchParams.get('after') ?? '0';
+    if (!/^\d{1,15}$/.test(after)) return answerProblem(res, 400, 'after is the seq of an event.');
+    return json(parts.events(Number(after)));
+  }
+  if (path === '/connections') return json(parts.connections);
   if (path === '/schedules') return json(parts.schedules.status());
   if (path.startsWith('/schedules/')) {
     return only(['POST'], req, res, () => void fire(parts, res, path.slice('/schedules/'.length)));

@@ -130,6 +130,8 @@ async function start(
     forms,
     services: parts.services,
     deadLetters: opened.deadLetters,
+    events: opened.events,
+    connections: { redis: redis.url, sheets: 'url' in sheets ? sheets.url : null },
     delivered: () => opened.idle(5_000),
     schedules: parts.schedules,
     sheets: parts.sheets?.handle,

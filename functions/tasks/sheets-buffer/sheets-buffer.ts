@@ -1,7 +1,7 @@
 import { openBuffer, type Cells } from '../../lib/buffer.ts';
 import { integer } from '../../lib/env.ts';
 import { Submission } from '../../lib/event.ts';
-import { HttpError } from '../../lib/http.ts';
+import { placeOf } from '../../lib/place.ts';
 import { openRedis, redisEnv } from '../../lib/redis.ts';
 import { task } from '../../lib/task.ts';
 
@@ -25,32 +25,13 @@ export const sheetsBuffer = task('sheets-buffer', Submission, {
 });
 
 function rowOf({ id, type, form, sheet, time, data }: Submission) {
-  const [spreadsheetId = '', encodedTab = ''] = sheet.split('/');
-  const moderated = type !== 'form.submitted';
+  const moderated = type === 'form.submitted' ? {} : { '@type': type, '@form': form };
   return {
-    spreadsheetId,
-    tab: moderated ? 'Moderation' : decodeTab(encodedTab),
+    ...placeOf({ type, sheet }),
     id,
     time: Date.parse(time),
-    cells: { '@time': time, ...(moderated ? { '@type': type, '@form': form } : {}), ...cellsOf(data) },
+    cells: { '@time': time, ...moderated, ...cellsOf(data) },
   };
-}
-
-/** A tab's name has 1 to 100 characters; a bad one would make Google refuse everybody's rows. */
-function decodeTab(encoded: string): string {
-  let tab = '';
-  try {
-    tab = decodeURIComponent(encoded);
-  } catch {
-    // Refused below.
-  }
-  if (!/^\P{Cc}{1,100}$/u.test(tab)) {
-    throw new HttpError(
-      400,
-      'The tab in the attribute sheet is not a percent-encoded name of 1 to 100 characters.',
-    );
-  }
-  return tab;
 }
 
 function cellsOf(data: Submission['data']): Cells {

@@ -1,0 +1,28 @@
+import { HttpError } from './http.ts';
+
+/** The tab for what moderators look at: everything but plain submissions. */
+const moderation = 'Moderation';
+
+/**
+ * Where an event's row goes. A tab's name has 1 to 100 characters; a bad one would make Google refuse everybody's rows.
+ * @throws HttpError 400 when the attribute `sheet` is not `<spreadsheet id>/<tab, percent-encoded>`
+ */
+export function placeOf({ type, sheet }: { type: string; sheet: string }): {
+  spreadsheetId: string;
+  tab: string;
+} {
+  const [spreadsheetId = '', encoded = ''] = sheet.split('/');
+  let tab = '';
+  try {
+    tab = decodeURIComponent(encoded);
+  } catch {
+    // Refused below.
+  }
+  if (!/^\P{Cc}{1,100}$/u.test(tab)) {
+    throw new HttpError(
+      400,
+      'The tab in the attribute sheet is not a percent-encoded name of 1 to 100 characters.',
+    );
+  }
+  return { spreadsheetId, tab: type === 'form.submitted' ? tab : moderation };
+}
