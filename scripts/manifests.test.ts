@@ -64,7 +64,8 @@ describe('a manifest that breaks a rule is found', () => {
   });
 
   it('with a function that has no manifest, a manifest that has no function, and one that is too long', () => {
-    const changes = { forms: ['demo-form', 'new-form'], tasks: [...repository.tasks], lines: { [TASK]: 46 } };
+    const forms = [...repository.forms.filter((form) => form !== 'student-data-form'), 'new-form'];
+    const changes = { forms, lines: { [TASK]: 46 } };
     const found = findings({ ...repository, ...changes }, Object.values(RULES));
     expect(found).toEqual([
       'functions/forms/new-form: there is no knative/forms/new-form.yaml',
