@@ -1,18 +1,9 @@
 import { readFileSync, readdirSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import * as v from 'valibot';
+import { student } from '../functions/testing/sink.ts';
 import { startFormbus, temporaryFolder, type StartedFormbus } from './testing.ts';
 
-const student = {
-  name: 'Asha Rao',
-  roll: '99999',
-  university: 'BCE',
-  cgpa: '8.04',
-  gender: 'F',
-  age: '10.11',
-  email: 'asha@example.org',
-  mobile: '7004465984',
-};
 const Accepted = v.object({ id: v.string(), form: v.string(), receivedAt: v.string() });
 
 function submit(url: string, form: string, fields: Record<string, string>): Promise<Response> {

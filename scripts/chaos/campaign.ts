@@ -2,6 +2,7 @@ import { createWriteStream } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import * as v from 'valibot';
+import { student } from '../../functions/testing/sink.ts';
 import { startFormbus, type StartedFormbus } from '../testing.ts';
 import { compare, type Comparison, type Submitted } from './compare.ts';
 import { makePlan, type Step } from './plan.ts';
@@ -56,7 +57,7 @@ export async function runCampaign({ seed, lengthMs, rate, folder, say }: Campaig
     const n = (count += 1);
     const form = forms[n % forms.length] ?? forms[0];
     const name = `person ${n}`;
-    const fields = { name, message: 'x', ...student };
+    const fields = { ...student, name, message: 'x' };
     try {
       const answer = await fetch(`${url}/${form}/`, {
         method: 'POST',
@@ -180,16 +181,6 @@ async function stop(formbus: StartedFormbus): Promise<void> {
 }
 
 const Accepted = v.pipe(v.string(), v.parseJson(), v.object({ id: v.string() }));
-
-const student = {
-  roll: '99999',
-  university: 'BCE',
-  cgpa: '8.04',
-  gender: 'F',
-  age: '10.11',
-  email: 'asha@example.org',
-  mobile: '7004465984',
-};
 
 function sum(counts: Record<string, number>): number {
   return Object.values(counts).reduce((a, b) => a + b, 0);
