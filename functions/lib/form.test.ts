@@ -248,6 +248,15 @@ describe('bad bodies are refused as problem+json, publish nothing and harm nothi
     expect(answer).toContain('application/problem+json');
   });
 
+  it('too large, to a client that goes on sending: the answer is never lost, and the connection stays usable', async () => {
+    const body = Buffer.alloc(1_000_000, 'x');
+    const headers = { 'content-type': 'application/json' };
+    for (let n = 0; n < 300; n += 1) {
+      expect((await fetch(served.url, { method: 'POST', headers, body })).status).toBe(413);
+    }
+    expect((await postJson(served.url, valid)).status).toBe(202);
+  });
+
   it('what is no HTTP, or has very long headers', async () => {
     const nonsense = await raw('nonsense\r\n\r\n');
     expect(nonsense).toMatch(/^HTTP\/1.1 400 Bad Request\r\n/);

@@ -88,16 +88,15 @@ export async function serve(
     const error =
       cause instanceof HttpError ? cause : new HttpError(500, 'Something went wrong here.', { cause });
     const { status, headers, body } = definition.answerError(error, req);
-    if (req.complete)
-      return send(res, { status, headers: { ...headers }, ...(body === undefined ? {} : { body }) });
-    // The rest of the body is taken off the wire for a moment, so that the answer is not lost to a connection reset.
-    send(res, {
-      status,
-      headers: { ...headers, connection: 'close' },
-      ...(body === undefined ? {} : { body }),
-    });
+    send(res, { status, headers: { ...headers }, ...(body === undefined ? {} : { body }) });
+    if (req.complete) return;
+    // What is left of the body is taken off the wire for a moment: a connection that is closed on a client who is still
+    // sending is reset, and the answer lost with it. `Connection: close` would make Node close it at once.
     req.on('error', () => {}).resume();
-    setTimeout(() => req.destroy(), 1_000).unref();
+    const impatience = setTimeout(() => {
+      if (!req.complete) req.destroy();
+    }, 1_000);
+    impatience.unref();
   };
 
   http(definition.name, async (req, res) => {
