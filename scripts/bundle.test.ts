@@ -1,0 +1,93 @@
+import { spawn } from 'node:child_process';
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { text } from 'node:stream/consumers';
+import { expect, test } from 'vitest';
+import { bundleFunctions } from './bundle.ts';
+import { tempFolder } from './local/testing.ts';
+
+/** A project of two functions that share a module. */
+function project(files: Record<string, string> = {}): string {
+  const root = tempFolder();
+  const all = {
+    'functions/main.ts': `const file = './' + process.env.FUNCTION_TARGET + '.mjs'; const { name } = await import(file); console.log(name);`,
+    'functions/lib/shared.ts': `export const greet = (name: string) => 'hello ' + name;`,
+    'functions/forms/one/one.ts': `import { greet } from '../../lib/shared.ts'; export const name = greet('one');`,
+    'functions/forms/one/one.test.ts': `throw new Error('a test is no function');`,
+    'functions/tasks/two/two.ts': `import { greet } from '../../lib/shared.ts'; export const name = greet('two');`,
+    ...files,
+  };
+  for (const [path, content] of Object.entries(all)) {
+    mkdirSync(dirname(join(root, path)), { recursive: true });
+    writeFileSync(join(root, path), content);
+  }
+  return root;
+}
+
+function run(bundle: string, target: string): Promise<string> {
+  const env = { FUNCTION_TARGET: target };
+  const child = spawn(process.execPath, ['main.mjs'], {
+    cwd: bundle,
+    env,
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  return text(child.stdout);
+}
+
+test('main and each function become a file, what they share a chunk, tests nothing', async () => {
+  const root = project();
+  const bundle = await bundleFunctions({ root, outDir: join(root, 'out') });
+  expect(readdirSync(bundle).toSorted()).toEqual(['chunks', 'main.mjs', 'one.mjs', 'two.mjs']);
+  expect(readdirSync(join(bundle, 'chunks'))).toHaveLength(1);
+  expect(await run(bundle, 'one')).toBe('hello one\n');
+  expect(await run(bundle, 'two')).toBe('hello two\n');
+});
+
+test('CommonJS packages find modules of Node, and `domain` is the one of functions/lib', async () => {
+  const root = project({
+    'functions/lib/domain.ts': `export const create = () => 'pass-through';`,
+    'node_modules/old/index.js': `module.exports = require('node:path').sep + require('domain').create();`,
+    'functions/tasks/two/two.ts': `import old from 'old'; export const name = old;`,
+  });
+  const bundle = await bundleFunctions({ root, outDir: join(root, 'out') });
+  expect(await run(bundle, 'two')).toBe('/pass-through\n');
+});
+
+test('a versioned bundle keeps its folder while nothing changes; a new one leaves the old one alone', async () => {
+  const root = project();
+  const outDir = join(root, 'out');
+  const first = await bundleFunctions({ root, outDir, versioned: true });
+  expect(await bundleFunctions({ root, outDir, versioned: true })).toBe(first);
+  writeFileSync(join(root, 'functions/forms/one/one.ts'), `export const name = 'new';`);
+  const second = await bundleFunctions({ root, outDir, versioned: true });
+  expect(second).not.toBe(first);
+  expect(await run(first, 'one')).toBe('hello one\n');
+  expect(await run(second, 'one')).toBe('new\n');
+  expect(readdirSync(outDir)).toHaveLength(2);
+});
+
+test('a bundle replaces an older one as a whole, but nothing that is no bundle', async () => {
+  const root = project();
+  const outDir = join(root, 'out');
+  await bundleFunctions({ root, outDir });
+  writeFileSync(join(outDir, 'old.mjs'), '');
+  await bundleFunctions({ root, outDir });
+  expect(existsSync(join(outDir, 'old.mjs'))).toBe(false);
+  expect(readdirSync(root).toSorted()).toEqual(['functions', 'out']);
+
+  await expect(bundleFunctions({ root, outDir: root })).rejects.toThrow(
+    'has something else in it than a bundle',
+  );
+  expect(readFileSync(join(root, 'functions/main.ts'), 'utf8')).not.toBe('');
+});
+
+test('a function that does not compile is reported with its place, and the older bundle stays', async () => {
+  const root = project();
+  const outDir = join(root, 'out');
+  await bundleFunctions({ root, outDir });
+  writeFileSync(join(root, 'functions/forms/one/one.ts'), `import './missing.ts';`);
+  await expect(bundleFunctions({ root, outDir })).rejects.toThrow(
+    /the functions do not bundle:\n[^]*missing\.ts[^]*functions\/forms\/one\/one\.ts:1/,
+  );
+  expect(await run(outDir, 'one')).toBe('hello one\n');
+});

@@ -1,0 +1,88 @@
+import { cpSync, existsSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { expect, onTestFinished, test } from 'vitest';
+import { startRunner } from './runner.ts';
+import { recordingLog, tempFolder } from './testing.ts';
+
+const project = resolve(import.meta.dirname, '../..');
+
+/** The project, with a text in one of its manifests replaced. */
+function projectWith(file: string, from: string, to: string): string {
+  const root = tempFolder();
+  for (const folder of ['eventing', 'knative'])
+    cpSync(join(project, folder), join(root, folder), { recursive: true });
+  for (const folder of ['functions', 'node_modules']) symlinkSync(join(project, folder), join(root, folder));
+  const content = readFileSync(join(root, file), 'utf8');
+  if (!content.includes(from)) throw new Error(`${file} has no ${from}`);
+  writeFileSync(join(root, file), content.replace(from, to));
+  return root;
+}
+
+async function start(root: string, data: string) {
+  const said: string[] = [];
+  const runner = await startRunner({
+    root,
+    data,
+    port: 0,
+    log: recordingLog(),
+    say: (text) => said.push(text),
+    env: {},
+  });
+  onTestFinished(() => runner.close());
+  return { ...runner, said: said.join('\n') };
+}
+
+/** redis-server notes its port there for as long as it runs. */
+const redisRuns = (data: string) => existsSync(join(data, 'redis', 'port'));
+
+test('says what it overrides and where things are; closing again is harmless and frees the folder', async () => {
+  const data = tempFolder();
+  const first = await start(project, data);
+  expect(await (await fetch(`${first.url}/_/healthz`)).json()).toEqual({ status: 'ok' });
+  expect(first.said).toMatch(/K_SINK=http:\S+ +events go to the Broker here/);
+  for (const address of [
+    '/student-data-form/',
+    '/_/sheets/',
+    '/_/services',
+    '/_/dead-letters',
+    '/_/schedules/sheets-flush',
+  ]) {
+    expect(first.said).toContain(first.url + address);
+  }
+  await expect(start(project, data)).rejects.toThrow(
+    /^data folder \S+ is in use by another formbus; .* --data$/,
+  );
+  await Promise.all([first.close(), first.close()]);
+  await first.close();
+  expect(redisRuns(data)).toBe(false);
+  await expect(fetch(first.url)).rejects.toThrow('fetch failed');
+  const second = await start(project, data);
+  expect((await fetch(`${second.url}/_/healthz`)).status).toBe(200);
+});
+
+test('a value that a function refuses stops the start, names the manifest and the variable, and leaves nothing', async () => {
+  const data = tempFolder();
+  const root = projectWith('knative/config.yaml', 'SETTLE_SECONDS:', 'SETTLE_SECONDS: soon #');
+  await expect(start(root, data)).rejects.toThrow(
+    /knative\/tasks\/sheets-flush\.yaml: sheets-flush exited with code 1:\n[^]*SETTLE_SECONDS is wrong/,
+  );
+  expect(redisRuns(data)).toBe(false);
+  await start(project, data);
+});
+
+test('a Secret without a value stops the start, names the manifest and what to set, and leaves nothing', async () => {
+  const data = tempFolder();
+  const file = 'knative/forms/demo-form.yaml';
+  const root = projectWith(file, 'name: IDEMPOTENCY_SECRET', 'name: OTHER_SECRET');
+  await expect(start(root, data)).rejects.toThrow(
+    `${file}: env OTHER_SECRET: key idempotency-secret of Secret formbus has no value on this machine; set OTHER_SECRET in the environment of npm start`,
+  );
+  expect(redisRuns(data)).toBe(false);
+});
+
+test('a manifest field that is not known stops the start before anything is made', async () => {
+  const data = join(tempFolder(), 'data');
+  const root = projectWith('knative/tasks/demo-task.yaml', 'timeoutSeconds:', 'timeoutSecond:');
+  await expect(start(root, data)).rejects.toThrow(/knative\/tasks\/demo-task\.yaml: .*timeoutSecond/);
+  expect(existsSync(data)).toBe(false);
+});
