@@ -4,6 +4,9 @@ import { text } from 'node:stream/consumers';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import * as v from 'valibot';
+import { openBuffer } from '../functions/lib/buffer.ts';
+import { openLog } from '../functions/lib/log.ts';
+import { openRedis } from '../functions/lib/redis.ts';
 import { openSheets, type SheetRequest } from '../functions/lib/sheets.ts';
 import { startFormbus, temporaryFolder, type StartedFormbus } from './testing.ts';
 
@@ -40,45 +43,141 @@ const Report = v.object({
   tabs: v.array(v.record(v.string(), v.union([v.string(), v.number()]))),
   missing: v.array(v.looseObject({ id: v.string() })),
   doubled: v.array(v.looseObject({ id: v.string() })),
+  parked: v.array(v.looseObject({ spreadsheetId: v.string() })),
+  unlogged: v.array(v.object({ sheet: v.string(), rows: v.number() })),
 });
 const reportOf = (output: string) => v.parse(v.pipe(v.string(), v.parseJson(), Report), output);
+const demoTab = async () => {
+  const { tabs } = reportOf((await audit('--json', '--form', 'demo-form')).output);
+  return tabs.find(({ sheet }) => sheet === 'formbus/demo-form') ?? {};
+};
 
-it('finds nothing wrong with rows on their way and in the sheet, then the one that was deleted and the one that was doubled', async () => {
-  const ids: string[] = [];
-  for (const name of ['Asha', 'Ben', 'Cleo']) ids.push(await submit(name));
-  await expect.poll(async () => (await audit()).output, { timeout: 30_000 }).toContain('Nothing is missing');
-  expect(await formbus.flush()).toBe(204);
-  const clean = await audit('--json');
-  expect(clean.code).toBe(0);
-  expect(reportOf(clean.output).tabs).toMatchObject([
-    { sheet: 'formbus/demo-form', form: 'demo-form', accepted: 3, 'in sheet': 3, missing: 0, doubled: 0 },
-  ]);
+const Events = v.array(v.object({ attributes: v.object({ id: v.string() }), waiting: v.array(v.string()) }));
+const events = async () => v.parse(Events, await (await fetch(`${formbus.url}/_/events`)).json());
+const waiting = async () => (await events()).flatMap((event) => event.waiting);
 
-  const { sheets: url } = v.parse(
-    v.object({ sheets: v.string() }),
-    await (await fetch(`${formbus.url}/_/connections`)).json(),
-  );
+async function openBook() {
+  const connections = await (await fetch(`${formbus.url}/_/connections`)).json();
+  const { sheets: url } = v.parse(v.object({ sheets: v.string() }), connections);
   const sheets = openSheets({ SHEETS_URL: url });
   const tab = (await sheets.layout('formbus')).find((one) => one.tab === 'demo-form');
-  const sheetId = tab?.sheetId ?? 0;
-  const again = [{ values: [{ userEnteredValue: { stringValue: ids[2] ?? '' } }] }];
-  const edits: SheetRequest[] = [
-    { deleteDimension: { range: { sheetId, dimension: 'ROWS', startIndex: 1, endIndex: 2 } } },
+  return { sheetId: tab?.sheetId ?? 0, apply: (edits: SheetRequest[]) => sheets.apply('formbus', edits) };
+}
+const deleteRows = (sheetId: number, startIndex: number, endIndex: number): SheetRequest => ({
+  deleteDimension: { range: { sheetId, dimension: 'ROWS', startIndex, endIndex } },
+});
+const idsInSheet = async () => (await formbus.rows('demo-form')).map(({ id }) => id);
+
+it('finds nothing wrong with rows on their way and in the sheet', async () => {
+  const ids: string[] = [];
+  for (const name of ['Asha', 'Ben', 'Cleo']) ids.push(await submit(name));
+  // Wherever they are by now.
+  const early = await audit('--json');
+  expect([early.code, reportOf(early.output)]).toMatchObject([0, { tabs: [{ accepted: 3, missing: 0 }] }]);
+  await expect.poll(waiting, { timeout: 30_000 }).toEqual([]);
+  expect(await demoTab()).toMatchObject({ waiting: 0, missing: 0 });
+  expect(await formbus.flush()).toBe(204);
+  expect(await demoTab()).toMatchObject({ form: 'demo-form', accepted: 3, 'in sheet': 3, buffered: 0 });
+  expect(await idsInSheet()).toEqual(ids);
+}, 120_000);
+
+it('finds the row that was deleted, the one that was doubled and the one that nobody submitted', async () => {
+  const [first = '', , third = ''] = await idsInSheet();
+  const { sheetId, apply } = await openBook();
+  const again = [third, 'typed in'].map((id) => ({
+    values: [{ userEnteredValue: { stringValue: id } }],
+  }));
+  await apply([
+    deleteRows(sheetId, 1, 2),
     { appendCells: { sheetId, rows: again, fields: 'userEnteredValue' } },
-  ];
-  await sheets.apply('formbus', edits);
+  ]);
   const found = await audit('--json');
   expect(found.code).toBe(1);
-  expect(reportOf(found.output)).toMatchObject({ missing: [{ id: ids[0] }], doubled: [{ id: ids[2] }] });
-  expect((await audit()).output).toContain(`missing: ${ids[0]} in formbus/demo-form`);
+  expect(reportOf(found.output)).toMatchObject({
+    missing: [{ id: first }],
+    doubled: [{ id: third }],
+    unlogged: [{ sheet: 'formbus/demo-form', rows: 1 }],
+  });
+  const { output } = await audit();
+  expect(output).toContain(`missing: ${first} in formbus/demo-form`);
+  expect(output).toContain(`doubled: ${third} in formbus/demo-form`);
   expect((await audit('--form', 'student-data-form')).code).toBe(0);
 }, 120_000);
 
-it('takes a submission that has just been accepted for no missing one', async () => {
-  await submit('later');
-  const { tabs, missing } = reportOf((await audit('--json')).output);
-  expect(tabs[0]).toMatchObject({ accepted: 4 });
-  expect(missing).toHaveLength(1);
+it('--repair puts the missing row back once, through the buffer only, and leaves the doubled one to people', async () => {
+  const first = (await events())[0]?.attributes.id ?? '';
+  const repaired = await audit('--repair');
+  expect(repaired.output).toContain('put back: 1 rows');
+  // The doubled one.
+  expect(repaired.code).toBe(1);
+  const { sheetId, apply } = await openBook();
+  await apply([deleteRows(sheetId, 3, 5)]);
+  await formbus.flush();
+  expect((await idsInSheet()).filter((id) => id === first)).toEqual([first]);
+  const { code, output } = await audit('--repair');
+  expect(code).toBe(0);
+  expect(output).not.toContain('put back');
+  expect(output).toContain('Nothing is missing, nothing is doubled.');
+  const seen = formbus.output().split('\n');
+  expect(seen.filter((line) => /demo-task +seen/.test(line) && line.includes(first))).toHaveLength(1);
+}, 120_000);
+
+it('calls what is in flight frozen and what the buffer refused a dead letter, and nothing of it missing', async () => {
+  const sink = /K_SINK=(\S+)/.exec(formbus.output())?.[1] ?? '';
+  const broken = { id: 'broken', type: 'form.submitted', source: '/forms/demo-form', specversion: '1.0' };
+  const event = { ...broken, form: 'demo-form', sheet: 'formbus/%E0%A4%A', data: {} };
+  const headers = { 'content-type': 'application/cloudevents+json' };
+  const posted = await fetch(sink, { method: 'POST', headers, body: JSON.stringify(event) });
+  expect(posted.status).toBe(202);
+  const faults = `${formbus.url}/_/sheets/faults`;
+  await fetch(faults, { method: 'POST', body: JSON.stringify({ kind: 'fail-before', times: 100 }) });
+  await submit('Dora');
+  expect(await formbus.flush()).toBe(503);
+  const { code, output } = await audit('--json', '--repair');
+  expect(code).toBe(0);
+  expect(output).not.toContain('putBack');
+  expect(reportOf(output).tabs).toMatchObject([
+    { sheet: 'formbus/demo-form', frozen: 1, missing: 0 },
+    { sheet: 'formbus/%E0%A4%A/', 'dead letters': 1, missing: 0 },
+  ]);
+  await fetch(faults, { method: 'DELETE' });
+  expect(await formbus.flush()).toBe(204);
+  expect(await demoTab()).toMatchObject({ frozen: 0, missing: 0 });
+}, 120_000);
+
+it('finds nothing missing or doubled while submissions come and are written, and repairs nothing', async () => {
+  const traffic = { isOver: false };
+  const submitting = (async () => {
+    while (!traffic.isOver) await Promise.all(['a', 'b', 'c', 'd'].map(submit));
+  })();
+  const flushing = formbus.flush();
+  const reports = [await audit('--json'), await audit('--repair', '--json')];
+  expect(await flushing).toBe(204);
+  reports.push(await audit('--json'));
+  traffic.isOver = true;
+  await submitting;
+  expect(reports.map(({ code }) => code)).toEqual([0, 0, 0]);
+  expect(reports.map(({ output }) => output).join()).not.toContain('putBack');
+  expect(reports.map(({ output }) => reportOf(output).unlogged)).toEqual([[], [], []]);
+  expect(await formbus.flush()).toBe(204);
+  const ids = await idsInSheet();
+  expect(new Set(ids).size).toBe(ids.length);
+}, 120_000);
+
+it('names a spreadsheet that is parked, with the reason and since when', async () => {
+  const { redis: url } = v.parse(
+    v.object({ redis: v.string() }),
+    await (await fetch(`${formbus.url}/_/connections`)).json(),
+  );
+  const redis = await openRedis({ REDIS_URL: url, REDIS_REPLICAS: 0 }, openLog('test', 'silent'));
+  const since = Date.UTC(2026, 0, 2);
+  await openBuffer({ redis }).park('formbus', { reason: 'it is full', since, tries: 1, retryAt: since });
+  await redis.close();
+  const { code, output } = await audit();
+  expect([code, output]).toEqual([
+    0,
+    expect.stringContaining('parked: formbus, since 2026-01-02T00:00:00.000Z: it is full'),
+  ]);
 });
 
 it('says what to do when Formbus does not answer', async () => {

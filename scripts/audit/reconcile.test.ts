@@ -1,11 +1,14 @@
 import { expect, it } from 'vitest';
-import { keyOf, reconcile, type Found, type LoggedRow } from './reconcile.ts';
+import { countUnlogged, keyOf, reconcile, settle, type Found, type LoggedRow } from './reconcile.ts';
 
 const row = (id: string, more: Partial<LoggedRow> = {}): LoggedRow => ({
+  seq: 1,
+  trigger: 'sheets-buffer',
   spreadsheetId: 's',
   tab: 't',
   id,
   form: 'demo-form',
+  time: '2026-01-01T00:00:00.000Z',
   waiting: false,
   dead: false,
   ...more,
@@ -17,6 +20,7 @@ const nothing = (): Found => ({
   refused: new Set(),
   inSheet: new Map(),
   parked: [],
+  unreadable: [],
 });
 
 it('says of each submission where it is', () => {
@@ -26,6 +30,8 @@ it('says of each submission where it is', () => {
     frozen: new Set([key('frozen')]),
     refused: new Set([key('refused')]),
     inSheet: new Map([
+      // A refused row's mark.
+      [key('refused'), 1],
       [key('there'), 1],
       [key('twice'), 2],
     ]),
@@ -47,6 +53,7 @@ it('says of each submission where it is', () => {
       frozen: 1,
       refused: 1,
       'dead letters': 1,
+      'not checked': 0,
       missing: 1,
       doubled: 1,
     },
@@ -67,4 +74,47 @@ it('counts an id that stands in the log twice as one submission, and the same id
 it('finds a row that has reached the sheet and is still in the buffer where it counts: in the sheet', () => {
   const found = { ...nothing(), frozen: new Set([key('a')]), inSheet: new Map([[key('a'), 1]]) };
   expect(reconcile([row('a')], found).tabs[0]).toMatchObject({ 'in sheet': 1, frozen: 0 });
+});
+
+it('takes an id that stands in the log twice for waiting while one of the two does', () => {
+  const log = [row('a', { waiting: true }), row('a', { seq: 2 })];
+  expect(reconcile(log, nothing()).tabs[0]).toMatchObject({ accepted: 1, waiting: 1, missing: 0 });
+});
+
+it('calls nothing missing that it could not look for, in a spreadsheet or in one tab of it', () => {
+  const log = [row('a'), row('b', { tab: 'other' }), row('c', { spreadsheetId: 'closed' })];
+  const unreadable = [
+    { spreadsheetId: 'closed', tab: undefined, reason: '403' },
+    { spreadsheetId: 's', tab: 'other', reason: 'no ids' },
+  ];
+  const report = reconcile(log, { ...nothing(), unreadable });
+  expect(report.missing.map(({ id }) => id)).toEqual(['a']);
+  expect(report.tabs.map((tab) => tab['not checked'])).toEqual([0, 1, 1]);
+});
+
+it('counts rows that the log has not by their tab', () => {
+  const inSheet = new Map([
+    [key('logged'), 1],
+    [key('old'), 1],
+    [key('typed in'), 2],
+  ]);
+  expect(countUnlogged({ ...nothing(), inSheet }, new Set([key('logged')]))).toEqual([
+    { sheet: 's/t', rows: 3 },
+  ]);
+});
+
+it('believes two looks: found once is there, doubled is what was doubled both times', () => {
+  const looks = (first: number, second: number) =>
+    settle(
+      { ...nothing(), inSheet: new Map(first > 0 ? [[key('a'), first]] : []) },
+      { ...nothing(), inSheet: new Map(second > 0 ? [[key('a'), second]] : []) },
+    ).inSheet.get(key('a'));
+  expect([looks(1, 0), looks(0, 1), looks(2, 1), looks(2, 0), looks(2, 2), looks(0, 0)]).toEqual([
+    1,
+    1,
+    1,
+    1,
+    2,
+    undefined,
+  ]);
 });

@@ -1,9 +1,15 @@
 /** A submission in the log that is to become a row. */
 export interface LoggedRow {
+  /** Its place in the log. */
+  seq: number;
+  /** The Trigger that brings it to the buffer. */
+  trigger: string;
   spreadsheetId: string;
   tab: string;
   id: string;
   form: string;
+  /** The moment of receipt as it stands in the row. */
+  time: string;
   /** It has not reached the buffer yet. */
   waiting: boolean;
   /** The buffer gave it up: it is a dead letter. */
@@ -18,7 +24,9 @@ export interface Found {
   refused: Set<string>;
   /** How many rows have this id. */
   inSheet: Map<string, number>;
-  parked: { spreadsheetId: string; reason: string; since: number | undefined }[];
+  parked: { spreadsheetId: string; reason: string; since: number }[];
+  /** What could not be read: a spreadsheet, or one tab of it. */
+  unreadable: { spreadsheetId: string; tab: string | undefined; reason: string }[];
 }
 
 interface TabReport {
@@ -31,6 +39,7 @@ interface TabReport {
   frozen: number;
   refused: number;
   'dead letters': number;
+  'not checked': number;
   missing: number;
   doubled: number;
 }
@@ -40,31 +49,33 @@ export interface AuditReport {
   missing: LoggedRow[];
   doubled: LoggedRow[];
   parked: Found['parked'];
+  unreadable: Found['unreadable'];
+  /** Rows whose id is not in the log: the log keeps an event for some days only, and people add rows by hand. */
+  unlogged: { sheet: string; rows: number }[];
 }
 
 /** Says of each accepted submission where it is now. One that is nowhere is missing; one that stands twice is doubled. */
 export function reconcile(log: LoggedRow[], found: Found): AuditReport {
-  const report: AuditReport = { tabs: [], missing: [], doubled: [], parked: found.parked };
+  const { parked, unreadable } = found;
+  const report: AuditReport = { tabs: [], missing: [], doubled: [], parked, unreadable, unlogged: [] };
   const tabs = new Map<string, TabReport>();
-  // The same id twice in the log, as after a publisher's second try, is one submission.
-  const rows = new Map(log.map((row) => [keyOf(row), row]));
-  for (const [key, row] of rows) {
+  for (const [key, row] of submissionsOf(log)) {
     const name = `${row.spreadsheetId}/${row.tab} ${row.form}`;
     const tab = tabs.get(name) ?? emptyTab(row);
     tabs.set(name, tab);
     tab.accepted += 1;
     const standing = found.inSheet.get(key) ?? 0;
-    if (standing > 0) tab['in sheet'] += 1;
     if (standing > 1) {
       tab.doubled += 1;
       report.doubled.push(row);
     }
     if (found.refused.has(key)) tab.refused += 1;
-    if (standing > 0 || found.refused.has(key)) continue;
-    if (found.buffered.has(key)) tab.buffered += 1;
+    else if (standing > 0) tab['in sheet'] += 1;
+    else if (found.buffered.has(key)) tab.buffered += 1;
     else if (found.frozen.has(key)) tab.frozen += 1;
     else if (row.waiting) tab.waiting += 1;
     else if (row.dead) tab['dead letters'] += 1;
+    else if (isUnreadable(row, unreadable)) tab['not checked'] += 1;
     else {
       tab.missing += 1;
       report.missing.push(row);
@@ -72,6 +83,41 @@ export function reconcile(log: LoggedRow[], found: Found): AuditReport {
   }
   report.tabs = [...tabs.values()];
   return report;
+}
+
+/** Counts by tab the rows of the sheets that `logged`, keys of the whole log, has not. */
+export function countUnlogged({ inSheet }: Found, logged: Set<string>): AuditReport['unlogged'] {
+  const counts = new Map<string, number>();
+  for (const [key, standing] of inSheet) {
+    if (logged.has(key)) continue;
+    const [spreadsheetId = '', tab = ''] = key.split('\n');
+    const sheet = `${spreadsheetId}/${tab}`;
+    counts.set(sheet, (counts.get(sheet) ?? 0) + standing);
+  }
+  return [...counts].map(([sheet, rows]) => ({ sheet, rows }));
+}
+
+/**
+ * Two looks at the same spreadsheets as one: a row that only one of them found is there, and one is doubled that both found
+ * twice. So a person who sorts a long tab while it is read page by page makes nothing missing or doubled.
+ */
+export function settle(first: Found, second: Found): Found {
+  const inSheet = new Map(first.inSheet);
+  for (const key of [...first.inSheet.keys(), ...second.inSheet.keys()]) {
+    const [a, b] = [first.inSheet.get(key) ?? 0, second.inSheet.get(key) ?? 0];
+    inSheet.set(key, Math.max(1, Math.min(a, b)));
+  }
+  const unreadable = new Map(
+    [...first.unreadable, ...second.unreadable].map((one) => [`${one.spreadsheetId}\n${one.tab}`, one]),
+  );
+  return {
+    buffered: new Set([...first.buffered, ...second.buffered]),
+    frozen: new Set([...first.frozen, ...second.frozen]),
+    refused: new Set([...first.refused, ...second.refused]),
+    inSheet,
+    parked: second.parked,
+    unreadable: [...unreadable.values()],
+  };
 }
 
 /** A row's place and id; a tab and an id hold no line feed. */
@@ -87,6 +133,22 @@ export function keyOf({
   return `${spreadsheetId}\n${tab}\n${id}`;
 }
 
+/** The same id twice in the log, as after a publisher's second try, is one submission; it waits while one of the two does. */
+function submissionsOf(log: LoggedRow[]): Map<string, LoggedRow> {
+  const rows = new Map<string, LoggedRow>();
+  for (const row of log) {
+    const key = keyOf(row);
+    rows.set(key, { ...row, waiting: row.waiting || (rows.get(key)?.waiting ?? false) });
+  }
+  return rows;
+}
+
+function isUnreadable({ spreadsheetId, tab }: LoggedRow, unreadable: Found['unreadable']): boolean {
+  return unreadable.some(
+    (one) => one.spreadsheetId === spreadsheetId && (one.tab === undefined || one.tab === tab),
+  );
+}
+
 function emptyTab({ spreadsheetId, tab, form }: LoggedRow): TabReport {
   const counts = {
     waiting: 0,
@@ -94,6 +156,7 @@ function emptyTab({ spreadsheetId, tab, form }: LoggedRow): TabReport {
     frozen: 0,
     refused: 0,
     'dead letters': 0,
+    'not checked': 0,
     missing: 0,
     doubled: 0,
   };

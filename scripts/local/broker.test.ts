@@ -266,6 +266,24 @@ it('shows its log: what an event still waits for and who has given it up', async
   expect(broker.events(good?.seq ?? 0)).toEqual([bad]);
 });
 
+it('delivers an event of its log to one Trigger again and to no other, and only when it is not on its way', async () => {
+  const { send, received } = await startSubscriber(() => ({ status: 204 }));
+  const wanted = triggerOf('wanted', { filter: { kind: 'exact', attribute: 'type', value: 't' } });
+  const broker = await startBroker({ send, triggers: [wanted, triggerOf('all')] });
+  await publish(broker.url, { id: 'a' });
+  await publish(broker.url, { id: 'b', type: 'u' });
+  await broker.idle(10_000);
+  expect(broker.events(0).map(({ triggers }) => triggers)).toEqual([['wanted', 'all'], ['all']]);
+  received.length = 0;
+  // Place 9 is none, and the second event is not for this Trigger.
+  const first = broker.redeliver('wanted', [1, 2, 9]);
+  expect(await broker.redeliver('wanted', [1])).toBe(0);
+  expect(await first).toBe(1);
+  await broker.idle(10_000);
+  expect(received.map(({ headers }) => headers['ce-id'])).toEqual(['a']);
+  expect(broker.redeliver('nobody', [1])).toBeUndefined();
+});
+
 it('is idle when all that is due has been delivered, also with something that waits for its retry', async () => {
   let release = () => {};
   const held = new Promise<void>((resolve) => (release = resolve));

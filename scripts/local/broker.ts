@@ -43,6 +43,11 @@ export interface Broker {
   deadLetters(): DeadLetter[];
   /** Events of the log after a place in it, oldest first, at most 10,000. */
   events(after: number): LoggedEvent[];
+  /**
+   * Delivers events of the log, by their `seq`, to one Trigger again and to no other; the promise is on disk. Gives how many were
+   * queued: not those that the Trigger does not want or that wait for it already. Undefined when there is no such Trigger.
+   */
+  redeliver(trigger: string, seqs: number[]): Promise<number> | undefined;
   /** Deliveries by Trigger: `inFlight` are under way, `waiting` are for later or for a free place. */
   pending(): { trigger: string; waiting: number; inFlight: number }[];
   /** Resolves when nothing is due or in flight (what waits for its retry does not count), or after `limitMs`. */
@@ -107,6 +112,7 @@ export async function openBroker({
     url: ingress.url,
     deadLetters: () => events.deadLetters(SHOWN_DEAD_LETTERS),
     events: (after) => events.list(after, SHOWN_EVENTS),
+    redeliver: (trigger, seqs) => (dispatchers.has(trigger) ? events.redeliver(trigger, seqs) : undefined),
     pending() {
       const open = events.waiting();
       return [...dispatchers].map(([trigger, dispatcher]) => {

@@ -20,6 +20,8 @@ export interface LoggedEvent {
   /** Its place in the log. */
   seq: number;
   attributes: Attributes;
+  /** Triggers that it is for, by their filters of today. */
+  triggers: string[];
   /** Triggers that it has not been delivered to. */
   waiting: string[];
   /** Triggers that gave it up. */
@@ -67,6 +69,11 @@ export function openEventLog({ file, route, onNew, now }: EventLogOptions) {
          (SELECT json_group_array(trigger) FROM dead_letters AS dead
           WHERE dead.attributes ->> 'id' = events.attributes ->> 'id') AS dead
        FROM events WHERE seq > ? ORDER BY seq LIMIT ?`,
+    ),
+    attributes: db.prepare('SELECT attributes FROM events WHERE seq = ?'),
+    redeliver: db.prepare(
+      `INSERT INTO deliveries (event, trigger, next_at) SELECT ?1, ?2, ?3
+       WHERE NOT EXISTS (SELECT 1 FROM deliveries WHERE event = ?1 AND trigger = ?2)`,
     ),
     waiting: db.prepare('SELECT trigger, count(*) AS count FROM deliveries GROUP BY trigger'),
     prune: db.prepare(
@@ -140,6 +147,20 @@ export function openEventLog({ file, route, onNew, now }: EventLogOptions) {
       onNew(triggers);
     },
 
+    /** Queues events of the log again for one Trigger, unless it does not want them, waits for them, or they are pruned. Gives how many. */
+    async redeliver(trigger: string, seqs: number[]): Promise<number> {
+      let queued = 0;
+      await write(() => {
+        for (const seq of seqs) {
+          const row = sql.attributes.get(seq);
+          if (row === undefined || !route(v.parse(AttributesRow, row).attributes).includes(trigger)) continue;
+          queued += Number(sql.redeliver.run(seq, trigger, now()).changes);
+        }
+      });
+      onNew([trigger]);
+      return queued;
+    },
+
     /** Puts a delivery off until `at`, milliseconds since 1970. */
     retry: (id: number, failed: number, at: number) => write(() => void sql.retry.run(failed, at, id)),
 
@@ -155,7 +176,10 @@ export function openEventLog({ file, route, onNew, now }: EventLogOptions) {
 
     /** Events after a place in the log, oldest first. */
     list: (after: number, limit: number): LoggedEvent[] =>
-      sql.list.all(after, limit).map((row) => v.parse(LoggedRow, row)),
+      sql.list
+        .all(after, limit)
+        .map((row) => v.parse(LoggedRow, row))
+        .map((row) => ({ ...row, triggers: route(row.attributes) })),
 
     /** Deliveries that are not over, by Trigger. */
     waiting: () =>
@@ -185,6 +209,7 @@ const AttributesJson = v.pipe(v.string(), v.parseJson(), v.record(v.string(), v.
 
 const Names = v.pipe(v.string(), v.parseJson(), v.array(v.string()));
 const LoggedRow = v.object({ seq: v.number(), attributes: AttributesJson, waiting: Names, dead: Names });
+const AttributesRow = v.object({ attributes: AttributesJson });
 const DueRow = v.object({ id: v.number() });
 const NextRow = v.object({ at: v.nullable(v.number()) });
 const WaitingRow = v.object({ trigger: v.string(), count: v.number() });

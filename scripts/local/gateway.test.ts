@@ -20,6 +20,7 @@ async function open(parts: Partial<GatewayParts> = {}) {
     services,
     deadLetters: () => [],
     events: () => [],
+    redeliver: () => undefined,
     connections: { redis: 'redis://127.0.0.1:1', sheets: null },
     delivered: async () => {},
     schedules: { status: () => [], fire: () => undefined },
@@ -263,10 +264,49 @@ test('a schedule that is fired by hand waits until what was submitted has reache
 });
 
 test('the log is read page by page, and tools learn where Redis and the sheets are', async () => {
-  const event = { seq: 8, attributes: { id: '1' }, waiting: ['task'], dead: [] };
+  const event = { seq: 8, attributes: { id: '1' }, triggers: ['task'], waiting: ['task'], dead: [] };
   const { get } = await open({ events: (after) => (after === 7 ? [event] : []) });
   expect(await (await get('/_/events?after=7')).json()).toEqual([event]);
   expect(await (await get('/_/events')).json()).toEqual([]);
   expect((await get('/_/events?after=x')).status).toBe(400);
   expect(await (await get('/_/connections')).json()).toEqual({ redis: 'redis://127.0.0.1:1', sheets: null });
+});
+
+test("events are delivered again to the Trigger that is named, and a page of another site can't ask for it", async () => {
+  const asked: [string, number[]][] = [];
+  const redeliver = (trigger: string, seqs: number[]) => {
+    if (trigger !== 'task') return undefined;
+    asked.push([trigger, seqs]);
+    return Promise.resolve(seqs.length);
+  };
+  const { get } = await open({ redeliver });
+  const post = async (body: unknown, headers: Record<string, string> = {}) => {
+    const text = typeof body === 'string' ? body : JSON.stringify(body);
+    const answer = await get('/_/events/redeliver', { method: 'POST', body: text, headers });
+    return [answer.status, await answer.json()];
+  };
+  expect(await post({ trigger: 'task', seqs: [7, 8] })).toEqual([200, { queued: 2 }]);
+  expect(asked).toEqual([['task', [7, 8]]]);
+  expect(await post({ trigger: 'other', seqs: [7] })).toMatchObject([
+    404,
+    { detail: 'There is no Trigger other.' },
+  ]);
+  for (const wrong of ['', '{', { seqs: [1] }, { trigger: 'task', seqs: ['1'] }, 'x'.repeat(1_000_001)])
+    expect(await post(wrong)).toMatchObject([400, { detail: expect.stringContaining('body') }]);
+  expect(await post({ trigger: 'task', seqs: [7] }, { origin: 'http://evil.example' })).toMatchObject([
+    403,
+    {},
+  ]);
+  expect((await get('/_/events/redeliver')).status).toBe(405);
+  expect(asked).toHaveLength(1);
+});
+
+test('says that nothing was queued when the log could not be written', async () => {
+  const { get } = await open({ redeliver: () => Promise.reject(new Error('the disk is full')) });
+  const body = JSON.stringify({ trigger: 'task', seqs: [1] });
+  const answer = await get('/_/events/redeliver', { method: 'POST', body });
+  expect([answer.status, await answer.json()]).toMatchObject([
+    500,
+    { detail: 'Nothing was queued: the disk is full' },
+  ]);
 });

@@ -3,6 +3,7 @@ import type { DeadLetter, LoggedEvent } from './broker.ts';
 import { indexPage } from './index-page.ts';
 import type { ScheduleStatus } from './ping.ts';
 import { answerProblem } from './problem.ts';
+import { readRedelivery } from './redelivery.ts';
 import type { Services } from './services.ts';
 
 /** What the gateway shows and reaches. */
@@ -13,6 +14,8 @@ export interface GatewayParts {
   deadLetters: () => DeadLetter[];
   /** The Broker's log, a page of it. */
   events: (after: number) => LoggedEvent[];
+  /** Delivers events to one Trigger again; undefined when there is no such Trigger. */
+  redeliver: (trigger: string, seqs: number[]) => Promise<number> | undefined;
   /** For tools on this machine: where things are. `sheets`: the emulator's root URL, null for Google's own. */
   connections: { redis: string; sheets: string | null };
   /** Resolves when what was submitted so far has reached its tasks, or after a few seconds. */
@@ -105,6 +108,7 @@ function runnerPages(parts: GatewayParts, req: IncomingMessage, res: ServerRespo
     if (!/^\d{1,15}$/.test(after)) return answerProblem(res, 400, 'after is the seq of an event.');
     return json(parts.events(Number(after)));
   }
+  if (path === '/events/redeliver') return only(['POST'], req, res, () => void redeliver(parts, req, res));
   if (path === '/connections') return json(parts.connections);
   if (path === '/schedules') return json(parts.schedules.status());
   if (path.startsWith('/schedules/')) {
@@ -117,6 +121,19 @@ function runnerPages(parts: GatewayParts, req: IncomingMessage, res: ServerRespo
     return only(['GET', 'HEAD'], req, res, () => {});
   }
   answerProblem(res, 404, `There is nothing at /_${path}.`);
+}
+
+async function redeliver(parts: GatewayParts, req: IncomingMessage, res: ServerResponse) {
+  try {
+    const asked = await readRedelivery(req);
+    if (typeof asked === 'string') return answerProblem(res, 400, asked);
+    const queued = await parts.redeliver(asked.trigger, asked.seqs);
+    if (queued === undefined) return answerProblem(res, 404, `There is no Trigger ${asked.trigger}.`);
+    answerJson(res, { queued });
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    answerProblem(res, 500, `Nothing was queued: ${reason}`);
+  }
 }
 
 /** By hand a schedule is fired to see what comes of a submission a moment ago: that one goes first. */

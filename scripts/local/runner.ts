@@ -131,6 +131,7 @@ async function start(
     services: parts.services,
     deadLetters: opened.deadLetters,
     events: opened.events,
+    redeliver: opened.redeliver,
     connections: { redis: redis.url, sheets: 'url' in sheets ? sheets.url : null },
     delivered: () => opened.idle(5_000),
     schedules: parts.schedules,

@@ -1,0 +1,162 @@
+import { Redis } from 'ioredis';
+import * as v from 'valibot';
+import { leaseScript, releaseScript } from '../../functions/lib/buffer-scripts.ts';
+
+/** All of a spreadsheet's states at one moment: a row is in one of them. Members are `<tab>\n<id>`. */
+interface BufferStates {
+  pending: string[];
+  frozen: string[];
+  refused: string[];
+  parked: { reason: string; since: number } | undefined;
+  /** Number of the last batch, '' before the first. As long as it stays, no row has left for the sheet that was not in a batch. */
+  sequence: string;
+}
+
+/** The buffer as the audit sees it. All reject when Redis does not answer. */
+export interface AuditedBuffer {
+  /** Spreadsheets with rows to send, and those that are parked. */
+  spreadsheets(): Promise<string[]>;
+  states(spreadsheetId: string): Promise<BufferStates>;
+  /**
+   * Forgets that these ids were ever seen, so that the buffer takes them anew; those excepted that it holds. Gives the ones
+   * forgotten, undefined when the sequence number is another one: then a batch was made, and what was known is out of date.
+   */
+  forgetSeen(
+    spreadsheetId: string,
+    options: { tab: string; ids: string[]; sequence: string },
+  ): Promise<string[] | undefined>;
+  /** Runs `work` while no flush writes to the spreadsheet. @throws Error when a flush has it for longer than the patience */
+  withLease<T>(spreadsheetId: string, work: () => Promise<T>): Promise<T>;
+  close(): void;
+}
+
+/** A flush that was killed holds its lease for 60 s; longer than that is not to be waited for. */
+const patience = 90_000;
+const leaseMs = 60_000;
+const commandTimeout = 60_000;
+
+/** @throws Error when Redis is not to be reached */
+export async function openAuditedBuffer(url: string, { patienceMs = patience } = {}): Promise<AuditedBuffer> {
+  const redis = new Redis(url, { lazyConnect: true, retryStrategy: () => null, commandTimeout });
+  redis.on('error', () => {});
+  try {
+    await redis.connect();
+  } catch (cause) {
+    throw new Error(`the buffer's Redis at ${url} is not to be reached; does Formbus run on this machine?`, {
+      cause,
+    });
+  }
+  const run = async <S extends v.GenericSchema>(schema: S, script: string, args: (string | number)[]) =>
+    v.parse(schema, await redis.eval(script, 0, ...args));
+
+  return {
+    spreadsheets: () => run(Texts, spreadsheetsScript, []),
+    states: (spreadsheetId) => run(States, statesScript, [spreadsheetId]),
+    async forgetSeen(spreadsheetId, { tab, ids, sequence }) {
+      const forgotten = await run(v.nullable(Texts), forgetSeenScript, [
+        spreadsheetId,
+        sequence,
+        tab,
+        ...ids,
+      ]);
+      return forgotten ?? undefined;
+    },
+    async withLease(spreadsheetId, work) {
+      const holder = crypto.randomUUID();
+      const take = () => run(v.number(), leaseScript, [spreadsheetId, holder, leaseMs]);
+      for (const begin = performance.now(); (await take()) !== 1; await pause(250)) {
+        if (performance.now() - begin > patienceMs)
+          throw new Error(
+            `${spreadsheetId} is being written all the time; repair it when there is less to do`,
+          );
+      }
+      const renewal = setInterval(() => {
+        redis.eval(renewScript, 0, spreadsheetId, holder, leaseMs).catch(() => {});
+      }, leaseMs / 3);
+      try {
+        return await work();
+      } finally {
+        clearInterval(renewal);
+        await redis.eval(releaseScript, 0, spreadsheetId, holder);
+      }
+    },
+    close: () => redis.disconnect(),
+  };
+}
+
+const spreadsheetsScript = `
+local found = redis.call('SMEMBERS', 'buffer:sheets')
+for _, sheet in ipairs(redis.call('HKEYS', 'buffer:parked')) do found[#found + 1] = sheet end
+return found
+`;
+
+/** ARGV: spreadsheet. */
+const statesScript = `
+local sheet = ARGV[1]
+return {
+  redis.call('ZRANGE', 'buffer:pending:' .. sheet, 0, -1),
+  redis.call('ZRANGE', 'buffer:frozen:' .. sheet, 0, -1),
+  redis.call('HKEYS', 'buffer:refused:' .. sheet),
+  redis.call('HGET', 'buffer:parked', sheet) or '',
+  redis.call('GET', 'buffer:sequence:' .. sheet) or ''
+}
+`;
+
+/**
+ * ARGV: spreadsheet, its sequence number, tab, ids. Gives the ids that are forgotten, nil when the number is another one.
+ * The days are those that a task may remember at most, by the clock that they were given by.
+ */
+const forgetSeenScript = `
+local sheet, tab = ARGV[1], ARGV[3]
+if (redis.call('GET', 'buffer:sequence:' .. sheet) or '') ~= ARGV[2] then return nil end
+local today = math.floor(redis.call('TIME')[1] / 86400)
+local seen = {}
+for day = today + 1, today - 401, -1 do
+  local key = 'buffer:seen:' .. sheet .. ':' .. day .. ':' .. tab
+  if redis.call('EXISTS', key) == 1 then seen[#seen + 1] = key end
+end
+local forgotten = {}
+for i = 4, #ARGV do
+  local member = tab .. '\\n' .. ARGV[i]
+  local isHeld = redis.call('HEXISTS', 'buffer:rows:' .. sheet, member) == 1
+    or redis.call('HEXISTS', 'buffer:refused:' .. sheet, member) == 1
+    or redis.call('ZSCORE', 'buffer:pending:' .. sheet, member)
+    or redis.call('ZSCORE', 'buffer:frozen:' .. sheet, member)
+  if not isHeld then
+    for _, key in ipairs(seen) do redis.call('SREM', key, ARGV[i]) end
+    forgotten[#forgotten + 1] = ARGV[i]
+  end
+end
+return forgotten
+`;
+
+/** ARGV: spreadsheet, holder, milliseconds. */
+const renewScript = `
+if redis.call('GET', 'buffer:lease:' .. ARGV[1]) ~= ARGV[2] then return 0 end
+return redis.call('PEXPIRE', 'buffer:lease:' .. ARGV[1], ARGV[3])
+`;
+
+const Texts = v.array(v.string());
+const Parked = v.union([
+  v.pipe(
+    v.literal(''),
+    v.transform(() => undefined),
+  ),
+  v.pipe(v.string(), v.parseJson(), v.object({ reason: v.string(), since: v.number() })),
+]);
+const States = v.pipe(
+  v.tuple([Texts, Texts, Texts, Parked, v.string()]),
+  v.transform(([pending, frozen, refused, parked, sequence]) => ({
+    pending,
+    frozen,
+    refused,
+    parked,
+    sequence,
+  })),
+);
+
+function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => {
+    setTimeout(resolve, ms);
+  });
+}

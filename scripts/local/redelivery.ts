@@ -1,0 +1,32 @@
+import type { IncomingMessage } from 'node:http';
+import * as v from 'valibot';
+
+const Redelivery = v.strictObject({
+  trigger: v.string('trigger: the name of a Trigger'),
+  /** Places in the log: an id may stand there twice, a place is one event. */
+  seqs: v.pipe(
+    v.array(v.pipe(v.number(), v.safeInteger()), 'seqs: a list of places in the log'),
+    v.maxLength(10_000, 'seqs: at most 10,000'),
+  ),
+});
+type Redelivery = v.InferOutput<typeof Redelivery>;
+
+/** Enough for 10,000 places. */
+const maxBytes = 1_000_000;
+
+/** What is to be delivered again and to whom, from the JSON body of a request; a text says what is wrong with it. */
+export async function readRedelivery(req: IncomingMessage): Promise<Redelivery | string> {
+  const chunks: Buffer[] = [];
+  let length = 0;
+  for await (const chunk of req) {
+    const bytes: Buffer = chunk;
+    length += bytes.length;
+    // What is too long is read to its end, so that the answer reaches the caller, but not kept.
+    if (length <= maxBytes) chunks.push(bytes);
+  }
+  if (length > maxBytes) return `The body has over ${maxBytes} bytes; send fewer places at once.`;
+  const text = Buffer.concat(chunks).toString();
+  const { success, output, issues } = v.safeParse(v.pipe(v.string(), v.parseJson(), Redelivery), text);
+  if (success) return output;
+  return `The body is no {"trigger": "…", "seqs": [1, …]}: ${issues.map(({ message }) => message).join('; ')}`;
+}
