@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest';
 import { runCampaign } from './chaos/campaign.ts';
+import { sum } from './chaos/report.ts';
 import { temporaryFolder } from './testing.ts';
 
 it('loses nothing and doubles nothing while every process is killed or frozen and Google misbehaves', async () => {
@@ -11,9 +12,12 @@ it('loses nothing and doubles nothing while every process is killed or frozen an
     lost: [],
     duplicated: [],
     wrong: [],
+    outOfOrder: 0,
+    broken: {},
+    runnerEnded: 0,
+    deadLetters: 0,
   });
-  expect(Object.keys(report.refused).filter((status) => status !== '503')).toEqual([]);
   expect(report.accepted).toBeGreaterThan(500);
-  expect(Object.values(report.faults).reduce((a, b) => a + b, 0)).toBeGreaterThan(5);
+  expect(sum(report.faults)).toBeGreaterThan(5);
   await folder.remove();
 }, 400_000);

@@ -1,187 +1,237 @@
 import { createWriteStream } from 'node:fs';
 import { join } from 'node:path';
+import { PassThrough } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
-import * as v from 'valibot';
-import { student } from '../../functions/testing/sink.ts';
 import { startFormbus, type StartedFormbus } from '../testing.ts';
-import { compare, type Comparison, type Submitted } from './compare.ts';
+import { compare, type Comparison } from './compare.ts';
+import { openDisk } from './disk.ts';
+import { openFaults, type Faults } from './faults.ts';
 import { makePlan, type Step } from './plan.ts';
-import { memoryOf, pidsOf, signal } from './victims.ts';
+import { isClean, sum, type Memory, type Report } from './report.ts';
+import { forms, openSubmitter, type Submitter } from './submitter.ts';
+import { isRunning, memoryOf, signal } from './victims.ts';
 
 export interface CampaignOptions {
   seed: number;
   lengthMs: number;
   /** Submissions a second, whether or not earlier ones were answered. */
   rate: number;
-  /** The data folder; the runner's output is kept there as `chaos.log`. */
+  /** The runner's output is kept there as `chaos.log`; the data below `data`, when the report is not clean. */
   folder: string;
   say: (line: string) => void;
+  /** Breaks it off; nothing is left running or mounted. */
+  aborted?: AbortSignal;
 }
 
-export interface Report extends Comparison {
-  seed: number;
-  submitted: number;
-  accepted: number;
-  /** By status. */
-  refused: Record<string, number>;
-  unanswered: number;
-  /** By what was done, such as `kill redis`. */
-  faults: Record<string, number>;
-  drainSeconds: number;
-  /** MB at the beginning, in the middle, at the end of the submissions. */
-  memory: ReturnType<typeof memoryOf>[];
-}
-
-const forms = ['demo-form', 'student-data-form'] as const;
+/** The emulator takes 60 writes a minute, as Google does. */
 const flushEveryMs = 4_000;
+const tellEveryMs = 10_000;
 /** Nothing new in the sheets for so long ends the waiting. */
 const patienceMs = 180_000;
-const answerMs = 20_000;
 
 /** Submits at a rate while a seeded plan kills, freezes and deceives; then waits until all is quiet and compares. */
-export async function runCampaign({ seed, lengthMs, rate, folder, say }: CampaignOptions): Promise<Report> {
+export async function runCampaign(options: CampaignOptions): Promise<Report> {
+  const { folder, aborted = new AbortController().signal } = options;
+  const disk = await openDisk(join(folder, 'data'));
   const log = createWriteStream(join(folder, 'chaos.log'), { flags: 'a' });
-  const data = join(folder, 'data');
-  let formbus = await startFormbus(data, { log });
-  const port = Number(new URL(formbus.url).port);
-  const { url } = formbus;
-  const submitted: Submitted = { accepted: new Map(), unknown: new Set() };
-  const refused: Record<string, number> = {};
-  const faults: Record<string, number> = {};
-  const memory = [memoryOf(formbus)];
+  const output = new PassThrough();
+  output.pipe(log);
+  let batches = 0;
+  output.on('data', (chunk: Buffer) => {
+    for (const [, number] of chunk.toString().matchAll(/ sequence=(\d+)/g)) {
+      batches = Math.max(batches, Number(number));
+    }
+  });
+  let formbus: StartedFormbus | undefined;
+  let keep = !aborted.aborted;
+  try {
+    const started = (formbus = await startFormbus(disk.path, { log: output }));
+    const port = Number(new URL(started.url).port);
+    const campaign = {
+      ...options,
+      aborted,
+      url: started.url,
+      batches: () => batches,
+      runner: () => formbus?.pid ?? 0,
+      rows: () => Promise.all(forms.map((form) => started.rows(form))),
+      deadLetters: async () => (await started.deadLetters()).length,
+      restart: async () => void (formbus = await startAgain(disk.path, port, output)),
+    };
+    const faults = openFaults({ ...campaign, disk });
+    try {
+      const report = await run(campaign, faults);
+      keep = !isClean(report);
+      return report;
+    } finally {
+      await faults.end().catch(() => {});
+    }
+  } catch (error) {
+    keep = !aborted.aborted;
+    throw error;
+  } finally {
+    if (formbus) await stop(formbus);
+    await disk.close({ keep });
+    output.end();
+  }
+}
+
+interface Campaign extends Required<CampaignOptions> {
+  url: string;
+  batches: () => number;
+  runner: () => number;
+  restart: () => Promise<void>;
+  rows: () => Promise<Record<string, string>[][]>;
+  deadLetters: () => Promise<number>;
+}
+
+async function run(campaign: Campaign, faults: Faults): Promise<Report> {
+  const { seed, rate, url, say, aborted } = campaign;
+  const submitter = openSubmitter({ url, rate, aborted });
+  const happened = await burn(campaign, faults, submitter);
+  await Promise.race([submitter.settled(), rejectionOf(aborted)]);
+  await faults.end();
+  const { submitted, refused, broken } = submitter;
+  say(`waiting until ${submitted.accepted.size} accepted submissions stand in their sheets`);
+  const drained = await drain(campaign, faults, submitter);
+  return {
+    seed,
+    submitted: submitter.count(),
+    accepted: submitted.accepted.size,
+    refused,
+    broken,
+    unanswered: submitter.unanswered(),
+    deadLetters: await campaign.deadLetters(),
+    ...happened,
+    ...drained,
+  };
+}
+
+/** Submits, and goes through the plan one step after the other. */
+async function burn(
+  { seed, lengthMs, runner, restart, say, aborted }: Campaign,
+  faults: Faults,
+  submitter: Submitter,
+): Promise<Pick<Report, 'faults' | 'leftOut' | 'runnerEnded' | 'memory'>> {
+  const plan = makePlan({ seed, lengthMs });
+  const done: Record<string, number> = {};
+  const leftOut: Record<string, number> = {};
+  const start = memoryOf(runner());
+  const memory = { start, middle: start, end: start, peak: { ...start } };
   const begin = performance.now();
   const elapsed = () => performance.now() - begin;
-  let count = 0;
+  let acting: Promise<void> | undefined;
+  let isMiddle = false;
+  let [flushed, told, runnerEnded] = [0, 0, 0];
 
-  async function submitOne(): Promise<void> {
-    const n = (count += 1);
-    const form = forms[n % forms.length] ?? forms[0];
-    const name = `person ${n}`;
-    const fields = { ...student, name, message: 'x' };
-    try {
-      const answer = await fetch(`${url}/${form}/`, {
-        method: 'POST',
-        headers: { 'content-type': 'application/json' },
-        body: JSON.stringify(fields),
-        signal: AbortSignal.timeout(answerMs),
-      });
-      const text = await answer.text();
-      if (answer.status === 202) submitted.accepted.set(v.parse(Accepted, text).id, name);
-      else refused[answer.status] = (refused[answer.status] ?? 0) + 1;
-      // A 503 says that nobody acknowledged in time, not that nothing was stored.
-      if (answer.status === 503) submitted.unknown.add(name);
-    } catch {
-      submitted.unknown.add(name);
-    }
-  }
-
-  async function restart(): Promise<void> {
-    for (let tries = 1; ; tries += 1) {
-      try {
-        formbus = await startFormbus(data, { port, log });
-        return;
-      } catch (error) {
-        if (tries === 5) throw error;
-        await sleep(500);
-      }
-    }
-  }
-
-  async function act(step: Step): Promise<void> {
+  async function act(step: Step) {
     const label = `${step.do} ${step.what}`;
-    if (step.do === 'sheets') {
-      const delay = step.what === 'delay' || step.what === 'twice' ? { delayMs: step.ms } : {};
-      await post('/_/sheets/faults', { kind: step.what, ...delay });
-    } else if (step.do === 'flush twice') {
-      await Promise.all([fireFlush(), fireFlush()]);
-    } else if (step.do === 'kill' && step.what === 'runner') {
-      await formbus.end('SIGKILL');
-      await restart();
-    } else {
-      const pids = await pidsOf(formbus, step.what);
-      if (pids.length === 0) return;
-      signal(pids.slice(0, 1), step.do === 'kill' ? 'SIGKILL' : 'SIGSTOP');
-      if (step.do === 'freeze') {
-        await sleep(step.ms);
-        signal(pids.slice(0, 1), 'SIGCONT');
-      }
+    try {
+      await faults.act(step);
+      done[label] = (done[label] ?? 0) + 1;
+    } catch (error) {
+      // Without the runner there is nothing left to do.
+      if (!isRunning(runner())) await restartAfterEnd();
+      leftOut[label] = (leftOut[label] ?? 0) + 1;
+      say(`left out: ${label}: ${error instanceof Error ? error.message : String(error)}`);
     }
-    faults[label] = (faults[label] ?? 0) + 1;
   }
 
-  const post = (path: string, body: unknown) =>
-    fetch(url + path, { method: 'POST', body: JSON.stringify(body), signal: AbortSignal.timeout(answerMs) });
-  const fireFlush = () => post('/_/schedules/sheets-flush', '').catch(() => {});
-  const rows = () => Promise.all(forms.map((form) => formbus.rows(form)));
+  async function restartAfterEnd() {
+    runnerEnded += 1;
+    say('the runner has ended by itself; it is started again');
+    await restart();
+  }
 
   try {
-    const plan = makePlan({ seed, lengthMs });
-    const open: Promise<unknown>[] = [];
-    let acting: Promise<void> | undefined;
-    let flushed = 0;
-    let told = 0;
     while (elapsed() < lengthMs) {
-      while (count < (elapsed() / 1_000) * rate) open.push(submitOne());
-      const due = acting ? undefined : plan.find(({ at }) => at <= elapsed());
-      if (due) {
-        plan.splice(plan.indexOf(due), 1);
-        // One after the other; what can't be done right now, as while the runner is frozen, is left out.
-        acting = act(due)
-          .catch(() => {})
-          .finally(() => (acting = undefined));
+      aborted.throwIfAborted();
+      submitter.upTo(elapsed());
+      if (!acting) {
+        const due = plan[0] && plan[0].at <= elapsed() ? plan.shift() : undefined;
+        if (due) acting = act(due).finally(() => (acting = undefined));
+        else if (!isRunning(runner())) acting = restartAfterEnd().finally(() => (acting = undefined));
+        // Its failure is met where it is waited for.
+        acting?.catch(() => {});
       }
       if (elapsed() - flushed > flushEveryMs) {
         flushed = elapsed();
-        void fireFlush();
+        void faults.fireFlush();
       }
-      if (memory.length === 1 && elapsed() > lengthMs / 2) memory.push(memoryOf(formbus));
-      if (elapsed() - told > 10_000) {
+      if (elapsed() - told > tellEveryMs) {
         told = elapsed();
+        note(memory.peak, memoryOf(runner()));
+        const { submitted } = submitter;
         say(
-          `${Math.round(told / 1_000)} s: ${count} submitted, ${submitted.accepted.size} accepted, faults ${sum(faults)}`,
+          `${Math.round(told / 1_000)} s: ${submitter.count()} submitted, ${submitted.accepted.size} accepted, faults ${sum(done)}`,
         );
+      }
+      // Not while there is no runner to measure.
+      if (!isMiddle && elapsed() > lengthMs / 2 && isRunning(runner())) {
+        isMiddle = true;
+        note(memory.peak, (memory.middle = memoryOf(runner())));
       }
       await sleep(5);
     }
-    await acting;
-    await Promise.all(open);
-    memory.push(memoryOf(formbus));
-
-    say(`waiting until ${submitted.accepted.size} accepted submissions stand in their sheets`);
-    await fetch(`${url}/_/sheets/faults`, { method: 'DELETE' });
-    const drainBegin = performance.now();
-    let progress = drainBegin;
-    let missing = Infinity;
-    let found = compare(submitted, await rows());
-    while (found.lost.length > 0 && performance.now() - progress < patienceMs) {
-      if (found.lost.length < missing) progress = performance.now();
-      missing = found.lost.length;
-      say(`${missing} missing`);
-      await fireFlush();
-      await sleep(2_000);
-      found = compare(submitted, await rows());
-    }
-    // What a network delivers twice comes up to 5 s later.
-    await sleep(6_000);
-    await fireFlush();
-    found = compare(submitted, await rows());
-    const drainSeconds = Math.round((performance.now() - drainBegin) / 1_000);
-    const unanswered = submitted.unknown.size - (refused['503'] ?? 0);
-    const accepted = submitted.accepted.size;
-    return { seed, submitted: count, accepted, refused, unanswered, ...found, faults, drainSeconds, memory };
   } finally {
-    await stop(formbus);
-    log.end();
+    // Also when it is broken off: it may be about to start a runner.
+    await acting;
+  }
+  note(memory.peak, (memory.end = memoryOf(runner())));
+  return { faults: done, leftOut, runnerEnded, memory };
+}
+
+function note(peak: Memory, seen: Memory) {
+  for (const [name, mb] of Object.entries(seen)) peak[name] = Math.max(mb, peak[name] ?? 0);
+}
+
+/** Waits until every accepted id stands in its sheet, or nothing comes any more; then until late doubles would have come. */
+async function drain(
+  { rows, batches, say, aborted }: Campaign,
+  { fireFlush }: Faults,
+  { submitted }: Submitter,
+): Promise<Comparison & { drainSeconds: number }> {
+  const begin = performance.now();
+  const look = async () => compare(submitted, await rows(), { batches: batches() });
+  let progress = begin;
+  let missing = Infinity;
+  let found = await look();
+  while (found.lost.length > 0 && performance.now() - progress < patienceMs) {
+    aborted.throwIfAborted();
+    if (found.lost.length < missing) progress = performance.now();
+    missing = found.lost.length;
+    say(`${missing} missing`);
+    await fireFlush();
+    await sleep(2_000);
+    found = await look();
+  }
+  const drainSeconds = Math.round((performance.now() - begin) / 1_000);
+  // What a network delivers twice comes up to 5 s later.
+  await sleep(6_000);
+  await fireFlush();
+  return { ...(await look()), drainSeconds };
+}
+
+function rejectionOf(signal: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => {
+    signal.addEventListener('abort', () => reject(signal.reason), { once: true });
+  });
+}
+
+async function startAgain(data: string, port: number, log: NodeJS.WritableStream): Promise<StartedFormbus> {
+  for (let tries = 1; ; tries += 1) {
+    try {
+      return await startFormbus(data, { port, log });
+    } catch (error) {
+      if (tries === 5) throw error;
+      await sleep(500);
+    }
   }
 }
 
+/** As Ctrl-C does; at once when that takes longer than it may. */
 async function stop(formbus: StartedFormbus): Promise<void> {
-  signal([formbus.pid], 'SIGCONT');
+  signal(formbus.pid, 'SIGCONT');
+  const tooLong = setTimeout(() => signal(formbus.pid, 'SIGKILL'), 15_000);
   await formbus.end('SIGTERM');
-}
-
-const Accepted = v.pipe(v.string(), v.parseJson(), v.object({ id: v.string() }));
-
-function sum(counts: Record<string, number>): number {
-  return Object.values(counts).reduce((a, b) => a + b, 0);
+  clearTimeout(tooLong);
 }

@@ -8,8 +8,16 @@ const submitted = {
   ]),
   unknown: new Set(['Cleo']),
 };
-const row = (id: string, name: string, time = id) => ({ id, name, time });
-const clean = { lost: [], duplicated: [], wrong: [], unknownArrived: 0, late: 0 };
+const row = (id: string, name: string, second = id) => ({ id, name, time: `2026-01-01T00:00:0${second}Z` });
+const clean = {
+  lost: [],
+  duplicated: [],
+  wrong: [],
+  unknownArrived: 0,
+  late: 0,
+  latestSeconds: 0,
+  outOfOrder: 0,
+};
 
 it('finds nothing wrong when each accepted submission stands in one tab once', () => {
   expect(compare(submitted, [[row('1', 'Asha')], [row('2', 'Ben')]])).toEqual(clean);
@@ -19,8 +27,13 @@ it('finds what is lost, doubled within a tab or over two, and written under anot
   expect(compare(submitted, [[row('1', 'Asha')]])).toEqual({ ...clean, lost: ['2'] });
   const twice = [[row('1', 'Asha'), row('1', 'Asha'), row('2', 'Ben')], [row('2', 'Ben')]];
   expect(compare(submitted, twice)).toEqual({ ...clean, duplicated: ['1', '2'] });
-  const mixed = [[row('1', 'Ben'), row('2', 'Ben'), row('9', 'nobody')]];
-  expect(compare(submitted, mixed)).toEqual({ ...clean, wrong: ['1', '9'] });
+  const mixed = [[row('1', 'Asha'), row('2', 'Dora'), row('9', 'nobody')]];
+  expect(compare(submitted, mixed)).toEqual({ ...clean, wrong: ['2', '9'] });
+});
+
+it('finds a value that stands in the column of another field', () => {
+  const moved = [[{ ...row('1', 'Asha'), message: '', roll: 'Asha' }, row('2', 'Ben')]];
+  expect(compare(submitted, moved)).toEqual({ ...clean, wrong: ['1'] });
 });
 
 it('lets a submission without an answer arrive once or not at all, and finds it when it is doubled', () => {
@@ -30,6 +43,14 @@ it('lets a submission without an answer arrive once or not at all, and finds it 
   expect(compare(submitted, twice).duplicated).toEqual(['3']);
 });
 
-it('counts rows that stand below a younger one', () => {
-  expect(compare(submitted, [[row('2', 'Ben'), row('1', 'Asha')]])).toEqual({ ...clean, late: 1 });
+it('finds a submission that was sent once and stands there under two ids', () => {
+  const twice = [[row('1', 'Asha'), row('2', 'Ben'), row('3', 'Cleo'), row('4', 'Cleo')]];
+  expect(compare(submitted, twice).duplicated).toEqual(['3', '4']);
+});
+
+it('counts rows that stand below a younger one, and those that can be no first row of a batch', () => {
+  const tabs = [[row('2', 'Ben', '5'), row('1', 'Asha', '2'), row('3', 'Cleo', '1')]];
+  const expected = { ...clean, unknownArrived: 1, late: 2, latestSeconds: 3 };
+  expect(compare(submitted, tabs, { batches: 3 })).toEqual(expected);
+  expect(compare(submitted, tabs, { batches: 2 })).toEqual({ ...expected, outOfOrder: 1 });
 });

@@ -1,23 +1,46 @@
 import { expect, it } from 'vitest';
 import { makePlan } from './plan.ts';
 
+const labels = (options: Parameters<typeof makePlan>[0]) =>
+  new Set(makePlan(options).map((step) => `${step.do} ${step.what}`));
+
 it('is the same for the same seed and length, and another for another seed', () => {
   const options = { seed: 7, lengthMs: 60_000 };
   expect(makePlan(options)).toEqual(makePlan(options));
   expect(makePlan({ ...options, seed: 8 })).not.toEqual(makePlan(options));
 });
 
-it('has in a long campaign everything in it, in order, and ends before the submissions do', () => {
-  const plan = makePlan({ seed: 1, lengthMs: 3_600_000 });
-  const done = new Set(plan.map((step) => `${step.do} ${step.what}`));
-  for (const what of ['demo-form', 'sheets-buffer', 'sheets-flush', 'demo-task', 'redis', 'runner']) {
+it.each([1, 2, 3])('has every kind of fault within two minutes (seed %i)', (seed) => {
+  const done = labels({ seed, lengthMs: 120_000 });
+  for (const what of ['demo-form', 'student-data-form', 'sheets-buffer', 'sheets-flush', 'demo-task']) {
+    expect(done).toContain(`kill ${what}`);
+    expect(done).toContain(`freeze ${what}`);
+  }
+  for (const what of ['redis', 'runner']) {
     expect(done).toContain(`kill ${what}`);
     expect(done).toContain(`freeze ${what}`);
   }
   for (const what of ['fail-before', 'drop-before', 'fail-after', 'drop-after', 'delay', 'twice', 'quota']) {
     expect(done).toContain(`sheets ${what}`);
   }
+  for (const label of ['restart redis', 'fill disk', 'edit insert column', 'edit move column']) {
+    expect(done).toContain(label);
+  }
   expect(done).toContain('flush twice sheets-flush');
+});
+
+it('revokes access and freezes beyond the longest time-outs where there is time for that, and only there', () => {
+  expect(labels({ seed: 1, lengthMs: 600_000 })).toContain('revoke spreadsheet');
+  expect(labels({ seed: 1, lengthMs: 100_000 })).not.toContain('revoke spreadsheet');
+  const longest = (lengthMs: number) => Math.max(...makePlan({ seed: 1, lengthMs }).map(({ ms }) => ms));
+  expect(longest(600_000)).toBeGreaterThan(60_000);
+  expect(longest(100_000)).toBeLessThan(10_000);
+});
+
+it('goes on in order, and everything is over before the submissions are', () => {
+  const lengthMs = 3_600_000;
+  const plan = makePlan({ seed: 1, lengthMs });
   expect(plan.map(({ at }) => at)).toEqual(plan.map(({ at }) => at).toSorted((a, b) => a - b));
-  expect(plan.every(({ at }) => at > 0 && at < 3_600_000)).toBe(true);
+  expect(plan.length).toBeGreaterThan(1_000);
+  expect(plan.every(({ at, ms }) => at > 0 && at + ms < lengthMs)).toBe(true);
 });

@@ -1,55 +1,74 @@
 import { createHash } from 'node:crypto';
 
-/** Services that are killed and frozen; each has one instance or more while the campaign runs. */
+/** What is done at a moment of the campaign. `at` and `ms` are milliseconds, `at` from its beginning; `which` (0 to 1) picks one of several instances. */
+export interface Step {
+  at: number;
+  do: 'kill' | 'freeze' | 'restart' | 'fill' | 'sheets' | 'edit' | 'revoke' | 'flush twice';
+  what: string;
+  ms: number;
+  which: number;
+}
+
+type Kind = [what: Step['do'], which: string, shortest?: number, longest?: number];
+
 const services = ['demo-form', 'student-data-form', 'sheets-buffer', 'sheets-flush', 'demo-task'];
-
+const processes = [...services, 'redis', 'runner'];
 /** Ways in which Google misbehaves without losing anything by itself. */
-const sheetFaults = ['fail-before', 'drop-before', 'fail-after', 'drop-after', 'delay', 'twice', 'quota'];
+const sheetFaults = ['fail-before', 'drop-before', 'fail-after', 'drop-after', 'quota'];
+const slowSheetFaults = ['delay', 'twice'];
 
-/** What is done at a moment of the campaign. `at` and `ms` are milliseconds, `at` from its beginning. */
-export type Step =
-  | { at: number; do: 'kill' | 'freeze'; what: string; ms: number }
-  | { at: number; do: 'sheets'; what: string; ms: number }
-  | { at: number; do: 'flush twice'; what: 'sheets-flush'; ms: number };
+/** A form's publishing and a Redis command are given up after 4.5 s and 5 s: some freezes are shorter, some outlast that. */
+const usual: Kind[] = [
+  ...processes.map((name): Kind => ['kill', name]),
+  ...processes.map((name): Kind => ['freeze', name, 1_000, 8_000]),
+  ...sheetFaults.map((name): Kind => ['sheets', name]),
+  ...slowSheetFaults.map((name): Kind => ['sheets', name, 0, 5_000]),
+  ['restart', 'redis'],
+  ['fill', 'disk', 2_000, 6_000],
+  ['edit', 'insert column'],
+  ['edit', 'move column'],
+  ['flush twice', 'sheets-flush'],
+  ['flush twice', 'sheets-flush'],
+];
+
+/** For campaigns that have the time: one of these in each round. They outlast a form's 30 s, a Trigger's and the lease's 60 s, a parking. */
+const slow: Kind[] = [
+  ['freeze', 'demo-form', 35_000, 35_000],
+  ['freeze', 'sheets-buffer', 65_000, 65_000],
+  ['freeze', 'sheets-flush', 65_000, 65_000],
+  ['revoke', 'spreadsheet', 5_000, 20_000],
+];
+const enoughForSlowMs = 120_000;
 
 /** Mean distance of two steps, in milliseconds. */
 const paceMs = 2_500;
 
 /**
- * The plan of a campaign: the same for the same seed and length. Every process is killed and frozen in turn, Google misbehaves,
- * two flushes run at once. The last steps are over before the end.
+ * The plan of a campaign: the same for the same seed and length. It goes in rounds; each has every kind of fault once, in an
+ * order of its own, so that a campaign of a minute and a half leaves none out. All is over before the end.
  */
 export function makePlan({ seed, lengthMs }: { seed: number; lengthMs: number }): Step[] {
   const random = seeded(seed);
-  const pick = <T>(list: T[]): T => {
-    const found = list[Math.floor(random() * list.length)];
-    if (found === undefined) throw new RangeError('nothing to pick from');
-    return found;
-  };
-  const kinds: (() => Omit<Step, 'at'>)[] = [
-    () => ({ do: 'kill', what: pick(services), ms: 0 }),
-    () => ({ do: 'kill', what: pick(services), ms: 0 }),
-    () => ({ do: 'freeze', what: pick(services), ms: 1_000 + random() * 7_000 }),
-    () => ({ do: 'kill', what: 'redis', ms: 0 }),
-    () => ({ do: 'freeze', what: 'redis', ms: 1_000 + random() * 7_000 }),
-    () => ({ do: 'kill', what: 'runner', ms: 0 }),
-    () => ({ do: 'freeze', what: 'runner', ms: 500 + random() * 4_000 }),
-    () => ({ do: 'flush twice', what: 'sheets-flush', ms: 0 }),
-    () => ({ do: 'sheets', what: pick(sheetFaults), ms: random() * 5_000 }),
-    () => ({ do: 'sheets', what: pick(sheetFaults), ms: random() * 5_000 }),
-    () => ({ do: 'sheets', what: pick(sheetFaults), ms: random() * 5_000 }),
-  ];
+  const round: Kind[] = [];
+  const slowRound: Kind[] = [];
   const steps: Step[] = [];
-  for (let at = paceMs; at < lengthMs - 2 * paceMs; at += paceMs * (0.5 + random())) {
-    steps.push(stepAt(Math.round(at), pick(kinds)()));
+  for (let at = paceMs; at < lengthMs - 2 * paceMs; at += Math.round(paceMs * (0.5 + random()))) {
+    if (round.length === 0) {
+      round.push(...usual);
+      if (slowRound.length === 0 && lengthMs >= enoughForSlowMs) slowRound.push(...slow);
+      round.push(...draw(slowRound, random));
+    }
+    for (const [act, what, shortest = 0, longest = shortest] of draw(round, random)) {
+      const ms = Math.round(Math.min(shortest + random() * (longest - shortest), lengthMs - paceMs - at));
+      steps.push({ at, do: act, what, ms, which: random() });
+    }
   }
   return steps;
 }
 
-function stepAt(at: number, step: Omit<Step, 'at'>): Step {
-  const ms = Math.round(step.ms);
-  if (step.do === 'flush twice') return { at, do: step.do, what: 'sheets-flush', ms };
-  return { at, do: step.do, what: step.what, ms };
+/** Takes one out of a list; none when it is empty. */
+function draw<T>(list: T[], random: () => number): T[] {
+  return list.splice(Math.floor(random() * list.length), 1);
 }
 
 /** Numbers from 0 to 1, the same for the same seed. */

@@ -1,49 +1,54 @@
 import { readdirSync, readFileSync } from 'node:fs';
-import type { StartedFormbus } from '../testing.ts';
 
-/** The process ids of a service's instances, of `redis` or of the `runner`; empty when nothing of it runs. */
-export async function pidsOf(formbus: StartedFormbus, what: string): Promise<number[]> {
-  if (what === 'runner') return [formbus.pid];
-  if (what === 'redis') return childrenOf(formbus.pid, 'redis-server');
-  return (await formbus.status(what)).pids;
+/** The processes of a service, of `redis` or of the `runner`, starting ones included; empty when nothing of it runs. */
+export function pidsOf(runner: number, what: string): number[] {
+  if (what === 'runner') return isRunning(runner) ? [runner] : [];
+  if (what === 'redis') return childrenOf(runner, 'redis-server');
+  return childrenOf(runner, 'main.mjs').filter((pid) => serviceOf(pid) === what);
+}
+
+export function isRunning(pid: number): boolean {
+  return procFile(pid, 'status') !== '';
 }
 
 /** Sends a signal; a process that is gone already is none of our business. */
-export function signal(pids: number[], name: NodeJS.Signals): void {
-  for (const pid of pids) {
-    try {
-      process.kill(pid, name);
-    } catch {
-      // It ended meanwhile.
-    }
+export function signal(pid: number, name: NodeJS.Signals): void {
+  try {
+    process.kill(pid, name);
+  } catch {
+    // It ended meanwhile.
   }
 }
 
-/** Resident memory in MB of the runner, its Redis and its instances together; 0 for what does not run. */
-export function memoryOf(formbus: StartedFormbus): { runner: number; redis: number; instances: number } {
-  const sum = (pids: number[]) => Math.round(pids.map(residentKb).reduce((a, b) => a + b, 0) / 1024);
+/** Resident memory in MB of the runner, its Redis and the largest instance of each service that runs. */
+export function memoryOf(runner: number): Record<string, number> {
+  const instances = childrenOf(runner, 'main.mjs').toSorted((a, b) => residentMb(a) - residentMb(b));
   return {
-    runner: sum([formbus.pid]),
-    redis: sum(childrenOf(formbus.pid, 'redis-server')),
-    instances: sum(childrenOf(formbus.pid, 'main.mjs')),
+    runner: residentMb(runner),
+    ...Object.fromEntries(childrenOf(runner, 'redis-server').map((pid) => ['redis', residentMb(pid)])),
+    ...Object.fromEntries(instances.map((pid) => [serviceOf(pid), residentMb(pid)])),
   };
 }
 
 function childrenOf(parent: number, command: string): number[] {
   return readdirSync('/proc')
     .filter((name) => /^\d+$/.test(name))
+    .map(Number)
     .filter((pid) => {
       const parentId = /^PPid:\t(\d+)$/m.exec(procFile(pid, 'status'))?.[1];
       return Number(parentId) === parent && procFile(pid, 'cmdline').includes(command);
-    })
-    .map(Number);
+    });
 }
 
-function residentKb(pid: number): number {
-  return Number(/^VmRSS:\s+(\d+) kB$/m.exec(procFile(String(pid), 'status'))?.[1] ?? 0);
+function serviceOf(pid: number): string {
+  return /(?:^|\0)K_SERVICE=([^\0]*)/.exec(procFile(pid, 'environ'))?.[1] ?? '';
 }
 
-function procFile(pid: string, name: string): string {
+function residentMb(pid: number): number {
+  return Math.round(Number(/^VmRSS:\s+(\d+) kB$/m.exec(procFile(pid, 'status'))?.[1] ?? 0) / 1024);
+}
+
+function procFile(pid: number, name: string): string {
   try {
     return readFileSync(`/proc/${pid}/${name}`, 'utf8');
   } catch {

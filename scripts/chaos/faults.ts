@@ -1,0 +1,168 @@
+import { DatabaseSync } from 'node:sqlite';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import * as v from 'valibot';
+import type { Disk } from './disk.ts';
+import type { Step } from './plan.ts';
+import { isRunning, pidsOf, signal } from './victims.ts';
+
+export interface FaultsOptions {
+  /** Of the gateway. */
+  url: string;
+  disk: Disk;
+  /** The runner's process id at the moment. */
+  runner: () => number;
+  /** Starts the runner again after its end. */
+  restart: () => Promise<void>;
+  /** Ends what takes long. */
+  aborted: AbortSignal;
+}
+
+export interface Faults {
+  /** Does what a step says; a freeze of more than ten seconds goes on beside the steps after it. @throws Error when it can't be done right now */
+  act(step: Step): Promise<void>;
+  fireFlush(): Promise<void>;
+  /** Puts right whatever is still wrong. */
+  end(): Promise<void>;
+}
+
+/** Freezes up to this one hold up the steps after them. */
+const briefMs = 10_000;
+const callMs = 10_000;
+
+/** Does on a running Formbus what a plan says. */
+export function openFaults({ url, disk, runner, restart, aborted }: FaultsOptions): Faults {
+  const frozen = new Map<number, NodeJS.Timeout | undefined>();
+  let isRevoked = false;
+  const pause = (ms: number) => sleep(ms, undefined, { signal: aborted });
+
+  async function act(step: Step): Promise<void> {
+    switch (step.do) {
+      case 'kill':
+        if (step.what === 'runner') return killRunner();
+        return signal(victim(step), 'SIGKILL');
+      case 'restart':
+        return signal(victim(step), 'SIGTERM');
+      case 'freeze':
+        return freeze(step);
+      case 'fill':
+        try {
+          await disk.fill();
+          return await pause(step.ms);
+        } finally {
+          disk.relieve();
+        }
+      case 'sheets': {
+        const delay = ['delay', 'twice'].includes(step.what) ? { delayMs: step.ms } : {};
+        return addFault({ kind: step.what, ...delay });
+      }
+      case 'edit':
+        return edit(step);
+      case 'revoke':
+        revoke(true);
+        try {
+          return await pause(step.ms);
+        } finally {
+          revoke(false);
+        }
+      case 'flush twice':
+        await Promise.all([fireFlush(), fireFlush()]);
+    }
+  }
+
+  function victim({ what, which }: Step): number {
+    const pids = pidsOf(runner(), what);
+    const pid = pids[Math.floor(which * pids.length)];
+    if (pid === undefined) throw new Error(`${what} does not run`);
+    return pid;
+  }
+
+  async function killRunner() {
+    const pid = runner();
+    signal(pid, 'SIGKILL');
+    while (isRunning(pid)) await sleep(5);
+    await restart();
+  }
+
+  async function freeze(step: Step) {
+    const pid = victim(step);
+    signal(pid, 'SIGSTOP');
+    frozen.set(pid, undefined);
+    if (step.ms > briefMs) {
+      frozen.set(
+        pid,
+        setTimeout(() => thaw(pid), step.ms),
+      );
+      return;
+    }
+    await pause(step.ms).finally(() => thaw(pid));
+  }
+
+  function thaw(pid: number) {
+    clearTimeout(frozen.get(pid));
+    if (frozen.delete(pid)) signal(pid, 'SIGCONT');
+  }
+
+  /** What a person does to the sheet between two flushes that loses nothing by itself. */
+  async function edit({ what, which }: Step) {
+    const { sheets } = v.parse(Connections, await json(`${url}/_/connections`));
+    const spreadsheet = v.parse(Spreadsheet, await json(`${sheets}/v4/spreadsheets/formbus`));
+    const tab = spreadsheet.sheets[Math.floor(which * spreadsheet.sheets.length)]?.properties;
+    if (!tab) throw new Error('there is no tab yet');
+    const { sheetId, gridProperties } = tab;
+    const at = Math.floor(which * gridProperties.columnCount);
+    const range = { sheetId, dimension: 'COLUMNS', startIndex: at, endIndex: at + 1 };
+    const request =
+      what === 'insert column'
+        ? { insertDimension: { range } }
+        : { moveDimension: { source: range, destinationIndex: 0 } };
+    const address = `${sheets}/v4/spreadsheets/formbus:batchUpdate`;
+    const body = JSON.stringify({ requests: [request] });
+    const headers = { 'content-type': 'application/json' };
+    const signal = AbortSignal.timeout(callMs);
+    const answer = await fetch(address, { method: 'POST', headers, body, signal });
+    if (!answer.ok) throw new Error(`the emulator answered ${answer.status}`);
+  }
+
+  /** The emulator has no call for this: at Google's it is done in the browser, by the spreadsheet's owner. */
+  function revoke(revoked: boolean) {
+    const db = new DatabaseSync(join(disk.path, 'sheets', 'sheets.sqlite'), { timeout: 5_000 });
+    try {
+      db.prepare('UPDATE spreadsheets SET revoked = ?').run(Number(revoked));
+      isRevoked = revoked;
+    } finally {
+      db.close();
+    }
+  }
+
+  const post = (path: string, body: string) =>
+    fetch(url + path, { method: 'POST', body, signal: AbortSignal.timeout(callMs) });
+  const fireFlush = async () => {
+    // Nobody to fire it, or a flush that takes longer: both are part of the campaign.
+    await post('/_/schedules/sheets-flush', '').catch(() => {});
+  };
+  async function addFault(fault: object) {
+    const answer = await post('/_/sheets/faults', JSON.stringify(fault));
+    if (!answer.ok) throw new Error(`the emulator refused the fault: ${await answer.text()}`);
+  }
+
+  return {
+    act,
+    fireFlush,
+    async end() {
+      for (const pid of frozen.keys()) thaw(pid);
+      disk.relieve();
+      if (isRevoked) revoke(false);
+      await fetch(`${url}/_/sheets/faults`, { method: 'DELETE', signal: AbortSignal.timeout(callMs) });
+    },
+  };
+}
+
+async function json(address: string): Promise<unknown> {
+  const answer = await fetch(address, { signal: AbortSignal.timeout(callMs) });
+  return answer.json();
+}
+
+const Connections = v.object({ sheets: v.string() });
+const Properties = v.object({ sheetId: v.number(), gridProperties: v.object({ columnCount: v.number() }) });
+const Spreadsheet = v.object({ sheets: v.array(v.object({ properties: Properties })) });

@@ -1,0 +1,70 @@
+import type { Comparison } from './compare.ts';
+
+export interface Report extends Comparison {
+  seed: number;
+  submitted: number;
+  accepted: number;
+  /** By status; a submission that is sent again may have several. */
+  refused: Record<string, number>;
+  /** Requests without an answer. */
+  unanswered: number;
+  /** Answers that break a form's promise, in words. */
+  broken: Record<string, number>;
+  /** How often the runner ended though nobody had ended it. */
+  runnerEnded: number;
+  deadLetters: number;
+  /** By what was done, such as `kill redis`. */
+  faults: Record<string, number>;
+  /** Faults of the plan that could not be done, as when there was no such process at the time. */
+  leftOut: Record<string, number>;
+  drainSeconds: number;
+  /** MB by process at the beginning, in the middle and at the end of the submissions, and the most that was seen. */
+  memory: { start: Memory; middle: Memory; end: Memory; peak: Memory };
+}
+export type Memory = Record<string, number>;
+
+/** Nothing lost, doubled, mixed up or out of order; every refusal a 4xx or 503, and 4xx only where it is deserved. */
+export function isClean(report: Report): boolean {
+  const { lost, duplicated, wrong, outOfOrder, runnerEnded, broken } = report;
+  const failures = [lost.length, duplicated.length, wrong.length, outOfOrder, runnerEnded, sum(broken)];
+  return failures.every((number) => number === 0);
+}
+
+/** The report for people, a line an item. */
+export function tableOf(report: Report): string {
+  const { lost, duplicated, wrong, memory } = report;
+  const rows: [string, string | number][] = [
+    ['seed', report.seed],
+    ['submitted', report.submitted],
+    ['accepted (202)', report.accepted],
+    ['refused', counts(report.refused)],
+    ['no answer', report.unanswered],
+    ['of both, arrived', report.unknownArrived],
+    ['lost', `${lost.length}${sample(lost)}`],
+    ['duplicated', `${duplicated.length}${sample(duplicated)}`],
+    ['wrong', `${wrong.length}${sample(wrong)}`],
+    ['out of order', report.outOfOrder],
+    ['below a younger row', `${report.late}, by ${report.latestSeconds} s at most`],
+    ['wrong answers', counts(report.broken)],
+    ['runner ended itself', report.runnerEnded],
+    ['dead letters', report.deadLetters],
+    ['time to drain', `${report.drainSeconds} s`],
+    ['faults', counts(report.faults)],
+    ['left out', counts(report.leftOut)],
+    ...Object.entries(memory).map(([when, by]): [string, string] => [`memory, MB, ${when}`, counts(by)]),
+  ];
+  return rows.map(([name, value]) => `${name.padEnd(20)} ${value}`).join('\n');
+}
+
+export function sum(by: Record<string, number>): number {
+  return Object.values(by).reduce((a, b) => a + b, 0);
+}
+
+function counts(by: Record<string, number>): string {
+  const parts = Object.entries(by).map(([name, n]) => `${name}: ${n}`);
+  return parts.join(', ') || 'none';
+}
+
+function sample(ids: string[]): string {
+  return ids.length > 0 ? ` (${ids.slice(0, 5).join(', ')}${ids.length > 5 ? ', …' : ''})` : '';
+}
