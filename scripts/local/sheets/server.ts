@@ -38,6 +38,8 @@ export interface SheetsServer {
   setRevoked(spreadsheet: string, revoked: boolean): void;
   /** What the next calls meet; also at `faults` below the pages' root. */
   faults: Faults;
+  /** How many calls are still to be applied, later, by a fault. */
+  pending(): number;
   close(): Promise<void>;
 }
 
@@ -166,6 +168,7 @@ export async function startSheets({
       store.sql.run`UPDATE spreadsheets SET revoked = ${Number(revoked)} WHERE id = ${spreadsheet}`;
     },
     faults,
+    pending: () => later.size,
     async close() {
       for (const timer of later) clearTimeout(timer);
       const closed = once(server, 'close');
