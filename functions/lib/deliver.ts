@@ -1,7 +1,8 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { Buffer, FrozenBatch } from './buffer.ts';
 import { reasonOf, type Log } from './log.ts';
 import { batchRequests, forgetRequests, idColumn, tokenRequest } from './sheet-batch.ts';
-import { SheetsError, type Sheets } from './sheets.ts';
+import { SheetsError, type Sheets, type TabLayout } from './sheets.ts';
 
 export interface Collaborators {
   buffer: Buffer;
@@ -25,7 +26,11 @@ export async function deliver(batch: FrozenBatch, collaborators: Collaborators):
   if (refusal) {
     // Google refuses a number that it has, and whatever else it does not like: the token tells.
     const token = await sheets.token(spreadsheetId, sequence);
-    if (token === undefined) return fence(batch, refusal, collaborators);
+    if (token === undefined) {
+      // Somebody changed tabs or columns after the look at them: the same batch once more, for how they are now.
+      if (!isDeepStrictEqual(placesOf(layout), placesOf(await sheets.layout(spreadsheetId)))) return 0;
+      return fence(batch, refusal, collaborators);
+    }
     if (token === fenced) return narrow(batch, refusal, collaborators);
     if (token !== digest) {
       log.error(
@@ -41,6 +46,11 @@ export async function deliver(batch: FrozenBatch, collaborators: Collaborators):
   log.info({ spreadsheetId, sequence, rows: rows.length }, 'written');
   if (sequence % collectEvery === 0) await collectTokens(batch, collaborators);
   return rows.length;
+}
+
+/** What the requests of a batch rest on: all but the number of rows. */
+function placesOf(layout: TabLayout[]) {
+  return layout.map((tab) => ({ ...tab, rowCount: 0 }));
 }
 
 /** Resolves with Google's refusal, undefined when it took the batch. A refusal is certain; any other failure is thrown. */

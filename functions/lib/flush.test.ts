@@ -137,10 +137,7 @@ describe('a flush', () => {
     const sheetId = tab?.sheetId ?? 0;
     const edits: SheetRequest[] = [
       {
-        moveDimension: {
-          source: { sheetId, dimension: 'COLUMNS', startIndex: 2, endIndex: 3 },
-          destinationIndex: 0,
-        },
+        moveDimension: { source: column(sheetId, 2), destinationIndex: 0 },
       },
       {
         updateCells: {
@@ -160,6 +157,42 @@ describe('a flush', () => {
       ['Name 2', 'id-2', 't2'],
     ]);
   });
+
+  it.each<[what: string, edit: (sheetId: number) => SheetRequest]>([
+    ['a column moved', (id) => ({ moveDimension: { source: column(id, 2), destinationIndex: 0 } })],
+    ['a column inserted', (id) => ({ insertDimension: { range: column(id, 1) } })],
+    ['a column of its own deleted', (id) => ({ deleteDimension: { range: column(id, 1) } })],
+    ['the last column deleted', (id) => ({ deleteDimension: { range: column(id, 2) } })],
+    ['the tab deleted', (id) => ({ deleteSheet: { sheetId: id } })],
+    ['a tab made with the name of one to come', () => ({ addSheet: { properties: { title: 'other' } } })],
+  ])(
+    'puts each value under its heading although between its look and its writing came %s',
+    async (_, edit) => {
+      await push(1);
+      await run();
+      const before = (await sheets.layout(sheet)).find(({ tab }) => tab === 'form');
+      const requests = [edit(before?.sheetId ?? 0)].map((request) => ({ ...request }));
+      emulator.faults.add([{ kind: 'edit', calls: 'write', times: 1, requests }]);
+      await push(2);
+      await push(3, { tab: 'other' });
+      expect(await run()).toEqual({ rows: 2, failed: [] });
+
+      for (const [tab, id] of [
+        ['form', 2],
+        ['other', 3],
+      ] as const) {
+        const found = (await sheets.layout(sheet)).find((one) => one.tab === tab);
+        const [headings = [], ...rows] = await rowsOf(found?.title);
+        const row = rows.find((cells) => cells.includes(`id-${id}`)) ?? [];
+        const byHeading = Object.fromEntries(headings.map((heading, i) => [heading, row[i]]));
+        expect(byHeading).toMatchObject({ id: `id-${id}`, time: `t${id}`, name: `Name ${id}` });
+        expect([...(found?.columns.keys() ?? [])].toSorted()).toEqual(['@id', '@time', 'name']);
+      }
+      // It was nobody's fault: nothing is marked, no number is taken out of use.
+      expect(await server.look.keys('buffer:refused:*')).toEqual([]);
+      expect((await sheets.tokens(sheet)).toSorted((a, b) => a - b)).toEqual([1, 2]);
+    },
+  );
 
   it('makes a tab beside one that a person gave its name', async () => {
     await push(1, { tab: 'first' });
@@ -448,6 +481,10 @@ it('collects old tokens and keeps the newest 512', async () => {
   // Token 1 is of the last two hours; of the others, 1024 − 512 and those before it are gone.
   expect(left).toEqual([1, ...Array.from({ length: 37 }, (_, i) => 513 + i), 1024]);
 });
+
+function column(sheetId: number, startIndex: number) {
+  return { sheetId, dimension: 'COLUMNS', startIndex, endIndex: startIndex + 1 };
+}
 
 function text(stringValue: string) {
   return { userEnteredValue: { stringValue } };

@@ -32,17 +32,7 @@ export function batchRequests(batch: FrozenBatch, layout: TabLayout[]): SheetReq
 
 /** Gives a number to `value`, for good: the digest of the rows that come with it. */
 export function tokenRequest(sequence: number, value: string): SheetRequest {
-  return {
-    createDeveloperMetadata: {
-      developerMetadata: {
-        metadataId: sequence,
-        metadataKey: metadataKeys.batch,
-        metadataValue: value,
-        location: { spreadsheet: true },
-        visibility: 'DOCUMENT',
-      },
-    },
-  };
+  return metadata(metadataKeys.batch, value, { spreadsheet: true }, { metadataId: sequence });
 }
 
 /** The requests that delete the tokens of these batches. */
@@ -91,7 +81,8 @@ function extendTab(layout: TabLayout, tab: string, keys: string[]): ReadyTab {
     ...layout.columns,
     ...added.map((key, i): [string, number] => [key, columnCount + i]),
   ]);
-  const prepare: SheetRequest[] = layout.tab === undefined ? [bindTab(sheetId, tab)] : [];
+  const prepare = keys.flatMap((key) => stillThere(layout, key));
+  if (layout.tab === undefined) prepare.push(bindTab(sheetId, tab));
   if (added.length > 0) {
     prepare.push(
       { appendDimension: { sheetId, dimension: 'COLUMNS', length: added.length } },
@@ -101,22 +92,40 @@ function extendTab(layout: TabLayout, tab: string, keys: string[]): ReadyTab {
   return { sheetId, columns, prepare };
 }
 
+/**
+ * Requests that make Google refuse the batch when somebody has moved a column since the look at the layout: the binding is deleted
+ * at the place where it was, and made again with the same id. Somewhere else it is not deleted, and no id can be given twice.
+ * (Of a column that was deleted the id is free. Then the ones at its right stand elsewhere; had it none, its place is taken.)
+ */
+function stillThere({ sheetId, columns, bindings }: TabLayout, key: string): SheetRequest[] {
+  const metadataId = bindings.get(key);
+  const index = columns.get(key);
+  if (metadataId === undefined || index === undefined) return [];
+  const metadataLocation = columnAt(sheetId, index);
+  const developerMetadataLookup = {
+    metadataId,
+    metadataLocation,
+    locationMatchingStrategy: 'EXACT_LOCATION',
+  };
+  return [
+    { deleteDeveloperMetadata: { dataFilter: { developerMetadataLookup } } },
+    metadata(metadataKeys.column, key, metadataLocation, { metadataId }),
+  ];
+}
+
 function bindTab(sheetId: number, tab: string): SheetRequest {
   return metadata(metadataKeys.tab, tab, { sheetId });
 }
 
 /** Column headings, the binding of each column to its key, and the column of ids hidden. */
 function bindColumns(sheetId: number, keys: string[], first: number): SheetRequest[] {
-  const requests = keys.map((key, i) => {
-    const dimensionRange = { sheetId, dimension: 'COLUMNS', startIndex: first + i, endIndex: first + i + 1 };
-    return metadata(metadataKeys.column, key, { dimensionRange });
-  });
+  const requests = keys.map((key, i) => metadata(metadataKeys.column, key, columnAt(sheetId, first + i)));
   const headings = keys.map((key) => ({ userEnteredValue: { stringValue: key.replace(/^@/, '') } }));
   const start = { sheetId, rowIndex: 0, columnIndex: first };
   requests.push({ updateCells: { start, rows: [{ values: headings }], fields: 'userEnteredValue' } });
   const id = keys.indexOf(idColumn);
   if (id >= 0) {
-    const range = { sheetId, dimension: 'COLUMNS', startIndex: first + id, endIndex: first + id + 1 };
+    const { dimensionRange: range } = columnAt(sheetId, first + id);
     requests.push({
       updateDimensionProperties: { range, properties: { hiddenByUser: true }, fields: 'hiddenByUser' },
     });
@@ -128,10 +137,20 @@ type Location = NonNullable<
   NonNullable<NonNullable<SheetRequest['createDeveloperMetadata']>['developerMetadata']>['location']
 >;
 
-function metadata(metadataKey: string, metadataValue: string, location: Location): SheetRequest {
+function columnAt(sheetId: number, index: number) {
+  return { dimensionRange: { sheetId, dimension: 'COLUMNS', startIndex: index, endIndex: index + 1 } };
+}
+
+/** Google gives an id when none is said. */
+function metadata(
+  metadataKey: string,
+  metadataValue: string,
+  location: Location,
+  id: { metadataId?: number } = {},
+): SheetRequest {
   return {
     createDeveloperMetadata: {
-      developerMetadata: { metadataKey, metadataValue, location, visibility: 'DOCUMENT' },
+      developerMetadata: { ...id, metadataKey, metadataValue, location, visibility: 'DOCUMENT' },
     },
   };
 }

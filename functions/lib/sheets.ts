@@ -26,6 +26,8 @@ export interface TabLayout {
   columnCount: number;
   /** Column key → index, from 0. */
   columns: Map<string, number>;
+  /** Column key → id of the developer metadata that binds it. */
+  bindings: Map<string, number>;
 }
 
 /** What Google said to a call: `status` is undefined when no answer came, and then nobody knows whether it was done. */
@@ -57,7 +59,7 @@ const timeoutMs = 200_000;
 
 const layoutFields =
   'sheets(properties(sheetId,title,gridProperties(rowCount,columnCount)),developerMetadata(metadataKey,metadataValue),' +
-  'data(columnMetadata(developerMetadata(metadataKey,metadataValue))))';
+  'data(columnMetadata(developerMetadata(metadataId,metadataKey,metadataValue))))';
 
 export function openSheets(env: Env<typeof sheetsEnv>, { timeout = timeoutMs } = {}): Sheets {
   const api = new sheets_v4.Sheets({
@@ -120,26 +122,28 @@ function columnName(index: number): string {
 
 function readTab(sheet: sheets_v4.Schema$Sheet): TabLayout {
   const columns = new Map<string, number>();
+  const bindings = new Map<string, number>();
   for (const [index, column] of (sheet.data?.[0]?.columnMetadata ?? []).entries()) {
-    const key = valueOf(column.developerMetadata, metadataKeys.column);
+    const bound = entryOf(column.developerMetadata, metadataKeys.column);
+    const key = bound?.metadataValue ?? undefined;
     // A copied column has a copy of the binding; the left one counts.
-    if (key !== undefined && !columns.has(key)) columns.set(key, index);
+    if (key === undefined || columns.has(key)) continue;
+    columns.set(key, index);
+    bindings.set(key, bound?.metadataId ?? 0);
   }
   return {
     sheetId: sheet.properties?.sheetId ?? 0,
     title: sheet.properties?.title ?? '',
-    tab: valueOf(sheet.developerMetadata, metadataKeys.tab),
+    tab: entryOf(sheet.developerMetadata, metadataKeys.tab)?.metadataValue ?? undefined,
     rowCount: sheet.properties?.gridProperties?.rowCount ?? 0,
     columnCount: sheet.properties?.gridProperties?.columnCount ?? 0,
     columns,
+    bindings,
   };
 }
 
-function valueOf(
-  metadata: sheets_v4.Schema$DeveloperMetadata[] | undefined,
-  key: string,
-): string | undefined {
-  return metadata?.find((entry) => entry.metadataKey === key)?.metadataValue ?? undefined;
+function entryOf(metadata: sheets_v4.Schema$DeveloperMetadata[] | undefined, key: string) {
+  return metadata?.find((entry) => entry.metadataKey === key);
 }
 
 const Failure = v.object({ message: v.string(), status: v.optional(v.number()) });

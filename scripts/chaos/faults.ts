@@ -103,7 +103,7 @@ export function openFaults({ url, disk, runner, restart, aborted }: FaultsOption
     if (frozen.delete(pid)) signal(pid, 'SIGCONT');
   }
 
-  /** What a person does to the sheet between two flushes that loses nothing by itself. */
+  /** What a person does to the columns between a flush's look at them and its writing. */
   async function edit({ what, which }: Step) {
     const { sheets } = v.parse(Connections, await json(`${url}/_/connections`));
     const spreadsheet = v.parse(Spreadsheet, await json(`${sheets}/v4/spreadsheets/formbus`));
@@ -116,12 +116,7 @@ export function openFaults({ url, disk, runner, restart, aborted }: FaultsOption
       what === 'insert column'
         ? { insertDimension: { range } }
         : { moveDimension: { source: range, destinationIndex: 0 } };
-    const address = `${sheets}/v4/spreadsheets/formbus:batchUpdate`;
-    const body = JSON.stringify({ requests: [request] });
-    const headers = { 'content-type': 'application/json' };
-    const signal = AbortSignal.timeout(callMs);
-    const answer = await fetch(address, { method: 'POST', headers, body, signal });
-    if (!answer.ok) throw new Error(`the emulator answered ${answer.status}`);
+    await addFault({ kind: 'edit', requests: [request] });
   }
 
   /** The emulator has no call for this: at Google's it is done in the browser, by the spreadsheet's owner. */

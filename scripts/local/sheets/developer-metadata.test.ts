@@ -130,6 +130,26 @@ describe('searching', () => {
     await sheets.apply(create({ metadataId: 2 }));
     expect(await search(sheets, {})).toEqual([2, 3]);
   });
+
+  test('finds by the exact place, which is where a column is now', async () => {
+    const sheets = await testSheets();
+    await sheets.apply(
+      ...tab('Tab', ['id', 'name']),
+      create({ metadataId: 1 }),
+      create({ metadataId: 2, location: { sheetId: 7 } }),
+      create({ metadataId: 3, location: column(0, 1) }),
+    );
+    const at = (metadataLocation: NonNullable<Lookup['metadataLocation']>) =>
+      search(sheets, { metadataLocation, locationMatchingStrategy: 'EXACT_LOCATION' });
+    expect(await at({ spreadsheet: true })).toEqual([1]);
+    expect(await at({ sheetId: 7 })).toEqual([2]);
+    expect(await at(column(0, 1))).toEqual([3]);
+    await sheets.apply({ moveDimension: { source: column(1, 2).dimensionRange, destinationIndex: 0 } });
+    expect(await at(column(0, 1))).toBeUndefined();
+    expect(await at(column(1, 2))).toEqual([3]);
+    const loose = search(sheets, { metadataLocation: { sheetId: 7 } });
+    await expect(loose).rejects.toMatchObject({ status: 400 });
+  });
 });
 
 test('keys and values may have 30,000 characters in the spreadsheet and as many in each sheet', async () => {

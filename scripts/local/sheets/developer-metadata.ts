@@ -1,5 +1,6 @@
 import { randomInt } from 'node:crypto';
 import type { SQLTagStore } from 'node:sqlite';
+import { isDeepStrictEqual } from 'node:util';
 import * as v from 'valibot';
 import { bounds } from './dimensions.ts';
 import { invalid } from './google-error.ts';
@@ -45,7 +46,7 @@ export function createDeveloperMetadata(
   sql.run`INSERT INTO metadata (spreadsheet, id, key, value, visibility, sheet, col)
     VALUES (${spreadsheet}, ${id}, ${metadataKey}, ${metadataValue}, ${visibility}, ${sheet}, ${column})`;
   checkMetadataLimit(sql, spreadsheet);
-  const developerMetadata = listMetadata(sql, spreadsheet).find(({ metadataId }) => metadataId === id);
+  const [developerMetadata] = listMetadata(sql, spreadsheet, { id });
   return { developerMetadata };
 }
 
@@ -55,17 +56,26 @@ export function deleteDeveloperMetadata(
   spreadsheet: string,
   { dataFilter }: RequestOf<'deleteDeveloperMetadata'>,
 ): { deletedDeveloperMetadata: DeveloperMetadata[] } {
-  const deleted = listMetadata(sql, spreadsheet).filter((metadata) => matches(metadata, dataFilter));
+  const id = dataFilter.developerMetadataLookup.metadataId;
+  const deleted = listMetadata(sql, spreadsheet, { id }).filter((metadata) => matches(metadata, dataFilter));
   for (const { metadataId } of deleted) {
     sql.run`DELETE FROM metadata WHERE spreadsheet = ${spreadsheet} AND id = ${metadataId}`;
   }
   return { deletedDeveloperMetadata: deleted };
 }
 
-/** All of a spreadsheet's metadata, ordered by id. */
-export function listMetadata(sql: SQLTagStore, spreadsheet: string): DeveloperMetadata[] {
+/** All of a spreadsheet's metadata, ordered by id, or the one with this id. */
+export function listMetadata(
+  sql: SQLTagStore,
+  spreadsheet: string,
+  { id: wanted }: { id?: number | null | undefined } = {},
+): DeveloperMetadata[] {
   const sheets = new Map(listSheets(sql, spreadsheet).map((sheet) => [sheet.key, sheet]));
-  return sql.all`SELECT * FROM metadata WHERE spreadsheet = ${spreadsheet} ORDER BY id`.map((record) => {
+  const records =
+    typeof wanted === 'number'
+      ? sql.all`SELECT * FROM metadata WHERE spreadsheet = ${spreadsheet} AND id = ${wanted}`
+      : sql.all`SELECT * FROM metadata WHERE spreadsheet = ${spreadsheet} ORDER BY id`;
+  return records.map((record) => {
     const { id, key, value, visibility, sheet, col } = v.parse(MetadataRecord, record);
     return {
       metadataId: id,
@@ -89,7 +99,18 @@ export function matches(
     [lookup.visibility, metadata.visibility],
     [lookup.locationType, metadata.location.locationType],
   ];
-  return conditions.every(([wanted, actual]) => wanted === undefined || wanted === null || wanted === actual);
+  const isLike = ([wanted, actual]: (typeof conditions)[number]) => (wanted ?? actual) === actual;
+  return conditions.every(isLike) && isAt(metadata.location, lookup.metadataLocation);
+}
+
+function isAt(
+  location: DeveloperMetadata['location'],
+  wanted: DataFilter['developerMetadataLookup']['metadataLocation'],
+): boolean {
+  if (!wanted) return true;
+  if (location.locationType === 'SPREADSHEET') return wanted.spreadsheet === true;
+  if (location.locationType === 'SHEET') return wanted.sheetId === location.sheetId;
+  return isDeepStrictEqual(wanted.dimensionRange, location.dimensionRange);
 }
 
 function locate(

@@ -89,26 +89,37 @@ const SheetProperties = v.strictObject({
 
 const Visibility = v.picklist(['DOCUMENT', 'PROJECT']);
 
+const MetadataLocation = v.strictObject({
+  spreadsheet: v.nullish(v.boolean()),
+  sheetId: v.nullish(Int),
+  dimensionRange: v.nullish(DimensionRange),
+});
+
 const DeveloperMetadata = v.strictObject({
   metadataId: v.nullish(v.pipe(Int, v.minValue(1))),
   metadataKey: v.pipe(v.string(), v.nonEmpty()),
   metadataValue: v.nullish(v.string()),
   visibility: Visibility,
-  location: v.strictObject({
-    spreadsheet: v.nullish(v.boolean()),
-    sheetId: v.nullish(Int),
-    dimensionRange: v.nullish(DimensionRange),
-  }),
+  location: MetadataLocation,
 });
 
 const DataFilter = v.strictObject({
-  developerMetadataLookup: v.strictObject({
-    locationType: v.nullish(v.picklist(['SPREADSHEET', 'SHEET', 'COLUMN'])),
-    metadataId: v.nullish(Int),
-    metadataKey: v.nullish(v.string()),
-    metadataValue: v.nullish(v.string()),
-    visibility: v.nullish(Visibility),
-  }),
+  developerMetadataLookup: v.pipe(
+    v.strictObject({
+      locationType: v.nullish(v.picklist(['SPREADSHEET', 'SHEET', 'COLUMN'])),
+      metadataId: v.nullish(Int),
+      metadataKey: v.nullish(v.string()),
+      metadataValue: v.nullish(v.string()),
+      visibility: v.nullish(Visibility),
+      metadataLocation: v.nullish(MetadataLocation),
+      locationMatchingStrategy: v.nullish(v.literal('EXACT_LOCATION')),
+    }),
+    v.check(
+      ({ metadataLocation, locationMatchingStrategy }) =>
+        !metadataLocation || Boolean(locationMatchingStrategy),
+      'a location that is not matched exactly is not emulated',
+    ),
+  ),
 });
 
 const Request = v.strictObject({
