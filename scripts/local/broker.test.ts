@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { request } from 'node:http';
 import { createInterface } from 'node:readline';
+import { DatabaseSync } from 'node:sqlite';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import {
   keptLog,
@@ -326,10 +327,33 @@ it('forgets events that are delivered when their time is over, and no others', a
   await vi.waitFor(() => expect(broker.pending()).toEqual([{ trigger: 'task', waiting: 1, inFlight: 0 }]));
   clock.advance(3_600_001);
   await broker.close();
-  const { DatabaseSync } = await import('node:sqlite');
   const db = new DatabaseSync(file);
   onTestFinished(() => db.close());
   expect(db.prepare("SELECT attributes ->> 'id' AS id FROM events").all()).toEqual([{ id: 'waits' }]);
+});
+
+it('goes on when old events cannot be removed, as on a full disk, and tries again', async () => {
+  const file = temporaryFile();
+  const { send, received } = await startSubscriber(() => ({ status: 204 }));
+  await (await startBroker({ file, send })).close();
+  const db = new DatabaseSync(file);
+  db.exec(
+    "CREATE TRIGGER full BEFORE DELETE ON events BEGIN SELECT RAISE(ABORT, 'database or disk is full'); END",
+  );
+  db.close();
+
+  const clock = manualClock();
+  const log = keptLog();
+  const broker = await startBroker({ file, send, clock, log, retentionMs: 3_600_000 });
+  await publish(broker.url);
+  await vi.waitFor(() => expect(received).toHaveLength(1));
+  await vi.waitFor(() => expect(broker.pending()).toEqual([{ trigger: 'task', waiting: 0, inFlight: 0 }]));
+  for (const times of [1, 2]) {
+    clock.advance(3_700_000);
+    const failures = log.lines.filter(({ message }) => message.startsWith('old events could not be removed'));
+    expect(failures).toHaveLength(times);
+  }
+  expect((await publish(broker.url, { id: '2' })).status).toBe(202);
 });
 
 /** A Broker in a process of its own, whose tasks never answer. */

@@ -94,7 +94,12 @@ export async function openBroker({
   );
   let cancelPruning = () => {};
   const prune = () => {
-    const removed = events.prune(clock.now() - retentionMs, PRUNE_AT_ONCE);
+    let removed = 0;
+    try {
+      removed = events.prune(clock.now() - retentionMs, PRUNE_AT_ONCE);
+    } catch (error) {
+      log.error({ err: error }, 'old events could not be removed; tried again in ten minutes');
+    }
     cancelPruning = clock.after(removed === PRUNE_AT_ONCE ? 0 : PRUNE_EVERY_MS, prune);
   };
   prune();

@@ -200,11 +200,12 @@ test('starts that keep failing are tried ever more seldom, and refused at once i
   expect(starts).toBe(before);
 });
 
-test('a request that is not answered within timeoutSeconds gets 504, whether it waits at or for an instance', async () => {
+test('a request that is not answered within timeoutSeconds gets 503, whether it waits at or for an instance', async () => {
   const { get, status } = await run({ timeoutSeconds: 1, containerConcurrency: 1, maxScale: 1 });
   const [held, waiting] = [get('/hold'), get('/hold')];
   for (const answer of [await held, await waiting]) {
-    expect(answer.status).toBe(504);
+    expect(answer.status).toBe(503);
+    expect(answer.headers.get('retry-after')).toBe('1');
     expect(await answer.json()).toMatchObject({ detail: 'demo did not answer within 1 s.' });
   }
   expect(status()).toMatchObject({ inFlight: 0, queued: 0 });

@@ -119,11 +119,14 @@ function timer({ name, timeoutSeconds }: Service) {
 }
 
 function answerFailure(res: ServerResponse, error: unknown, name: string) {
-  if (res.headersSent) return res.destroy();
-  if (error instanceof TimedOut) return answerProblem(res, 504, error.message);
+  if (res.headersSent) {
+    res.destroy();
+    return;
+  }
   const seconds = error instanceof Unavailable ? error.retryAfterSeconds : 1;
-  const detail =
-    error instanceof Unavailable ? error.message : `${name} broke off before it answered; please try again.`;
+  // Knative's queue-proxy answers a time-out with 504; for who fills in a form it is one more reason to send it again.
+  const isOwn = error instanceof Unavailable || error instanceof TimedOut;
+  const detail = isOwn ? error.message : `${name} broke off before it answered; please try again.`;
   answerProblem(res, 503, detail, { headers: { 'retry-after': String(seconds) } });
 }
 
