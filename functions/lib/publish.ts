@@ -1,10 +1,10 @@
-import { Agent as HttpAgent, request as httpRequest } from 'node:http';
-import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
 import type { CloudEventV1 } from 'cloudevents';
 import * as v from 'valibot';
-import { binaryMessage, type BinaryMessage } from './event.ts';
-import { Unavailable } from './http.ts';
-import type { Env } from './env.ts';
+import { EnvError, type Env } from './env.ts';
+import { kafkaEnv } from './kafka-env.ts';
+import type { Log } from './log.ts';
+import { openHttpPublisher } from './publish-http.ts';
+import { openKafkaPublisher } from './publish-kafka.ts';
 
 /** Where a form's events go. */
 export interface Publisher {
@@ -17,11 +17,10 @@ export interface Publisher {
 }
 
 export const publisherEnv = {
+  ...kafkaEnv,
   /** Knative's SinkBinding contract. */
   K_SINK: v.pipe(
-    v.string(),
-    v.url('not a URL'),
-    v.regex(/^https?:/, 'not an http or https URL'),
+    v.optional(v.pipe(v.string(), v.url('not a URL'), v.regex(/^https?:/, 'not an http or https URL'))),
     v.description(
       'the address that events are sent to, e.g. http://broker-ingress.knative-eventing/formbus/formbus',
     ),
@@ -29,42 +28,19 @@ export const publisherEnv = {
 };
 
 /**
- * Publishes over HTTP to the sink, one request an event. A 2xx is as durable as that sink.
- * @param deadlineMs connecting, sending and the answer together; short of the 5 s after which a form has to have answered
+ * Publishes to Kafka or, without KAFKA_BROKERS, to the sink. The log says which one it is.
+ * @throws EnvError when neither is named
  */
-export function openPublisher(env: Env<typeof publisherEnv>, { deadlineMs = 4_500 } = {}): Publisher {
-  const secure = env.K_SINK.startsWith('https:');
-  const agent = new (secure ? HttpsAgent : HttpAgent)({ keepAlive: true, maxSockets: 100 });
-  const request = secure ? httpsRequest : httpRequest;
-
-  /** The sink's status. Node's own client: `fetch` makes a cold start a tenth longer (scripts/bench/cold-start.ts). */
-  function post(message: BinaryMessage, signal: AbortSignal): Promise<number> {
-    return new Promise((resolve, reject) => {
-      const { headers, body } = message;
-      const req = request(env.K_SINK, { method: 'POST', headers, agent, signal });
-      req.on('response', (answer) => {
-        answer.on('error', reject).on('end', () => resolve(answer.statusCode ?? 0));
-        answer.resume();
-      });
-      req.on('error', (error: NodeJS.ErrnoException) => {
-        // A kept connection may have been closed by the sink a moment ago; that tells nothing about the sink.
-        if (req.reusedSocket && error.code === 'ECONNRESET') resolve(post(message, signal));
-        else reject(error);
-      });
-      req.end(body);
-    });
+export function openPublisher(env: Env<typeof publisherEnv>, log: Log): Publisher {
+  const { KAFKA_BROKERS: brokers, KAFKA_TOPIC: topic, K_SINK: sink } = env;
+  if (brokers !== undefined) {
+    log.info({ brokers, topic }, 'events go to Kafka');
+    return openKafkaPublisher(env, log);
   }
-  return {
-    async publish(event) {
-      const status = await post(binaryMessage(event), AbortSignal.timeout(deadlineMs)).catch(unavailable);
-      if (status < 200 || status > 299) unavailable(new Error(`The sink answered ${status}; see K_SINK.`));
-    },
-    async close() {
-      agent.destroy();
-    },
-  };
-}
-
-function unavailable(cause: unknown): never {
-  throw new Unavailable('The submission could not be stored right now; please send it again.', { cause });
+  if (sink === undefined)
+    throw new EnvError(
+      'The environment is not complete:\n  KAFKA_BROKERS and K_SINK are missing; set the one to the addresses of Kafka, or the other to the address of a Broker',
+    );
+  log.info({ sink }, 'events go to a sink over HTTP');
+  return openHttpPublisher(sink);
 }

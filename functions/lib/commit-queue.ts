@@ -1,0 +1,153 @@
+import { Unavailable } from './http.ts';
+
+export interface CommitQueueOptions<T> {
+  /** Commits items together. Rejects when it is not known to be done; they are tried again, as long as their time lasts. */
+  commit: (items: T[]) => Promise<void>;
+  /** Bytes that an item takes in a commit. */
+  sizeOf: (item: T) => number;
+  /** Told of the first failure after a success, and of the first success after that. */
+  onChange?: (failure: unknown) => void;
+  /** From pushing to the answer. */
+  deadlineMs?: number;
+  most?: { items: number; bytes: number };
+  /** What may wait in memory at most. */
+  mostWaiting?: { items: number; bytes: number };
+  /** Commits under way at once. */
+  lanes?: number;
+  /** After so long without an answer the next commit does not wait for it any more: something there hangs. */
+  patienceMs?: number;
+}
+
+interface Entry<T> {
+  item: T;
+  bytes: number;
+  deadline: number;
+  /** Undefined once it is answered. */
+  answer: { resolve: () => void; reject: (error: Unavailable) => void } | undefined;
+}
+
+const firstPauseMs = 50;
+const longestPauseMs = 1_000;
+
+/**
+ * Group commit with bounds: while a commit is under way, items that arrive wait and go together in the next; when idle an item
+ * goes at once. Gives `push`, which resolves once the item is committed.
+ * @throws Unavailable from `push`, at once when too much waits, or at the deadline; the item may have been committed then
+ */
+export function openCommitQueue<T>({
+  commit,
+  sizeOf,
+  onChange = () => {},
+  deadlineMs = 4_500,
+  most = { items: 500, bytes: 768_000 },
+  mostWaiting = { items: 10_000, bytes: 32_000_000 },
+  lanes = 8,
+  patienceMs = 50,
+}: CommitQueueOptions<T>): (item: T) => Promise<void> {
+  let waiting: Entry<T>[] = [];
+  let waitingBytes = 0;
+  /** Unanswered ones, the oldest first. */
+  const open = new Set<Entry<T>>();
+  let underWay = 0;
+  let lastStart = -Infinity;
+  let pauseMs = 0;
+  let pausedUntil = 0;
+  let lookAgain: NodeJS.Timeout | undefined;
+  let nextDeadline: NodeJS.Timeout | undefined;
+
+  function pump(): void {
+    clearTimeout(lookAgain);
+    lookAgain = undefined;
+    const now = performance.now();
+    const mayStartAt = Math.max(pausedUntil, underWay === 0 ? 0 : lastStart + patienceMs);
+    if (waiting.length === 0 || underWay === lanes) return;
+    if (now < mayStartAt) {
+      lookAgain = setTimeout(pump, Math.ceil(mayStartAt - now));
+      return;
+    }
+    const batch = take();
+    if (batch.length === 0) return;
+    underWay += 1;
+    lastStart = now;
+    void run(batch).then(() => {
+      underWay -= 1;
+      pump();
+    });
+    pump();
+  }
+
+  function take(): Entry<T>[] {
+    const batch: Entry<T>[] = [];
+    let bytes = 0;
+    let taken = 0;
+    for (const entry of waiting) {
+      if (entry.answer) {
+        if (batch.length > 0 && (batch.length === most.items || bytes + entry.bytes > most.bytes)) break;
+        batch.push(entry);
+        bytes += entry.bytes;
+      }
+      waitingBytes -= entry.bytes;
+      taken += 1;
+    }
+    waiting = waiting.slice(taken);
+    return batch;
+  }
+
+  async function run(batch: Entry<T>[]): Promise<void> {
+    try {
+      await commit(batch.map(({ item }) => item));
+      for (const entry of batch) settle(entry);
+      if (pauseMs > 0) onChange(undefined);
+      pauseMs = 0;
+    } catch (error) {
+      if (pauseMs === 0) onChange(error);
+      pauseMs = Math.min(Math.max(pauseMs * 2, firstPauseMs), longestPauseMs);
+      pausedUntil = performance.now() + pauseMs;
+      const again = batch.filter(({ answer }) => answer);
+      waiting = [...again, ...waiting];
+      waitingBytes += again.reduce((sum, { bytes }) => sum + bytes, 0);
+    }
+  }
+
+  function settle(entry: Entry<T>, error?: Unavailable): void {
+    open.delete(entry);
+    if (error) entry.answer?.reject(error);
+    else entry.answer?.resolve();
+    entry.answer = undefined;
+  }
+
+  function expire(): void {
+    nextDeadline = undefined;
+    const now = performance.now();
+    for (const entry of open) {
+      if (entry.deadline > now) break;
+      settle(entry, notStored('not-acknowledged'));
+    }
+    watchDeadlines();
+  }
+
+  function watchDeadlines(): void {
+    const [oldest] = open;
+    if (nextDeadline || !oldest) return;
+    nextDeadline = setTimeout(expire, Math.ceil(oldest.deadline - performance.now()));
+  }
+
+  return (item) => {
+    const bytes = sizeOf(item);
+    if (waiting.length >= mostWaiting.items || waitingBytes + bytes > mostWaiting.bytes)
+      return Promise.reject(notStored('queue-full'));
+    return new Promise((resolve, reject) => {
+      const entry = { item, bytes, deadline: performance.now() + deadlineMs, answer: { resolve, reject } };
+      waiting.push(entry);
+      waitingBytes += bytes;
+      open.add(entry);
+      watchDeadlines();
+      // Otherwise it looks again by itself, as at the end of each commit.
+      if (!lookAgain) pump();
+    });
+  };
+}
+
+function notStored(reason: string): Unavailable {
+  return new Unavailable('The submission could not be stored right now; please send it again.', { reason });
+}

@@ -1,0 +1,117 @@
+import { parseArgs } from 'node:util';
+import { parseTime } from './api/time.ts';
+import { choose, type Letter, type Letters } from './dead-letters/letters.ts';
+import { openLoggedLetters } from './dead-letters/log.ts';
+import { openTopicLetters } from './dead-letters/topic.ts';
+import { clusterHelp, clusterOptions, openCluster } from './kafka/cluster.ts';
+
+const help = `Events that a task could not take: why, and sent again after the repair.
+  npm run dead-letters -- list [choice]           one line each, and how many for the same reason
+  npm run dead-letters -- show [choice]           with all that is known, the data included
+  npm run dead-letters -- redrive choice|--all    sends them again, each to the task that failed only, and once
+The choice: ids of letters or events, and
+  --form F        of this form
+  --task T        that this Trigger or task failed
+  --error CODE    with this HTTP status, as 400; none for those without an answer
+  --since TIME    given up since then: 2026-01-31T12:00:00Z, or 30m, 12h, 2d ago
+Further
+  --redriven      list and show: those that were sent again as well
+  --all           redrive: all that were not sent again yet
+  --dry-run       redrive: say which, and do nothing
+  --json          list and show: as JSON
+  --url URL       where Formbus runs, on this machine (default http://127.0.0.1:8080)
+${clusterHelp}  --topic NAME    the topic of the dead letters (default form-dead-letters)
+`;
+
+async function main(): Promise<void> {
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: {
+      form: { type: 'string' },
+      task: { type: 'string' },
+      error: { type: 'string' },
+      since: { type: 'string' },
+      redriven: { type: 'boolean', default: false },
+      all: { type: 'boolean', default: false },
+      'dry-run': { type: 'boolean', default: false },
+      json: { type: 'boolean', default: false },
+      url: { type: 'string', default: 'http://127.0.0.1:8080' },
+      ...clusterOptions,
+      topic: { type: 'string', default: 'form-dead-letters' },
+      help: { type: 'boolean', default: false },
+    },
+  });
+  const [command, ...ids] = positionals;
+  if (values.help || command === undefined) return void process.stdout.write(help);
+  if (!['list', 'show', 'redrive'].includes(command)) {
+    throw new Error(`there is no command ${command}; there are list, show and redrive`);
+  }
+  const { form, task } = values;
+  const error = values.error === 'none' ? '' : values.error;
+  const isChosen = ids.length > 0 || [form, task, error, values.since].some((value) => value !== undefined);
+  if (command === 'redrive' && !isChosen && !values.all)
+    throw new Error('say which: ids, --form, --task, --error, --since, or --all');
+
+  const since = values.since === undefined ? undefined : parseTime('--since', values.since);
+  const cluster = values.kafka ? await openCluster(values) : undefined;
+  try {
+    const letters = cluster
+      ? openTopicLetters({ cluster, topic: values.topic, since, say: (line) => console.error(line) })
+      : openLoggedLetters(values.url.replace(/\/$/, ''));
+    const chosen = choose(await letters.list(), { ids, form, task, error, since });
+    if (command === 'redrive') await redrive(letters, chosen, values['dry-run']);
+    else print(chosen, { ...values, whole: command === 'show' });
+  } finally {
+    await cluster?.close();
+  }
+}
+
+async function redrive(letters: Letters, chosen: Letter[], isDryRun: boolean): Promise<void> {
+  const open = chosen.filter(({ redrivenAt }) => redrivenAt === '');
+  if (isDryRun) return printList(open);
+  const sent = await letters.redrive(open);
+  const before = chosen.length > open.length ? `; ${chosen.length - open.length} were before` : '';
+  console.log(`sent again: ${sent} of ${open.length}${before}`);
+  if (sent < open.length)
+    console.log('The others were sent again meanwhile, or their task is gone or does not take them.');
+}
+
+function print(chosen: Letter[], how: { redriven: boolean; json: boolean; whole: boolean }): void {
+  const shown = how.redriven ? chosen : chosen.filter(({ redrivenAt }) => redrivenAt === '');
+  if (how.json) console.log(JSON.stringify(shown, null, 2));
+  else if (how.whole) shown.forEach(printLetter);
+  else printList(shown);
+}
+
+function printList(letters: Letter[]): void {
+  if (letters.length === 0) return console.log('There are no dead letters.');
+  for (const { id, at, task, form, event, code, reason, redrivenAt } of letters)
+    console.log(
+      [id, at, task, form || '-', event, code || '-', oneLine(reason), redrivenAt && '(sent again)']
+        .join('  ')
+        .trimEnd(),
+    );
+  const groups = Map.groupBy(
+    letters,
+    ({ task, code, reason }) => `${task}  ${code || '-'}  ${oneLine(reason)}`,
+  );
+  console.log(`\n${letters.length} in all, by task, code and reason:`);
+  for (const [group, { length }] of [...groups].toSorted((a, b) => b[1].length - a[1].length))
+    console.log(`${String(length).padStart(7)}  ${group}`);
+}
+
+function printLetter({ data, reason, ...facts }: Letter): void {
+  for (const [name, value] of Object.entries({ ...facts, reason, data }))
+    console.log(`${name.padEnd(10)}  ${visible(value)}`);
+  console.log('');
+}
+
+const oneLine = (text: string) => visible(text).slice(0, 100);
+
+/** Nothing that came from outside may steer the terminal. */
+const visible = (text: string) => text.replaceAll(/[\p{Cc}\p{Cf}]+/gu, ' ').trim();
+
+main().catch((error: unknown) => {
+  console.error(error instanceof Error ? error.message : 'failed');
+  process.exitCode = 2;
+});

@@ -1,0 +1,70 @@
+import { Kafka, logLevel, type KafkaConfig } from 'kafkajs';
+import { readEnv } from '../../functions/lib/env.ts';
+import { connectionOf, kafkaEnv } from '../../functions/lib/kafka-env.ts';
+import '../../functions/lib/kafka-timers.ts';
+import type { Event } from '../local/cloud-event.ts';
+import { recordOf } from '../local/kafka/record.ts';
+import { openTasks, type HandOver } from './tasks.ts';
+
+/** A Formbus on a cluster, as its operator reaches it: its Kafka, and its tasks through the internal gateway. */
+export interface Cluster {
+  client: Kafka;
+  /** Whose events reach the Broker. */
+  formsTopic: string;
+  /** Writes an event to a topic; resolves when all in-sync replicas have it. */
+  write(topic: string, event: Event): Promise<void>;
+  handOver: HandOver;
+  close(): Promise<void>;
+}
+
+/** For `--help`: what the options of a command that speaks to a cluster are. */
+export const clusterHelp = `On a cluster
+  --kafka         reads the topic in place of the log; the Kafka is named by KAFKA_BROKERS, as for a form (KAFKA_TLS, KAFKA_CA_FILE,
+                  KAFKA_USERNAME, KAFKA_PASSWORD)
+  --gateway URL   where the cluster's tasks are reached (default http://127.0.0.1:8081), as by
+                  kubectl port-forward -n kourier-system service/kourier-internal 8081:80
+`;
+
+/** Their declarations for parseArgs. */
+export const clusterOptions = {
+  kafka: { type: 'boolean', default: false },
+  gateway: { type: 'string', default: 'http://127.0.0.1:8081' },
+} as const;
+
+/** @throws EnvError when KAFKA_BROKERS is missing or wrong */
+export async function openCluster({ gateway }: { gateway: string }): Promise<Cluster> {
+  const env = readEnv(kafkaEnv);
+  if (env.KAFKA_BROKERS === undefined)
+    throw new Error('KAFKA_BROKERS is missing; set it to the addresses of Kafka, e.g. localhost:9092');
+  return connectCluster({ gateway, kafka: connectionOf(env), formsTopic: env.KAFKA_TOPIC }).catch(
+    (cause: unknown) => {
+      throw new Error(`no Kafka answers at ${env.KAFKA_BROKERS}; see KAFKA_BROKERS`, { cause });
+    },
+  );
+}
+
+/** The same for a Kafka that the environment does not name. @throws Error when it does not answer */
+export async function connectCluster({
+  gateway,
+  kafka,
+  formsTopic,
+}: {
+  gateway: string;
+  kafka: KafkaConfig;
+  formsTopic: string;
+}): Promise<Cluster> {
+  const client = new Kafka({ ...kafka, clientId: 'formbus-operator', logLevel: logLevel.NOTHING });
+  const producer = client.producer({ allowAutoTopicCreation: false });
+  await producer.connect();
+  const write = async (topic: string, event: Event) => {
+    const [result] = await producer.send({ topic, acks: -1, messages: [recordOf(event, 'binary')] });
+    if (result?.errorCode !== 0) throw new Error(`Kafka did not take a record for ${topic}`);
+  };
+  return {
+    client,
+    formsTopic,
+    write,
+    handOver: openTasks({ gateway, publish: (event) => write(formsTopic, event) }),
+    close: () => producer.disconnect(),
+  };
+}

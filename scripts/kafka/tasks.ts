@@ -1,0 +1,51 @@
+import { request, type IncomingMessage } from 'node:http';
+import { buffer } from 'node:stream/consumers';
+import type { Answer } from '../local/broker.ts';
+import { binaryRequest, type Event } from '../local/cloud-event.ts';
+import { noAnswer, outcomeOf, type Outcome } from '../local/outcome.ts';
+
+/** Hands an event to the task of that host and to no other; a reply is published, as the Broker would have done. Tries once. */
+export type HandOver = (host: string, event: Event) => Promise<Exclude<Outcome, { kind: 'reply' }>>;
+
+export interface TasksOptions {
+  /**
+   * Where the cluster's internal gateway can be reached from here, `http://host:port`; it finds a task by the request's Host.
+   * https://knative.dev/docs/serving/services/private-services/
+   */
+  gateway: string;
+  /** Publishes what a task replies. */
+  publish: (event: Event) => Promise<void>;
+  /** For a task that has to be started first. */
+  timeoutMs?: number;
+}
+
+/** The way to a cluster's tasks past the Broker. */
+export function openTasks({ gateway, publish, timeoutMs = 60_000 }: TasksOptions): HandOver {
+  return async (host, event) => {
+    const { headers, body } = binaryRequest(event);
+    const outcome = await post(gateway, { ...headers, host }, body, timeoutMs).then(outcomeOf, noAnswer);
+    if (outcome.kind !== 'reply') return outcome;
+    await publish(outcome.event);
+    return { kind: 'done' };
+  };
+}
+
+async function post(
+  url: string,
+  headers: Record<string, string>,
+  body: Buffer,
+  timeoutMs: number,
+): Promise<Answer> {
+  const outgoing = request(url, { method: 'POST', headers, signal: AbortSignal.timeout(timeoutMs) });
+  const answered = new Promise<IncomingMessage>((resolve, reject) => {
+    outgoing.once('response', resolve).once('error', reject);
+  });
+  outgoing.end(body);
+  const incoming = await answered;
+  const answer = Object.entries(incoming.headers).map(([name, value]) => [name, String(value)]);
+  return {
+    status: incoming.statusCode ?? 0,
+    headers: Object.fromEntries(answer),
+    body: await buffer(incoming),
+  };
+}

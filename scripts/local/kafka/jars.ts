@@ -1,0 +1,74 @@
+import { createHash } from 'node:crypto';
+import { existsSync, mkdirSync, readFileSync, renameSync } from 'node:fs';
+import { delimiter, join, resolve } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { startChild } from '../child.ts';
+import { takeLock } from '../lock.ts';
+import { ensure } from '../packages.ts';
+
+const root = resolve(import.meta.dirname, '../../..');
+const pom = join(root, 'scripts/kafka/pom.xml');
+const cache = join(root, 'node_modules/.cache/formbus');
+
+/** Fetching over a slow line: Kafka's jars are some 60 MB. */
+const lockTimeoutMs = 600_000;
+
+/**
+ * The Java classpath of the Kafka that scripts/kafka/pom.xml names. The first time Maven fetches the jars into its own repository.
+ * @throws Error that says what to install, or what Maven printed
+ */
+export async function kafkaClasspath({
+  say = console.log,
+}: { say?: (line: string) => void } = {}): Promise<string> {
+  const version = createHash('sha256').update(readFileSync(pom)).digest('hex').slice(0, 12);
+  const file = join(cache, `kafka-${version}.classpath`);
+  const known = read(file);
+  if (known) return known;
+
+  ensure(['java', 'mvn'], { say });
+  mkdirSync(cache, { recursive: true });
+  // Maven's repository is not made for two that fill it at once, as test files that run side by side would.
+  const unlock = await waitForLock(join(cache, 'kafka.lock'));
+  try {
+    return read(file) ?? (await fetchJars(file, say));
+  } finally {
+    unlock();
+  }
+}
+
+/** The list of an earlier call, as long as each of its jars is still there. */
+function read(file: string): string | undefined {
+  if (!existsSync(file)) return undefined;
+  const classpath = readFileSync(file, 'utf8');
+  return classpath.split(delimiter).every((jar) => existsSync(jar)) ? classpath : undefined;
+}
+
+async function fetchJars(file: string, say: (line: string) => void): Promise<string> {
+  say("fetching Apache Kafka's jars with Maven, this once (about 60 MB)");
+  const fresh = `${file}.new`;
+  const { env } = process;
+  const maven = await startChild({
+    command: 'mvn',
+    args: ['-B', '-q', '-f', pom, 'dependency:build-classpath', `-Dmdep.outputFile=${fresh}`],
+    cwd: root,
+    env: Object.fromEntries(Object.entries(env).map(([name, value]) => [name, value ?? ''])),
+  });
+  const how = await maven.exited;
+  if (how !== 'exited with code 0') {
+    throw new Error(`mvn could not fetch Apache Kafka's jars: it ${how}\n${maven.lastLines()}`);
+  }
+  renameSync(fresh, file);
+  return readFileSync(file, 'utf8');
+}
+
+async function waitForLock(file: string): Promise<() => void> {
+  const deadline = performance.now() + lockTimeoutMs;
+  for (;;) {
+    try {
+      return takeLock(file, 'another process fetches the jars of Apache Kafka and does not end');
+    } catch (error) {
+      if (performance.now() > deadline) throw error;
+      await sleep(200);
+    }
+  }
+}

@@ -1,0 +1,35 @@
+import type { Producer } from 'kafkajs';
+import type { Event } from '../cloud-event.ts';
+import { startIngress } from '../ingress.ts';
+import type { Log } from '../log.ts';
+import type { KafkaSink } from '../manifests.ts';
+import { recordOf } from './record.ts';
+
+export interface Sink {
+  /** POST a CloudEvent: 202 = `append` resolved, 503 = it did not. */
+  url: string;
+  /** Resolves when all in-sync replicas have the event's record. */
+  append(event: Event): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** @param producer connected */
+export async function openSink({
+  sink: { name, topic, contentMode },
+  producer,
+  log,
+}: {
+  sink: KafkaSink;
+  producer: Producer;
+  log: Log;
+}): Promise<Sink> {
+  async function append(event: Event) {
+    // One record a send: kafkajs may resolve a send over several partitions of which one was refused.
+    const messages = [recordOf(event, contentMode)];
+    const [result] = await producer.send({ topic, acks: -1, messages });
+    if (result?.errorCode !== 0) throw new Error(`Kafka answered ${result?.errorCode ?? 'nothing'}`);
+  }
+  // As Knative's ingress: the namespace, of which there is one here, and the name.
+  const ingress = await startIngress({ path: `/default/${name}`, append, log });
+  return { ...ingress, append };
+}

@@ -1,0 +1,117 @@
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { clusterHelp, clusterOptions, openCluster } from './kafka/cluster.ts';
+import { loadManifests } from './local/manifests.ts';
+import { openLoggedHistory } from './replay/log.ts';
+import { openProgress } from './replay/progress.ts';
+import { replay } from './replay/run.ts';
+import { openTopicHistory } from './replay/topic.ts';
+import { parseTime } from './api/time.ts';
+
+const help = `Gives a task the submissions of a form that came before it, and no other task.
+  npm run replay -- --form F --task T [--from TIME] [--to TIME] [--rate N] [--dry-run]
+  --form F      whose submissions
+  --task T      the task's Trigger; what its filter does not want is left out
+  --from TIME   received since then: 2026-01-31T12:00:00Z, or 30m, 12h, 2d ago (default: all that the log has)
+  --to TIME     received until then (default: now)
+  --rate N      events a second (default 50)
+  --dry-run     count them, and do nothing
+  --url URL     where Formbus runs, on this machine (default http://127.0.0.1:8080)
+${clusterHelp}  --namespace N   the namespace of the tasks (default: formbus)
+  --topic NAME    the topic of the dead letters: what the task refuses for good goes there (default form-dead-letters)
+Stop it with Ctrl-C; the same command goes on from there. It is refused when the history reaches further back than the task
+remembers ids.
+`;
+
+async function main(): Promise<void> {
+  const { values } = parseArgs({
+    options: {
+      form: { type: 'string' },
+      task: { type: 'string' },
+      from: { type: 'string' },
+      to: { type: 'string' },
+      rate: { type: 'string', default: '50' },
+      'dry-run': { type: 'boolean', default: false },
+      url: { type: 'string', default: 'http://127.0.0.1:8080' },
+      ...clusterOptions,
+      namespace: { type: 'string', default: 'formbus' },
+      topic: { type: 'string', default: 'form-dead-letters' },
+      help: { type: 'boolean', default: false },
+    },
+  });
+  if (values.help) return void process.stdout.write(help);
+  const { form, task } = values;
+  if (form === undefined || task === undefined)
+    throw new Error('say which: --form F --task T; --help tells more');
+  const rate = Number(values.rate);
+  if (!Number.isInteger(rate) || rate < 1 || rate > 10_000)
+    throw new Error('--rate is a number of events a second, from 1 to 10000');
+
+  const root = join(import.meta.dirname, '..');
+  const { filter, host, memoryDays } = taskOf(root, task, values.namespace);
+  const isDryRun = values['dry-run'];
+  const from = values.from === undefined ? 0 : parseTime('--from', values.from);
+  const say = (line: string) => void process.stderr.write(`${line}\n`);
+  const common = {
+    progress: openProgress(
+      join(root, '.formbus', `replay-${form}-${task}.json`),
+      `${values.from ?? ''} ${values.to ?? ''} ${values.kafka ? 'kafka' : values.url}`,
+    ),
+    from,
+    to: values.to === undefined ? Date.now() : parseTime('--to', values.to),
+    rate,
+    memoryDays,
+    isDryRun,
+    say,
+  };
+  const cluster = values.kafka ? await openCluster(values) : undefined;
+  try {
+    const { delivered } = cluster
+      ? await replay({
+          ...common,
+          history: openTopicHistory({
+            cluster,
+            form,
+            filter,
+            host,
+            from,
+            deadLetterTopic: values.topic,
+            say,
+          }),
+        })
+      : await replay({
+          ...common,
+          history: openLoggedHistory({ url: values.url.replace(/\/$/, ''), form, trigger: task }),
+        });
+    console.log(
+      isDryRun ? `${delivered} events would be delivered to ${task}` : `${delivered} events go to ${task}`,
+    );
+  } finally {
+    await cluster?.close();
+  }
+}
+
+/** What the manifests say of a Trigger's task; `memoryDays`: for how long it remembers ids. @throws Error when there is no such Trigger */
+function taskOf(root: string, name: string, namespace: string) {
+  const { triggers, services } = loadManifests(root);
+  const trigger = triggers.find((one) => one.name === name);
+  if (!trigger)
+    throw new Error(`there is no Trigger ${name}; there are ${triggers.map((one) => one.name).join(', ')}`);
+  const { subscriber, filter } = trigger;
+  const service =
+    'service' in subscriber ? services.find((one) => one.name === subscriber.service) : undefined;
+  const days = service?.env.findLast((one) => one.name === 'SEEN_DAYS');
+  return {
+    filter,
+    host:
+      'uri' in subscriber
+        ? new URL(subscriber.uri).host
+        : `${subscriber.service}.${namespace}.svc.cluster.local`,
+    memoryDays: days && 'value' in days ? Number(days.value) : undefined,
+  };
+}
+
+main().catch((error: unknown) => {
+  console.error(error instanceof Error ? error.message : 'failed');
+  process.exitCode = 2;
+});
