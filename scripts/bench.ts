@@ -1,41 +1,74 @@
-import { existsSync, readdirSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { readdirSync } from 'node:fs';
+import { mkdir, writeFile } from 'node:fs/promises';
+import { cpus } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import * as v from 'valibot';
+import { markdownOf } from './bench/parts/markdown.ts';
+import type { Measured } from './bench/parts/measured.ts';
 
 const folder = join(import.meta.dirname, 'bench');
-const names = readdirSync(folder).map((file) => file.replace(/\.ts$/, ''));
-const help = `Measures one thing and prints a table.
+const names = readdirSync(folder).flatMap((file) => (file.endsWith('.ts') ? [file.slice(0, -3)] : []));
+const help = `Measures, and prints tables; plots go to scripts/bench/results/.
 
   npm run bench -- NAME [--json] [--runs N]
 
-NAME      ${names.join(', ')}
+NAME      all, ${names.join(', ')}
 --json    print the figures as JSON
---runs N  how often each variant is measured (default 15); variants take turns
+--runs N  how often each variant is measured, in turns (default: what takes about four minutes); more is better
+--help    this text
 `;
 
-/** What a benchmark gives: a row for each variant, all from the same run of this program. */
-export interface Measured {
-  variant: string;
-  [figure: string]: string | number;
+interface Benchmark {
+  /** @param options.runs how often each variant is measured */
+  measure(options: { runs?: number }): Promise<Measured>;
 }
 
-const { values, positionals } = parseArgs({
-  allowPositionals: true,
-  options: {
-    json: { type: 'boolean', default: false },
-    runs: { type: 'string', default: '15' },
-    help: { type: 'boolean', default: false },
-  },
-});
-const [name = ''] = positionals;
-const file = join(folder, `${name}.ts`);
-if (values.help || !names.includes(name) || !existsSync(file)) {
-  process.stdout.write(help);
-  process.exit(values.help ? 0 : 1);
+async function main(): Promise<void> {
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: {
+      json: { type: 'boolean', default: false },
+      runs: { type: 'string' },
+      help: { type: 'boolean', default: false },
+    },
+  });
+  const [name = ''] = positionals;
+  if (values.help) return void process.stdout.write(help);
+  if (name === 'all') return measureAll();
+  if (!names.includes(name)) throw new Error(`there is no benchmark "${name}"\n\n${help}`);
+  const runs = values.runs === undefined ? undefined : Number(values.runs);
+  if (runs !== undefined && !(Number.isInteger(runs) && runs > 0))
+    throw new Error(`--runs takes a whole number above 0, not ${values.runs}`);
+
+  const { measure }: Benchmark = await import(join(folder, `${name}.ts`));
+  const measured = await measure(runs === undefined ? {} : { runs });
+  const { plots, ...figures } = measured;
+  const command = ['npm run bench --', ...process.argv.slice(2)].join(' ');
+  const machine = `${cpus().length} × ${cpus()[0]?.model.trim()}, Node ${process.versions.node}`;
+  const about = { command, machine, date: new Date().toISOString().slice(0, 10) };
+  const results = join(folder, 'results');
+  await mkdir(results, { recursive: true });
+  for (const { file, svg } of plots) await writeFile(join(results, file), svg);
+  console.log(values.json ? JSON.stringify({ ...about, ...figures }, null, 2) : markdownOf(about, measured));
 }
-const Benchmark = v.object({ measure: v.function() });
-const { measure } = v.parse(Benchmark, { ...(await import(file)) });
-const rows: unknown = await measure({ runs: Number(values.runs) });
-if (values.json) console.log(JSON.stringify(rows, null, 2));
-else console.table(rows);
+
+/** One after the other, each in a process of its own: one that is bound to a core stays so. */
+function measureAll(): void {
+  const others = process.argv.slice(2).filter((option) => option !== 'all');
+  for (const name of names) {
+    const { status } = spawnSync(process.execPath, [import.meta.filename, name, ...others], {
+      stdio: 'inherit',
+    });
+    if (status !== 0) process.exitCode = 1;
+  }
+}
+
+process.once('SIGINT', () => process.exit(130)).once('SIGTERM', () => process.exit(143));
+main().then(
+  () => process.exit(),
+  (error: unknown) => {
+    console.error(error instanceof Error ? error.message : error);
+    process.exit(1);
+  },
+);

@@ -1,12 +1,15 @@
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { createServer, get, request, type Server } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { build } from 'esbuild';
-import type { Measured } from '../bench.ts';
 import { bundleFunctions } from '../bundle.ts';
+import { startBenchKafka } from './parts/kafka.ts';
+import type { Measured } from './parts/measured.ts';
+import { barPlot } from './parts/plot.ts';
+import { median, rounded } from './parts/stats.ts';
 
 const root = join(import.meta.dirname, '../..');
 const submission = JSON.stringify({ name: 'Asha', message: 'Hello' });
@@ -16,14 +19,21 @@ interface Variant {
   command: string[];
   env?: Record<string, string>;
   cwd?: string;
+  /** Done before each start, outside of the measured time. */
+  before?: () => Promise<void>;
 }
 
+const cliName = 'empty functions-framework, its CLI';
+const bundledName = 'empty functions-framework, bundled';
+const oursName = 'demo-form, bundled, Kafka';
+
 /** Cold start: from the start of the process to its first 202, in milliseconds. The variants take turns; medians. */
-export async function measure({ runs }: { runs: number }): Promise<Measured[]> {
+export async function measure({ runs = 15 }: { runs?: number } = {}): Promise<Measured> {
   const dir = await mkdtemp(join(tmpdir(), 'formbus-cold-start-'));
   const sink = await startSink();
+  const kafka = await startBenchKafka(root, dir);
   try {
-    const variants = await prepare(dir, `http://127.0.0.1:${portOf(sink)}`);
+    const variants = await prepare(dir, { sink: `http://127.0.0.1:${portOf(sink)}`, kafka: kafka.url });
     const times = new Map<string, number[]>(variants.map(({ name }) => [name, []]));
     for (let run = 0; run <= runs; run += 1) {
       for (const variant of variants) {
@@ -31,23 +41,50 @@ export async function measure({ runs }: { runs: number }): Promise<Measured[]> {
         // The first round fills the system's file cache and Node's compile cache.
         if (run > 0) times.get(variant.name)?.push(ms);
       }
-      process.stderr.write(`\rround ${run} of ${runs}`);
+      process.stderr.write(`round ${run} of ${runs}\n`);
     }
-    process.stderr.write('\n');
-    const medians = variants.map(({ name }) => ({ variant: name, ms: median(times.get(name) ?? []) }));
-    const base = medians.find(({ variant }) => variant === 'empty functions-framework, its CLI')?.ms ?? 1;
-    return medians.map(({ variant, ms }) => ({
-      variant,
-      'median ms': Math.round(ms),
-      ratio: Number((ms / base).toFixed(2)),
-    }));
+    return result(times, runs);
   } finally {
     sink.close();
+    await kafka.close(0);
     await rm(dir, { recursive: true });
   }
 }
 
-async function prepare(dir: string, sink: string): Promise<Variant[]> {
+function result(times: Map<string, number[]>, runs: number): Measured {
+  const of = (name: string) => times.get(name) ?? [];
+  /** Within each round, then the median: neighbours on the machine slow both down. */
+  const ratio = (name: string, to: string) => median(of(name).map((ms, i) => ms / (of(to)[i] ?? Number.NaN)));
+  const rows = [...times.keys()].map((variant) => ({
+    variant,
+    'median ms': Math.round(median(of(variant))),
+    ratio: rounded(ratio(variant, cliName)),
+  }));
+  const goals = [
+    { goal: `${oursName} ≤ 1.0 × ${cliName}`, ratio: ratio(oursName, cliName), most: 1 },
+    { goal: `${oursName} ≤ 1.3 × ${bundledName}`, ratio: ratio(oursName, bundledName), most: 1.3 },
+  ];
+  const groups = rows.map(({ variant, 'median ms': ms }) => ({ label: variant, values: [ms] }));
+  const title = 'Cold start';
+  const unit = 'milliseconds from the start of the process to its first 202';
+  return {
+    how: `medians of ${runs} rounds in which the variants take turns`,
+    tables: [{ title, rows }],
+    goals: goals.map(({ goal, ratio, most }) => ({
+      goal,
+      measured: String(rounded(ratio)),
+      isReached: ratio <= most,
+    })),
+    plots: [
+      {
+        file: 'cold-start.svg',
+        svg: barPlot({ title, unit, series: [''], groups, stands: (label) => label.startsWith('demo-form') }),
+      },
+    ],
+  };
+}
+
+async function prepare(dir: string, { sink, kafka }: { sink: string; kafka: string }): Promise<Variant[]> {
   const bundle = await bundleFunctions({ root, outDir: join(dir, 'bundle') });
   await symlink(join(root, 'node_modules'), join(dir, 'node_modules'));
   const empty = join(dir, 'empty');
@@ -74,20 +111,21 @@ async function prepare(dir: string, sink: string): Promise<Variant[]> {
     logLevel: 'silent',
   });
 
-  const env = {
+  const common = {
     FUNCTION_TARGET: 'demo-form',
     HOST: '127.0.0.1',
-    K_SINK: sink,
     SPREADSHEET_ID: 'spreadsheet-1',
     IDEMPOTENCY_SECRET: 'only for this benchmark',
     LOG_LEVEL: 'warn',
   };
+  const env = { ...common, K_SINK: sink };
+  const kafkaEnv = { ...common, KAFKA_BROKERS: kafka };
   const cache = (name: string) => ({ NODE_COMPILE_CACHE: join(dir, name) });
   const cli = join(root, 'node_modules/@google-cloud/functions-framework/build/src/main.js');
   return [
-    { name: 'empty functions-framework, its CLI', command: [cli, '--target=empty'], cwd: empty },
+    { name: cliName, command: [cli, '--target=empty'], cwd: empty },
     { name: 'empty functions-framework, own main', command: [join(empty, 'main.cjs')] },
-    { name: 'empty functions-framework, bundled', command: [bundled] },
+    { name: bundledName, command: [bundled] },
     {
       name: 'empty functions-framework, bundled, compile cache',
       command: [bundled],
@@ -101,10 +139,33 @@ async function prepare(dir: string, sink: string): Promise<Variant[]> {
       command: [join(bundle, 'main.mjs')],
       env: { ...env, ...cache('cache') },
     },
+    {
+      name: 'demo-form, bundled, compile cache as an image could bring it',
+      command: [join(bundle, 'main.mjs')],
+      env: { ...env, ...cache('cache-image') },
+      before: bakedCache(join(bundle, 'main.mjs'), env, dir),
+    },
+    { name: oursName, command: [join(bundle, 'main.mjs')], env: kafkaEnv },
+    {
+      name: 'demo-form, bundled, Kafka, compile cache',
+      command: [join(bundle, 'main.mjs')],
+      env: { ...kafkaEnv, ...cache('cache-kafka') },
+    },
   ];
 }
 
-async function coldStart({ command, env, cwd }: Variant): Promise<number> {
+/** What `--check` compiles, which is all that a build can run; restored each time, as an image's files don't change. */
+function bakedCache(main: string, env: Record<string, string>, dir: string): () => Promise<void> {
+  const baked = join(dir, 'cache-baked');
+  spawnSync(process.execPath, [main, '--check'], { env: { ...env, NODE_COMPILE_CACHE: baked } });
+  return async () => {
+    await rm(join(dir, 'cache-image'), { recursive: true, force: true });
+    await cp(baked, join(dir, 'cache-image'), { recursive: true });
+  };
+}
+
+async function coldStart({ command, env, cwd, before }: Variant): Promise<number> {
+  await before?.();
   const port = await freePort();
   const begin = performance.now();
   const child = spawn(process.execPath, command, {
@@ -156,9 +217,4 @@ async function freePort(): Promise<number> {
 function portOf(server: Server): number {
   const address = server.address();
   return typeof address === 'object' && address ? address.port : 0;
-}
-
-function median(values: number[]): number {
-  const sorted = values.toSorted((a, b) => a - b);
-  return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN;
 }

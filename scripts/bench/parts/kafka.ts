@@ -1,0 +1,18 @@
+import { join } from 'node:path';
+import { kafkaClient } from '../../local/kafka/client.ts';
+import { makeTopics } from '../../local/kafka/topics.ts';
+import { startKafka } from '../../local/kafka/server.ts';
+import { loadManifests } from '../../local/manifests.ts';
+import type { Log } from '../../local/log.ts';
+
+/** One broker on which the load runs, too, with the topics of the manifests. */
+export async function startBenchKafka(root: string, dir: string) {
+  const kafka = await startKafka({ dir: join(dir, 'kafka'), log: quiet, say: () => {} });
+  const admin = kafkaClient(kafka.url).admin();
+  await admin.connect();
+  await makeTopics({ admin, topics: loadManifests(root).kafkaTopics, needed: [], log: quiet });
+  await admin.disconnect();
+  return kafka;
+}
+
+const quiet: Log = { info() {}, warn() {}, error() {} };

@@ -1,0 +1,28 @@
+import type { Measured, Table } from './measured.ts';
+
+/** As it may stand in a README. */
+export function markdownOf(
+  { command, machine, date }: { command: string; machine: string; date: string },
+  { how, tables, goals }: Measured,
+): string {
+  const goalRows = goals.map(({ goal, measured, isReached }) => ({
+    goal,
+    measured,
+    reached: isReached ? 'yes' : 'no',
+  }));
+  return [
+    `\`${command}\` (${how}; ${machine}; ${date})`,
+    ...tables.map(({ title, rows }) => `${title}\n\n${tableOf(rows)}`),
+    ...(goals.length > 0 ? [`Goals\n\n${tableOf(goalRows)}`] : []),
+    '',
+  ].join('\n\n');
+}
+
+function tableOf(rows: Table['rows']): string {
+  const columns = Object.keys(rows[0] ?? {});
+  const texts = [columns, ...rows.map((row) => columns.map((column) => String(row[column] ?? '')))];
+  const widths = columns.map((_, i) => Math.max(...texts.map((text) => text[i]?.length ?? 0)));
+  const line = (cells: string[]) => `| ${cells.map((cell, i) => cell.padEnd(widths[i] ?? 0)).join(' | ')} |`;
+  const [head = [], ...body] = texts;
+  return [line(head), line(widths.map((width) => '-'.repeat(width))), ...body.map(line)].join('\n');
+}

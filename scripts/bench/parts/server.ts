@@ -1,0 +1,44 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { accepts, takePort } from '../../local/ports.ts';
+import type { Cores } from './cores.ts';
+
+export interface Server {
+  url: URL;
+  pid: number;
+  stop(): Promise<void>;
+}
+
+/**
+ * Starts `node FILE` with PORT, on the server's core, and waits until it accepts connections. What it logs goes nowhere: nobody
+ * shall be measured who reads it.
+ * @throws Error when it ends before
+ */
+export async function startServer(
+  file: string,
+  { cores, env = {} }: { cores: Cores; env?: Record<string, string> },
+): Promise<Server> {
+  const port = await takePort();
+  const [command, ...args] = [...cores.server, process.execPath, file];
+  if (command === undefined) throw new Error('no command');
+  const child = spawn(command, args, {
+    env: { PATH: process.env['PATH'], PORT: String(port), HOST: '127.0.0.1', ...env },
+    stdio: ['ignore', 'ignore', 'inherit'],
+  });
+  const exited = once(child, 'exit');
+  // However this process ends, nobody shall find that one on the core of the next benchmark.
+  process.once('exit', () => child.kill('SIGKILL'));
+  while (!(await accepts(port))) {
+    if (child.exitCode !== null) throw new Error(`${file} exited with ${child.exitCode}`);
+    await sleep(5);
+  }
+  return {
+    url: new URL(`http://127.0.0.1:${port}/`),
+    pid: child.pid ?? 0,
+    async stop() {
+      if (child.exitCode === null && child.signalCode === null) child.kill('SIGTERM');
+      await exited;
+    },
+  };
+}

@@ -1,0 +1,70 @@
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import { text } from 'node:stream/consumers';
+import * as v from 'valibot';
+import { idColumn } from '../../../functions/lib/sheet-batch.ts';
+import { metadataKeys } from '../../../functions/lib/sheets.ts';
+
+export interface SheetsEndpoint {
+  /** The root of its API. */
+  url: string;
+  calls(): { reads: number; writes: number; rows: number };
+  close(): void;
+}
+
+/** Answers as Google Sheets would, at once: one spreadsheet with one tab that has its columns already; what is written goes nowhere. */
+export async function startSheetsEndpoint({
+  tab,
+  columns,
+}: {
+  tab: string;
+  columns: string[];
+}): Promise<SheetsEndpoint> {
+  const calls = { reads: 0, writes: 0, rows: 0 };
+  const layout = JSON.stringify(layoutOf(tab, [idColumn, ...columns]));
+  const server = createServer((req, res) => {
+    const answer = (body: string) => {
+      res.writeHead(200, { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) });
+      res.end(body);
+    };
+    void text(req).then((body) => {
+      const isWrite = req.url?.includes(':batchUpdate');
+      if (isWrite) calls.writes += 1;
+      else calls.reads += 1;
+      // Each row begins so; parsing a megabyte and a half would take this core's time.
+      if (isWrite) calls.rows += body.split('{"values":[').length - 1;
+      answer(req.method === 'GET' ? layout : '{}');
+    });
+  });
+  await once(server.listen(0, '127.0.0.1'), 'listening');
+  const { port } = v.parse(v.object({ port: v.number() }), server.address());
+  return {
+    url: `http://127.0.0.1:${port}/`,
+    calls: () => ({ ...calls }),
+    close() {
+      server.close();
+      server.closeAllConnections();
+    },
+  };
+}
+
+function layoutOf(tab: string, columns: string[]) {
+  const sheet = {
+    properties: {
+      sheetId: 1,
+      title: tab,
+      gridProperties: { rowCount: 2, columnCount: columns.length },
+    },
+    developerMetadata: [{ metadataKey: metadataKeys.tab, metadataValue: tab }],
+    data: [
+      {
+        columnMetadata: columns.map((key, index) => ({
+          developerMetadata: [
+            { metadataId: index + 1, metadataKey: metadataKeys.column, metadataValue: key },
+          ],
+        })),
+      },
+    ],
+  };
+  return { sheets: [sheet] };
+}

@@ -1,0 +1,87 @@
+import { parseArgs } from 'node:util';
+import * as v from 'valibot';
+import { call } from './api/call.ts';
+import { bodiesFor } from './load/body.ts';
+import { runRate, runUsers } from './load/drive.ts';
+import { textOf } from './load/print.ts';
+import { openTally } from './load/tally.ts';
+import { openVerifier } from './load/verify.ts';
+
+const help = `Submits to a form that runs, many times, and prints how long the answers took.
+
+  npm run load -- [URL] [--users N --requests N | --rate N --duration S] [--verify] [--json]
+
+  URL            the form's address (default http://127.0.0.1:8080/student-data-form/); what is sent follows its schema.json
+  --users N      so many come in at once, each with a connection of its own … (default 1000)
+  --requests N   … and submit so often, one after the other (default 5)
+  --rate N       instead: so many submissions a second, whether or not earlier ones were answered; a submission's time begins
+                 when it was due
+  --duration S   for so many seconds (default 30)
+  --verify       waits until every accepted submission stands in its sheet, exactly once; needs a Formbus of this machine
+  --patience S   after so long without anything new in the sheets what is missing is lost (default 120)
+  --json         print the report as JSON
+  --help         this text
+
+Exit code 1 when --verify finds one that is lost or doubled.
+`;
+
+async function main(): Promise<void> {
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: {
+      users: { type: 'string', default: '1000' },
+      requests: { type: 'string', default: '5' },
+      rate: { type: 'string' },
+      duration: { type: 'string', default: '30' },
+      verify: { type: 'boolean', default: false },
+      patience: { type: 'string', default: '120' },
+      json: { type: 'boolean', default: false },
+      help: { type: 'boolean', default: false },
+    },
+  });
+  if (values.help) return void process.stdout.write(help);
+  const [address = 'http://127.0.0.1:8080/student-data-form/'] = positionals;
+  if (!URL.canParse(address)) throw new Error(`${address} is no address of a form\n\n${help}`);
+  const url = new URL(address.replace(/\/?$/, '/'));
+  const number = (name: 'rate' | 'duration' | 'patience') => positive(`--${name}`, values[name] ?? '');
+  const count = (name: 'users' | 'requests') => Math.ceil(positive(`--${name}`, values[name]));
+
+  const schema = await call(v.unknown(), url.href, 'schema.json');
+  const verifier = values.verify
+    ? await openVerifier({ url: url.origin, say, patienceMs: number('patience') * 1_000 })
+    : undefined;
+  try {
+    const tally = openTally({ keepIds: values.verify });
+    const target = { url, body: bodiesFor(schema), record: tally.record };
+    const telling = setInterval(() => {
+      const { requests, accepted } = tally.count();
+      say(`${requests} answered, ${accepted} of them accepted`);
+    }, 2_000);
+    const begin = performance.now();
+    await (
+      values.rate === undefined
+        ? runUsers({ ...target, users: count('users'), requests: count('requests') })
+        : runRate({ ...target, rate: number('rate'), forMs: number('duration') * 1_000 })
+    ).finally(() => clearInterval(telling));
+    const report = tally.report((performance.now() - begin) / 1_000);
+    const verified = await verifier?.wait(tally.ids);
+    console.log(values.json ? JSON.stringify({ ...report, verified }, null, 2) : textOf(report, verified));
+    if (verified && verified.lost.length + verified.doubled.length > 0) process.exitCode = 1;
+  } finally {
+    verifier?.close();
+  }
+}
+
+const say = (line: string) => void process.stderr.write(`${line}\n`);
+
+function positive(option: string, text: string): number {
+  const value = Number(text);
+  if (!(value > 0 && Number.isFinite(value)))
+    throw new Error(`${option} takes a number above 0, not ${text}`);
+  return value;
+}
+
+main().catch((error: unknown) => {
+  console.error(error instanceof Error ? error.message : 'failed');
+  process.exitCode = 2;
+});

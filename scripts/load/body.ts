@@ -1,0 +1,43 @@
+import * as v from 'valibot';
+
+const Property = v.object({
+  enum: v.optional(v.array(v.string())),
+  format: v.optional(v.string()),
+  pattern: v.optional(v.string()),
+  minLength: v.optional(v.number(), 0),
+  maxLength: v.optional(v.number(), Infinity),
+});
+type Property = v.InferOutput<typeof Property>;
+const Schema = v.object({ properties: v.record(v.string(), Property) });
+
+/** What a pattern may want: a small number, a telephone number, a date, a word. */
+const samples = ['5.5', '5', '7004465984', '2026-01-31', 'abc', 'ABC'];
+
+/**
+ * Makes submissions that a form takes from its JSON Schema, no two of them alike.
+ * @throws Error that names the field for which nothing fits
+ */
+export function bodiesFor(schema: unknown, run = String(Date.now())): (n: number) => string {
+  const { properties } = v.parse(Schema, schema);
+  const makers = Object.entries(properties).map(
+    ([name, property]) => [name, makerOf(name, property)] as const,
+  );
+  return (n) => {
+    const unique = `${run}-${n}`;
+    return JSON.stringify(Object.fromEntries(makers.map(([name, make]) => [name, make(unique)])));
+  };
+}
+
+function makerOf(name: string, property: Property): (unique: string) => string {
+  const { enum: choices, format, pattern, minLength, maxLength } = property;
+  if (choices) return () => choices[0] ?? '';
+  const fits = (text: string) =>
+    text.length >= minLength && text.length <= maxLength && new RegExp(pattern ?? '', 'u').test(text);
+  if (format === 'email') return (unique) => `load-${unique}@example.org`;
+  const free = (unique: string) => `load ${unique}`.slice(-maxLength).padEnd(minLength, '.');
+  if (fits(free('0-0'))) return free;
+  const sample = samples.find(fits);
+  if (sample === undefined)
+    throw new Error(`no value is known that the field ${name} takes: ${pattern ?? format}`);
+  return () => sample;
+}
