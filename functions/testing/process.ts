@@ -1,6 +1,7 @@
-import { spawn } from 'node:child_process';
+import { type ChildProcessByStdio, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
+import type { Readable } from 'node:stream';
 import * as v from 'valibot';
 
 export interface FunctionProcess {
@@ -18,6 +19,13 @@ export async function startFunction(main: string, env: Record<string, string>): 
     env: { PATH: process.env['PATH'], PORT: '0', HOST: '127.0.0.1', ...env, LOG_LEVEL: 'info' },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
+  return { ...(await becomesReady(child)), kill: (signal) => void child.kill(signal) };
+}
+
+/** Waits until the process says on its stdout where it listens. @throws Error with its stderr when it ends before */
+export async function becomesReady(
+  child: ChildProcessByStdio<null, Readable, Readable>,
+): Promise<Pick<FunctionProcess, 'url' | 'exited'>> {
   let complaint = '';
   child.stderr.on('data', (data: Buffer) => (complaint += data.toString()));
   const exited = once(child, 'exit').then(([code]) => (typeof code === 'number' ? code : null));
@@ -29,5 +37,5 @@ export async function startFunction(main: string, env: Record<string, string>): 
     });
     child.once('close', (code) => reject(new Error(`exited with ${code}: ${complaint}`)));
   });
-  return { url, kill: (signal) => void child.kill(signal), exited };
+  return { url, exited };
 }

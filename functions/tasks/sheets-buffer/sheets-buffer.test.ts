@@ -58,6 +58,16 @@ it('puts a suspected submission into the tab for moderators, with its form', asy
   expect(Object.values(await rows())[0]).toContain('"@type":"form.suspected","@form":"demo-form"');
 });
 
+it('puts what another task found out into the tab for moderators, in columns that no field of a form has', async () => {
+  const data = { id: 'forged', time: 'forged', terms: ['a', 'b'], findings: 2 };
+  expect(await post({ type: 'form.analyzed', id: 'id-1/detect-slang', data })).toBe(204);
+  expect(await rows()).toEqual({
+    'Moderation\nid-1/detect-slang':
+      '{"@time":"1970-01-01T00:00:05.000Z","@type":"form.analyzed","@form":"demo-form",' +
+      '"@analyzed.id":"forged","@analyzed.time":"forged","@analyzed.terms":"a, b","@analyzed.findings":2}',
+  });
+});
+
 it('takes numbers, yes and no, nothing, and lists', async () => {
   expect(await post({ data: { n: 8.04, yes: true, none: null, many: ['a', 2] } })).toBe(204);
   expect(Object.values(await rows())[0]).toContain('"n":8.04,"yes":true,"none":"","many":"a, 2"');

@@ -1,12 +1,14 @@
 import { openBuffer, type Cells } from '../../lib/buffer.ts';
 import { integer } from '../../lib/env.ts';
-import { Submission } from '../../lib/event.ts';
+import type { Submission } from '../../lib/event.ts';
+import { isForgotten, SubmissionOrForgotten } from '../../lib/forgotten.ts';
+import { counter } from '../../lib/metrics.ts';
 import { placeOf } from '../../lib/place.ts';
 import { openRedis, redisEnv } from '../../lib/redis.ts';
 import { task } from '../../lib/task.ts';
 
-/** Puts a submission into the buffer as a row of its sheet; suspected ones go to the moderators' tab. */
-export const sheetsBuffer = task('sheets-buffer', Submission, {
+/** Puts a submission into the buffer as a row of its sheet; suspected ones, and what was found out about others, go to the moderators' tab. A forgotten one is taken out. */
+export const sheetsBuffer = task('sheets-buffer', SubmissionOrForgotten, {
   env: {
     ...redisEnv,
     SEEN_DAYS: integer('for how many days an id is remembered', { min: 1, max: 400, fallback: 30 }),
@@ -16,7 +18,14 @@ export const sheetsBuffer = task('sheets-buffer', Submission, {
     const buffer = openBuffer({ redis, seenDays: env.SEEN_DAYS });
     return {
       async handle({ event }) {
+        if (isForgotten(event)) {
+          await buffer.erase(placeOf(event).spreadsheetId, event.data.id);
+          log.info({ id: event.data.id, form: event.form }, 'forgotten');
+          return;
+        }
         const isNew = await buffer.push(rowOf(event));
+        if (isNew) counter('formbus_rows_buffered_total', event.form).add();
+        else counter('formbus_duplicates_total').add();
         log.info({ id: event.id, form: event.form }, isNew ? 'buffered' : 'seen before');
       },
       close: redis.close,
@@ -30,14 +39,19 @@ function rowOf({ id, type, form, sheet, time, data }: Submission) {
     ...placeOf({ type, sheet }),
     id,
     time: Date.parse(time),
-    cells: { '@time': time, ...moderated, ...cellsOf(data) },
+    cells: { '@time': time, ...moderated, ...cellsOf(data, columnPrefix(type)) },
   };
 }
 
-function cellsOf(data: Submission['data']): Cells {
+/** What another task found out has columns of its own, as `analyzed.terms`, beside those of the forms' fields. */
+function columnPrefix(type: string): string {
+  return type === 'form.submitted' || type === 'form.suspected' ? '' : `@${type.replace(/^form\./, '')}.`;
+}
+
+function cellsOf(data: Submission['data'], prefix: string): Cells {
   return Object.fromEntries(
     Object.entries(data).map(([key, value]) => [
-      key,
+      prefix + key,
       Array.isArray(value) ? value.join(', ') : (value ?? ''),
     ]),
   );

@@ -1,8 +1,10 @@
+import * as v from 'valibot';
 import { openBuffer } from '../../lib/buffer.ts';
 import { integer } from '../../lib/env.ts';
 import { AnyEvent } from '../../lib/event.ts';
 import { flush } from '../../lib/flush.ts';
 import { Unavailable } from '../../lib/http.ts';
+import { histogram } from '../../lib/metrics.ts';
 import { openRedis, redisEnv } from '../../lib/redis.ts';
 import { openSheets, sheetsEnv } from '../../lib/sheets.ts';
 import { task } from '../../lib/task.ts';
@@ -12,6 +14,19 @@ export const sheetsFlush = task('sheets-flush', AnyEvent, {
   env: {
     ...redisEnv,
     ...sheetsEnv,
+    SPREADSHEET_POOL: v.pipe(
+      v.optional(v.string(), ''),
+      v.transform((list) =>
+        list
+          .split(',')
+          .map((id) => id.trim())
+          .filter(Boolean),
+      ),
+      v.array(v.pipe(v.string(), v.regex(/^[\w-]+$/, 'not ids with commas between them'))),
+      v.description(
+        'ids of empty spreadsheets in which the rows of full ones go on, with commas between them (default: none)',
+      ),
+    ),
     SETTLE_SECONDS: integer('how long a row waits for ones that are late, in seconds', {
       min: 0,
       max: 60,
@@ -24,7 +39,10 @@ export const sheetsFlush = task('sheets-flush', AnyEvent, {
     const sheets = openSheets(env);
     return {
       async handle() {
-        const { rows, failed } = await flush({ buffer, sheets, log, settleMs: env.SETTLE_SECONDS * 1_000 });
+        const settleMs = env.SETTLE_SECONDS * 1_000;
+        const begin = performance.now();
+        const { rows, failed } = await flush({ buffer, sheets, log, settleMs, spares: env.SPREADSHEET_POOL });
+        histogram('formbus_flush_seconds').observe((performance.now() - begin) / 1_000);
         log.info({ rows, failed: failed.length }, 'flushed');
         // The PingSource does not try again; the next tick does.
         if (failed.length > 0) throw new Unavailable(failed.map(({ reason }) => reason).join('\n'));

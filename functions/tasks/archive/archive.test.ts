@@ -1,0 +1,171 @@
+import { randomBytes } from 'node:crypto';
+import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
+import { submissionEvent } from '../../lib/event.ts';
+import { forgottenEvent } from '../../lib/forgotten.ts';
+import { serve, type Served } from '../../lib/serve.ts';
+import { startTestPostgres, type TestPostgres } from '../../testing/postgres.ts';
+import { archive } from './archive.ts';
+
+const event = submissionEvent({
+  type: 'form.submitted',
+  id: 'id-1',
+  form: 'demo-form',
+  receivedAt: new Date(5_000),
+  data: { name: 'Asha', message: '=1+1', a: 'b' },
+  dataschema: 'urn:formbus:form:demo-form:0',
+  spreadsheetId: 'spreadsheet-1',
+  tab: 'Übersicht/1',
+  traceparent: undefined,
+});
+const forgotten = forgottenEvent(
+  { id: 'id-1', form: 'demo-form', sheet: 'spreadsheet-1/x' },
+  new Date(9_000),
+);
+
+let postgres: TestPostgres;
+let served: Served;
+const start = () =>
+  serve(archive, {
+    env: { PORT: '0', HOST: '127.0.0.1', LOG_LEVEL: 'silent', DATABASE_URL: postgres.url },
+  });
+beforeAll(async () => {
+  postgres = await startTestPostgres();
+  served = await start();
+});
+afterAll(async () => {
+  await served.close();
+  await postgres.close();
+});
+beforeEach(async () => {
+  expect(await post()).toBe(204);
+  await postgres.query('DELETE FROM submissions');
+});
+
+async function send(what: object, url = served.url): Promise<number> {
+  const headers = { 'content-type': 'application/cloudevents+json' };
+  return (await fetch(url, { method: 'POST', headers, body: JSON.stringify(what) })).status;
+}
+const post = (attributes: Record<string, unknown> = {}, url?: string) =>
+  send({ ...event, ...attributes }, url);
+const ids = async () => (await postgres.query('SELECT id FROM submissions ORDER BY id')).map(({ id }) => id);
+
+it('keeps a submission with all that is needed to find and export it, the order of its fields included', async () => {
+  expect(await post()).toBe(204);
+  expect(await postgres.query('SELECT * FROM submissions')).toEqual([
+    {
+      id: 'id-1',
+      type: 'form.submitted',
+      form: 'demo-form',
+      received_at: new Date(5_000),
+      sheet: 'spreadsheet-1/%C3%9Cbersicht%2F1',
+      dataschema: 'urn:formbus:form:demo-form:0',
+      fields: ['name', 'message', 'a'],
+      data: { a: 'b', name: 'Asha', message: '=1+1' },
+    },
+  ]);
+});
+
+it('keeps suspected ones, too', async () => {
+  expect(await post({ type: 'form.suspected' })).toBe(204);
+  expect(await postgres.query('SELECT type FROM submissions')).toEqual([{ type: 'form.suspected' }]);
+});
+
+it('keeps one of those that come twice, at once or later, by two instances and in another order', async () => {
+  const other = await start();
+  const events = Array.from({ length: 100 }, (_, i) => ({ id: `id-${i}` }));
+  const shuffled = events.toReversed();
+  const answers = await Promise.all([
+    ...events.map((one) => post(one)),
+    ...shuffled.map((one) => post({ ...one, data: { name: 'another' } }, other.url)),
+    ...events.map((one) => post(one)),
+  ]);
+  expect(new Set(answers)).toEqual(new Set([204]));
+  expect(await ids()).toHaveLength(100);
+  const before = await postgres.query('SELECT * FROM submissions ORDER BY id');
+  expect(await post({ ...events[7], data: { name: 'changed' } })).toBe(204);
+  expect(await postgres.query('SELECT * FROM submissions ORDER BY id')).toEqual(before);
+  await other.close();
+});
+
+it('keeps nothing of a forgotten one but a mark, and does not take it again', async () => {
+  expect([await post(), await send(forgotten), await send(forgotten), await post()]).toEqual([
+    204, 204, 204, 204,
+  ]);
+  const mark = {
+    id: 'id-1',
+    type: 'form.forgotten',
+    form: 'demo-form',
+    received_at: new Date(9_000),
+    dataschema: '',
+    fields: [],
+    data: null,
+  };
+  expect(await postgres.query('SELECT * FROM submissions')).toMatchObject([mark]);
+});
+
+it('takes no submission that was forgotten before it came', async () => {
+  expect([await send(forgotten), await post()]).toEqual([204, 204]);
+  expect(await postgres.query('SELECT id, data FROM submissions')).toEqual([{ id: 'id-1', data: null }]);
+});
+
+it('takes texts of every kind; what PostgreSQL can not store becomes U+FFFD', async () => {
+  const data = {
+    long: 'é'.repeat(50_000),
+    quotes: `'"\\'); DROP TABLE submissions; --`,
+    marks: '\u202E\u200D👩‍👩‍👧‍👦\uFFFF\u{10FFFF}\u001F\u007F',
+    'key\0\uD800': 'x',
+    nul: 'a\0b',
+    half: 'a\uD83Db',
+    list: ['\0', 1],
+    number: -0.5,
+    none: null,
+  };
+  expect(await post({ data })).toBe(204);
+  const [row] = await postgres.query('SELECT fields, data FROM submissions');
+  const stored = {
+    ...data,
+    'key\uFFFD\uFFFD': 'x',
+    nul: 'a\uFFFDb',
+    half: 'a\uFFFDb',
+    list: ['\uFFFD', 1],
+  };
+  expect(row?.['fields']).toEqual(Object.keys(data).map((key) => key.replace('\0\uD800', '\uFFFD\uFFFD')));
+  expect(row?.['data']).toEqual(
+    Object.fromEntries(Object.entries(stored).filter(([key]) => !key.includes('\0'))),
+  );
+});
+
+it('refuses for good what can never be stored, and holds nobody else up', async () => {
+  const poison = Array.from({ length: 50 }, (_, i) => [
+    { id: randomBytes(4_000).toString('hex') },
+    { id: `year-${i}`, time: '+200000-01-01T00:00:00Z', form: randomBytes(4_000).toString('hex') },
+    { id: `half-\uD800-${i}` },
+  ]).flat();
+  const good = Array.from({ length: 50 }, (_, i) => ({ id: `good-${i}` }));
+  const [refused, kept] = await Promise.all([
+    Promise.all(poison.map((one) => post(one))),
+    Promise.all(good.map((one) => post(one))),
+  ]);
+  expect(new Set(refused)).toEqual(new Set([400]));
+  expect(new Set(kept)).toEqual(new Set([204]));
+  expect(await ids()).toEqual(good.map(({ id }) => id).toSorted());
+});
+
+it.each([{ data: { id: 1 } }, { data: {} }, { form: undefined }])(
+  'refuses a malformed form.forgotten: %o',
+  async (wrong) => {
+    expect(await send({ ...forgotten, ...wrong })).toBe(400);
+    expect(await ids()).toEqual([]);
+  },
+);
+
+it('answers 503 while the database is away or lacks its tables, and takes the event once that is repaired', async () => {
+  postgres.kill();
+  const early = await start();
+  await expect.poll(() => post()).toBe(503);
+  await expect.poll(() => post(), { timeout: 15_000 }).toBe(204);
+  await expect.poll(() => post({ id: 'id-2' }, early.url), { timeout: 15_000 }).toBe(204);
+  await postgres.query('DROP TABLE submissions, formbus_schema');
+  expect([await post(), await post()]).toEqual([503, 204]);
+  await early.close();
+});

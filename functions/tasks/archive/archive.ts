@@ -1,0 +1,28 @@
+import { isForgotten, SubmissionOrForgotten } from '../../lib/forgotten.ts';
+import { counter } from '../../lib/metrics.ts';
+import { openDatabase, postgresEnv } from '../../lib/postgres.ts';
+import { task } from '../../lib/task.ts';
+import { openArchive } from './store.ts';
+
+/** Keeps every submission for good, suspected ones too, in a database that speaks PostgreSQL's protocol; and forgets one when asked. */
+export const archive = task('archive', SubmissionOrForgotten, {
+  env: postgresEnv,
+  start(env, log) {
+    const database = openDatabase(env, log);
+    const { keep, forget } = openArchive(database);
+    return {
+      async handle({ event }) {
+        if (isForgotten(event)) {
+          await forget(event);
+          log.info({ id: event.data.id, form: event.form }, 'forgotten');
+          return;
+        }
+        const isNew = await keep(event);
+        if (isNew) counter('formbus_archived_total', event.form).add();
+        else counter('formbus_duplicates_total').add();
+        log.info({ id: event.id, form: event.form }, isNew ? 'archived' : 'known already');
+      },
+      close: database.close,
+    };
+  },
+});

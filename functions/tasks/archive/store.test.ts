@@ -1,0 +1,24 @@
+import { expect, it } from 'vitest';
+import { openArchive } from './store.ts';
+
+const submission = {
+  type: 'form.submitted',
+  source: '/forms/demo-form',
+  time: '2026-01-01T00:00:00Z',
+  form: 'demo-form',
+  sheet: 's/t',
+  data: {},
+};
+
+it('stores together what comes while an INSERT is under way', async () => {
+  const inserts: unknown[][] = [];
+  const archive = openArchive({
+    async query(text, values = []) {
+      if (text.startsWith('INSERT INTO submissions')) inserts.push(values.filter((_, i) => i % 8 === 0));
+      const rows = text.startsWith('SELECT max') ? [{ version: 1 }] : [];
+      return { rows, rowCount: 0, command: '', oid: 0, fields: [] };
+    },
+  });
+  await Promise.all(['c', 'b', 'a'].map((id) => archive.keep({ ...submission, id })));
+  expect(inserts).toEqual([['c'], ['a', 'b']]);
+});

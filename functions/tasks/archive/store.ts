@@ -1,0 +1,115 @@
+import type { Submission } from '../../lib/event.ts';
+import type { Forgotten } from '../../lib/forgotten.ts';
+import { groupCommit } from '../../lib/group-commit.ts';
+import { HttpError } from '../../lib/http.ts';
+import { codeOf, isValuesFault, unavailable, undefinedTable, type Database } from '../../lib/postgres.ts';
+import { migrate } from './schema.ts';
+
+export interface Archive {
+  /** Keeps a submission for good; false when its id is known, a forgotten one's too. @throws Unavailable, HttpError 400 when it can never be stored */
+  keep(submission: Submission): Promise<boolean>;
+  /** Puts a mark with its id in the place of a submission, also of one that never came. @throws Unavailable */
+  forget(forgotten: Forgotten): Promise<void>;
+}
+
+const columns = ['id', 'type', 'form', 'received_at', 'sheet', 'dataschema', 'fields', 'data'];
+type Row = string[];
+
+/** The archive in a database. Submissions that come while an INSERT is under way go together in the next one. */
+export function openArchive({ query }: Pick<Database, 'query'>): Archive {
+  let migrated: Promise<void> | undefined;
+
+  async function run(text: string, values: unknown[]) {
+    await (migrated ??= migrate(query)).catch((error: unknown) => {
+      migrated = undefined;
+      throw unavailable(error);
+    });
+    try {
+      return await query(text, values);
+    } catch (error) {
+      // A database that was put in the place of another one, as after a disaster, is made ready for the next try.
+      if (codeOf(error) === undefinedTable) migrated = undefined;
+      throw error;
+    }
+  }
+
+  async function insert(rows: Row[]): Promise<boolean[]> {
+    // Two instances that insert the same ids in another order would wait for each other.
+    const sorted = rows.toSorted(([a = ''], [b = '']) => (a < b ? -1 : 1));
+    const places = sorted.map(
+      (_, row) => `(${columns.map((__, i) => `$${row * columns.length + i + 1}`).join(', ')})`,
+    );
+    const { rows: stored } = await run(
+      `INSERT INTO submissions (${columns.join(', ')}) VALUES ${places.join(', ')} ON CONFLICT (id) DO NOTHING RETURNING id`,
+      sorted.flat(),
+    );
+    const isNew = new Set(stored.map(({ id }) => id));
+    // The same id twice in one INSERT is new once.
+    return rows.map(([id]) => isNew.delete(id));
+  }
+
+  /** A row that the database can't take fails alone. */
+  async function keepAll(rows: Row[]): Promise<(boolean | HttpError)[]> {
+    try {
+      return await insert(rows);
+    } catch (error) {
+      if (!isValuesFault(error)) throw unavailable(error);
+      if (rows.length === 1) return [new HttpError(400, 'The archive can not store this.', { cause: error })];
+    }
+    const results: (boolean | HttpError)[] = [];
+    for (const row of rows) results.push(...(await keepAll([row])));
+    return results;
+  }
+  const keepTogether = groupCommit(keepAll, { max: 200 });
+
+  return {
+    async keep(submission) {
+      const result = await keepTogether(rowOf(submission));
+      if (result instanceof HttpError) throw result;
+      return result;
+    },
+    async forget({ data: { id }, form, time, sheet }) {
+      await run(forgetStatement, [id, form, new Date(time).toISOString(), sheet]).catch((error: unknown) => {
+        throw isValuesFault(error) ? error : unavailable(error);
+      });
+    },
+  };
+}
+
+/** A row without data is a forgotten one's. Its id stays, so that the submission is not new when it comes again. */
+const forgetStatement = `
+  INSERT INTO submissions (id, type, form, received_at, sheet, dataschema, fields, data)
+  VALUES ($1, 'form.forgotten', $2, $3, $4, '', '[]', NULL)
+  ON CONFLICT (id) DO UPDATE SET type = EXCLUDED.type, received_at = EXCLUDED.received_at, dataschema = '', fields = '[]', data = NULL
+  WHERE submissions.data IS NOT NULL`;
+
+/** `fields` keeps the order of the fields, which jsonb does not. */
+function rowOf({ id, type, form, time, sheet, dataschema, data }: Submission): Row {
+  if (!id.isWellFormed()) throw new HttpError(400, 'The id has half a surrogate pair in it.');
+  const stored = storable(data);
+  return [
+    id,
+    type,
+    storableText(form),
+    new Date(time).toISOString(),
+    storableText(sheet),
+    storableText(typeof dataschema === 'string' ? dataschema : ''),
+    JSON.stringify(Object.keys(stored)),
+    JSON.stringify(stored),
+  ];
+}
+
+/** What PostgreSQL takes in no text, U+0000 and halves of surrogate pairs, is nothing that a person wrote: it becomes U+FFFD. */
+function storableText(text: string): string {
+  return text.toWellFormed().replaceAll('\0', '\uFFFD');
+}
+
+function storable(data: Submission['data']): Submission['data'] {
+  const text = <T>(value: T) => (typeof value === 'string' ? storableText(value) : value);
+  return Object.fromEntries(
+    Object.entries(data).map(([key, value]) => [
+      storableText(key),
+      Array.isArray(value) ? value.map(text) : text(value),
+    ]),
+  );
+}

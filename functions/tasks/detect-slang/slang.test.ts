@@ -1,0 +1,140 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import * as fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import * as v from 'valibot';
+import { slangList } from './list.ts';
+import { slangFinder } from './slang.ts';
+
+const list = slangList();
+const find = slangFinder(list);
+const terms = (text: string) => find(text).map(({ term }) => term);
+
+/** One sentence a line: slang or clean, the language, the sentence with `\n` for a line's end. */
+const Labelled = v.pipe(
+  v.string(),
+  v.transform((line) => line.split('\t')),
+  v.tuple([v.picklist(['slang', 'clean']), v.picklist(['en', 'de', 'hi']), v.string()]),
+);
+const labelled = readFileSync(join(import.meta.dirname, 'labelled.tsv'), 'utf8')
+  .trimEnd()
+  .split('\n')
+  .map((line) => v.parse(Labelled, line));
+
+describe('on the labelled sentences', () => {
+  const languages = ['en', 'de', 'hi'] as const;
+  it.each([...languages, 'all'] as const)('precision and recall keep above their floors: %s', (language) => {
+    const sentences = labelled.filter(([, of]) => language === 'all' || of === language);
+    const wrong: string[] = [];
+    const counts = { right: 0, missed: 0, false: 0 };
+    for (const [label, , text] of sentences) {
+      const isFound = find(text.replaceAll('\\n', '\n')).length > 0;
+      if (isFound && label === 'slang') counts.right += 1;
+      if (isFound !== (label === 'slang')) {
+        counts[isFound ? 'false' : 'missed'] += 1;
+        wrong.push(`${isFound ? 'flagged wrongly' : 'missed'}: ${text}`);
+      }
+    }
+    const precision = counts.right / (counts.right + counts.false);
+    const recall = counts.right / (counts.right + counts.missed);
+    const shown = `precision ${precision.toFixed(3)}, recall ${recall.toFixed(3)}`;
+    if (language === 'all') console.log([`${sentences.length} sentences: ${shown}`, ...wrong].join('\n  '));
+    else console.log(`${language}, ${sentences.length} sentences: ${shown}`);
+    expect({ precision, recall, wrong }).toSatisfy(() => precision >= 0.96 && recall >= 0.95);
+  });
+
+  it('there are enough of them, and none twice', () => {
+    const texts = labelled.map(([, , text]) => text);
+    expect(new Set(texts).size).toBe(texts.length);
+    expect(texts.length).toBeGreaterThanOrEqual(600);
+  });
+});
+
+it('says where in the text it was found, in the text as it came', () => {
+  const found = (text: string) => find(text).map(({ start, end }) => text.slice(start, end));
+  expect(found('😀 f\u0337u\u200bck 😀 and 𝖘𝖍𝖎𝖙😀')).toEqual(['f\u0337u\u200bck', '𝖘𝖍𝖎𝖙']);
+  expect(found('So eine Scheiße! b*tch, s-h-i-t')).toEqual(['Scheiße', 'b*tch', 's-h-i-t']);
+});
+
+it('counts what several readings find once', () => {
+  expect(terms('fuck f.u.c.k fuuuck f*ck fück sh!t!!! sh1t')).toEqual([
+    ...Array.from({ length: 5 }, () => 'fuck'),
+    'shit',
+    'shit',
+  ]);
+});
+
+it('an allowed phrase allows itself and nothing beside it', () => {
+  expect(terms('a pussy  willow, pussy-willows')).toEqual([]);
+  expect(terms('pussy willow pussy')).toEqual(['pussy']);
+  expect(terms('willow pussy')).toEqual(['pussy']);
+});
+
+it('the lists hold words of letters only, each form once', () => {
+  const forms = list.words.map(({ text, openStart, openEnd }) => `${openStart} ${text} ${openEnd}`);
+  expect(list.words.filter(({ text }) => text.length < 3)).toEqual([]);
+  expect(new Set(forms).size).toBe(forms.length);
+  expect(list.words.filter(({ text }) => terms(`x ${text} x`).length === 0).map(({ text }) => text)).toEqual(
+    [],
+  );
+});
+
+it('takes any text, and finds things only where the text is', () => {
+  const hostile = fc.oneof(
+    fc.string({ unit: 'binary', maxLength: 300 }),
+    fc.string({
+      unit: fc.constantFrom(
+        'f',
+        'u',
+        'c',
+        'k',
+        ' ',
+        '.',
+        '*',
+        '\u0337',
+        '\u200b',
+        'ß',
+        '😀',
+        '\ud800',
+        '1',
+        '!',
+      ),
+    }),
+  );
+  fc.assert(
+    fc.property(hostile, (text) => {
+      let last = 0;
+      for (const { start, end } of find(text)) {
+        expect(start).toBeGreaterThanOrEqual(last);
+        expect(end).toBeGreaterThan(start);
+        expect(end).toBeLessThanOrEqual(text.length);
+        last = end;
+      }
+    }),
+    { numRuns: 500 },
+  );
+});
+
+const hard = {
+  'the same letter': 'f',
+  'many words': 'The quick brown fox jumps over the lazy dog. ',
+  slang: 'fuck ',
+  'slang without spaces': 'motherfuck',
+  'letters apart': 'f u c k ',
+  'letters apart without an end': 'f.',
+  stars: 'f*',
+  'nothing but stars': '*',
+  exclamation: 'a!',
+  'allowed phrases': 'pussy willow ',
+  accents: 'f\u0337\u0335',
+  'unseen characters': 'f\u200b',
+  'a ligature of 18 letters': '\ufdfa',
+  'half characters': '\ud800',
+  Chinese: '你好世界',
+};
+
+// Were it quadratic anywhere, that would take minutes; it takes about a second.
+it.each(Object.entries(hard))('is done in a moment with 300 kB of the worst: %s', (_, piece) => {
+  const text = piece.repeat(Math.ceil(300_000 / piece.length));
+  expect(find(text).every(({ end }) => end <= text.length)).toBe(true);
+});

@@ -1,0 +1,98 @@
+import { collapseDuplicatesTransformer, parseRawPattern, RegExpMatcher, type ParsedPattern } from 'obscenity';
+import { allowance } from './allowance.ts';
+import type { SlangList, Word } from './list.ts';
+import { maskedWords } from './masked.ts';
+import { fold, joined, leetWords, words, type Reading } from './readings.ts';
+
+export interface Finding {
+  /** As it stands in the list. */
+  term: string;
+  /** UTF-16 units of the text, from `start` up to before `end`. */
+  start: number;
+  end: number;
+}
+
+/** Finds the list's words in a text. Takes time in proportion to the text's length, whatever the text is. */
+export function slangFinder({ words: listed, allowed }: SlangList): (text: string) => Finding[] {
+  const patterns = listed.map((word) => ({ word, key: squeeze(edged(word)), pattern: lazyPattern(word) }));
+  const isAllowed = allowance(allowed);
+  const masked = maskedWords(listed);
+
+  const read = ({ text, at }: Reading, original: string): Finding[] => {
+    // Compiling hundreds of patterns would be most of a cold start; nearly all are ruled out by a look for their letters.
+    const squeezed = squeeze(` ${text} `);
+    const possible = patterns.filter(({ key }) => squeezed.includes(key));
+    if (possible.length === 0) return [];
+    const matcher = new RegExpMatcher({
+      blacklistedTerms: possible.map(({ pattern }, id) => ({ id, pattern: pattern() })),
+      // Of what is repeated two are left, so that an "as" is no "ass".
+      blacklistMatcherTransformers: [collapseDuplicatesTransformer({ defaultThreshold: 2 })],
+    });
+    return matcher.getAllMatches(text).flatMap(({ termId, startIndex, endIndex }) => {
+      const word = possible[termId]?.word;
+      if (!word || isAllowed(text, startIndex, endIndex + 1)) return [];
+      const finding = { term: word.term, ...placeIn(original, at, startIndex, endIndex) };
+      return isPlausible(original.slice(finding.start, finding.end), word) ? [finding] : [];
+    });
+  };
+
+  return (original) => {
+    const folded = fold(original);
+    const plain = words(folded);
+    const leet = leetWords(folded);
+    const together = leetWords(joined(folded));
+    const readings = [plain, leet, together].filter(
+      ({ text }, i, all) => all.findIndex((one) => one.text === text) === i,
+    );
+    const stars = masked(folded.text).map(({ term, start, end }) => ({
+      term,
+      ...placeIn(original, folded.at, start, end - 1),
+    }));
+    return withoutOverlaps([...readings.flatMap((reading) => read(reading, original)), ...stars]);
+  };
+}
+
+/** The word with a space where it has an edge. Edges are known of Latin letters only. */
+function edged({ text, openStart, openEnd }: Word): string {
+  const start = openStart || !/^[a-z]/.test(text) ? '' : ' ';
+  const end = openEnd || !/[a-z]$/.test(text) ? '' : ' ';
+  return start + text + end;
+}
+
+/** In obscenity's syntax: `|` a word's edge, `[x]` an x or none. */
+function lazyPattern(word: Word): () => ParsedPattern {
+  let parsed: ParsedPattern | undefined;
+  return () => (parsed ??= parseRawPattern(patternOf(edged(word))));
+}
+
+function patternOf(text: string): string {
+  const letters = text
+    .trim()
+    .replace(/(.)\1*/gsu, (run, char: string) => (run === char ? `${char}[${char}]` : char + char));
+  return (text.startsWith(' ') ? '|' : '') + letters + (text.endsWith(' ') ? '|' : '');
+}
+
+/** Of what is repeated one is left. */
+function squeeze(text: string): string {
+  return text.replace(/(.)\1+/gsu, '$1');
+}
+
+function placeIn(original: string, at: number[], first: number, last: number) {
+  const lastStart = at[last] ?? 0;
+  const width = (original.codePointAt(lastStart) ?? 0) > 0xffff ? 2 : 1;
+  return { start: at[first] ?? 0, end: lastStart + width };
+}
+
+/** Numbers are no words, and three characters with a digit are rather a code (A55, FA6). */
+function isPlausible(found: string, { text }: Word): boolean {
+  if (text.length <= 3 && /\d/.test(found)) return false;
+  return /[a-z]|[^\0-\x7f]/i.test(found);
+}
+
+function withoutOverlaps(findings: Finding[]): Finding[] {
+  const kept: Finding[] = [];
+  for (const finding of findings.toSorted((a, b) => a.start - b.start || b.end - a.end)) {
+    if (finding.start >= (kept.at(-1)?.end ?? 0)) kept.push(finding);
+  }
+  return kept;
+}

@@ -1,0 +1,121 @@
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { serve } from '../../lib/serve.ts';
+import { startTestSmtp } from '../../testing/smtp.ts';
+import { sendConfirmation } from './send-confirmation.ts';
+import { id, useTask } from './testing.ts';
+
+const task = useTask();
+const { post, status, claim } = task;
+
+/** As if a minute had passed. */
+async function expire() {
+  await task.redis.look.set(`mail:claim:${id}`, (await claim())?.replace(/ \d+ /, ' 1 ') ?? '');
+}
+
+describe('what the SMTP server does', () => {
+  it.each([
+    ['RCPT', '451 4.3.0 later', 503],
+    ['RCPT', '550 5.1.1 <asha@example.org> unknown', 400],
+    ['content', '452 4.3.1 disk full', 503],
+    ['content', '554 5.6.0 spam', 400],
+    ['MAIL', 'drop', 503],
+  ] as const)('at %s, %s: the answer is %i, and the next try is free', async (stage, said, answered) => {
+    task.smtp.at[stage] = said;
+    const answer = await post();
+    expect(answer.status).toBe(answered);
+    expect(answer.text).not.toContain('asha');
+    expect(await task.redis.look.keys('*')).toEqual([]);
+    task.smtp.at = {};
+    expect(await status()).toBe(204);
+    expect(task.smtp.mails).toHaveLength(1);
+  });
+
+  it('when no answer comes after the mail: later, then a dead letter, and a redrive tries once', async () => {
+    task.smtp.at.content = 'drop';
+    expect(await post()).toEqual({ status: 503, text: expect.stringContaining('Nobody knows') });
+    task.smtp.at = {};
+    expect(await status()).toBe(503);
+    await expire();
+    for (let times = 0; times < 3; times += 1)
+      expect(await post()).toEqual({ status: 400, text: expect.stringContaining('Redrive it') });
+    expect(task.smtp.mails).toHaveLength(1);
+
+    task.smtp.at.content = 'drop';
+    expect(await status({ redriven: '5' })).toBe(503);
+    task.smtp.at = {};
+    await expire();
+    expect(await status({ redriven: '5' })).toBe(400);
+    expect(await status()).toBe(400);
+    expect(task.smtp.mails).toHaveLength(2);
+    expect(await status({ redriven: '6' })).toBe(204);
+    expect(task.smtp.mails).toHaveLength(3);
+    expect(await status({ redriven: '7' })).toBe(204);
+    expect(task.smtp.mails).toHaveLength(3);
+  });
+
+  it('before it has answered, another delivery waits', async () => {
+    const answered = Promise.withResolvers<void>();
+    const arrived = Promise.withResolvers<void>();
+    task.smtp.onMail = () => {
+      arrived.resolve();
+      return answered.promise;
+    };
+    const first = status();
+    await arrived.promise;
+    expect(await post()).toEqual({ status: 503, text: expect.stringContaining('Another delivery') });
+    answered.resolve();
+    expect(await first).toBe(204);
+    expect(task.smtp.mails).toHaveLength(1);
+  });
+});
+
+describe('Redis', () => {
+  it('away before the mail: nothing is sent; the event is taken once Redis is back', async () => {
+    task.redis.kill('SIGKILL');
+    await expect.poll(() => status()).toBe(503);
+    expect(task.smtp.mails).toEqual([]);
+    await task.redis.restart();
+    await expect.poll(() => status(), { timeout: 20_000 }).toBe(204);
+    expect(task.smtp.mails).toHaveLength(1);
+  });
+
+  it('killed while the mail waits to be given: nothing is given', async () => {
+    const early = await startTestSmtp();
+    const other = await serve(sendConfirmation, { env: { ...task.env(), SMTP_URL: early.url.href } });
+    onTestFinished(async () => {
+      await other.close();
+      await early.close();
+    });
+    early.at.DATA = 'silence';
+    const first = status({}, other.url);
+    await expect.poll(() => early.commands).toContain('DATA');
+    task.redis.kill('SIGKILL');
+    early.at = {};
+    early.say('354 go on');
+    expect(await first).toBe(503);
+    expect(early.mails).toEqual([]);
+    await task.redis.restart();
+  });
+
+  it('killed after the mail is out and before that is noted: done, and for others nobody knows', async () => {
+    task.smtp.onMail = async () => {
+      task.redis.kill('SIGKILL');
+      await expect.poll(() => task.redis.look.status).not.toBe('ready');
+    };
+    await expect.poll(() => status(), { timeout: 20_000 }).toBe(204);
+    task.smtp.onMail = () => {};
+    await task.redis.restart();
+    await expect.poll(claim, { timeout: 20_000 }).toMatch(/^given /);
+    await expect.poll(() => status(), { timeout: 20_000 }).toBe(503);
+    await expire();
+    await expect.poll(() => status(), { timeout: 20_000 }).toBe(400);
+    expect(task.smtp.mails).toHaveLength(1);
+  });
+
+  it('without the replicas that a write has to have: nothing is sent', async () => {
+    const other = await serve(sendConfirmation, { env: { ...task.env(), REDIS_REPLICAS: '1' } });
+    onTestFinished(() => other.close());
+    expect(await status({}, other.url)).toBe(503);
+    expect(task.smtp.mails).toEqual([]);
+  });
+});

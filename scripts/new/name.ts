@@ -1,0 +1,47 @@
+import { Script } from 'node:vm';
+
+/** Knative's longest name that comes of a Service's: its revision's Deployment. */
+const LONGEST_SUFFIX = '-00001-deployment';
+/** What Kubernetes allows; Knative shortens what is longer, and nobody finds it again. */
+const MAX_LENGTH = 63 - LONGEST_SUFFIX.length;
+
+/** To YAML, as Kubernetes reads it, these are no texts. */
+const YAML_WORDS = ['true', 'false', 'null', 'yes', 'no', 'on', 'off', 'y', 'n'];
+
+/** `main.mjs` starts every function; TypeScript keeps `undefined` to itself; each cluster has a Service `kubernetes`. */
+const TAKEN = ['main', 'undefined', 'kubernetes'];
+
+/**
+ * Checks the name of a new function, which is also that of a Kubernetes Service (DNS-1035), and gives its name in code, in camelCase.
+ * @param code what the name in code has to fit into: it must not be a word there yet
+ * @throws Error that says what is wrong with the name
+ */
+export function identifierOf(name: string, code: string): string {
+  if (!/^[a-z]([-a-z0-9]*[a-z0-9])?$/.test(name)) {
+    throw new Error(
+      `"${name}" is no name: small letters, digits and dashes, a letter first and no dash at the end, such as visitor-book`,
+    );
+  }
+  if (name.length > MAX_LENGTH) {
+    throw new Error(
+      `"${name}" has ${name.length} characters, more than ${MAX_LENGTH}: Knative makes ${name}${LONGEST_SUFFIX} of it, and Kubernetes allows 63`,
+    );
+  }
+  const identifier = name.replaceAll(/-+(.)/g, (_, letter: string) => letter.toUpperCase());
+  const isTaken = YAML_WORDS.includes(name) || TAKEN.includes(name) || !isIdentifier(identifier);
+  if (isTaken || new RegExp(`\\b${identifier}\\b`).test(code)) {
+    throw new Error(
+      `"${name}" means something already, in YAML or in code; take another name, such as my-${name}`,
+    );
+  }
+  return identifier;
+}
+
+/** Whether JavaScript takes it for the name of a constant in a module; nothing is run. */
+function isIdentifier(name: string): boolean {
+  try {
+    return Boolean(new Script(`'use strict'; async () => { const ${name} = 0; }`));
+  } catch {
+    return false;
+  }
+}
