@@ -1,0 +1,27 @@
+#!/bin/sh
+# Starts a Sentinel. What it has learnt is in its own configuration, which it rewrites; only the first start writes one.
+# SELF, MASTER (the first one): host:port. REDIS_PASSWORD.
+# They choose by what replicas told in the last 5 s: with a shorter down-after-milliseconds that may be from before the loss.
+set -eu
+DATA=${DATA:-/data}
+conf="$DATA/sentinel.conf"
+umask 077
+if [ ! -e "$conf" ]; then
+  cat > "$conf.new" <<END
+port ${SELF#*:}
+dir $DATA
+protected-mode no
+requirepass $REDIS_PASSWORD
+sentinel sentinel-pass $REDIS_PASSWORD
+sentinel resolve-hostnames yes
+sentinel announce-hostnames yes
+sentinel announce-ip ${SELF%:*}
+sentinel announce-port ${SELF#*:}
+sentinel monitor formbus ${MASTER%:*} ${MASTER#*:} 2
+sentinel auth-pass formbus $REDIS_PASSWORD
+sentinel down-after-milliseconds formbus 5000
+sentinel failover-timeout formbus 30000
+END
+  mv "$conf.new" "$conf"
+fi
+exec redis-server "$conf" --sentinel

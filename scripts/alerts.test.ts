@@ -1,0 +1,94 @@
+import { spawnSync } from 'node:child_process';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { stringify } from 'yaml';
+import { howToInstall } from './local/packages.ts';
+import { tempFolder } from './local/testing.ts';
+import { CASES, type Course } from './monitoring/alert-cases.ts';
+import { type AlertRule, readAlertGroups, ROOT, rulesFile } from './monitoring/rules.ts';
+
+const groups = readAlertGroups(ROOT);
+const rules = groups.flatMap((group) => group.rules);
+
+const missing = howToInstall(['prometheus']);
+const skipped = missing !== undefined && process.env['CI'] !== 'true';
+if (skipped) console.warn('The alerts are not tried: prometheus is missing.');
+
+it('there is a case in which it fires and one in which it does not for each alert, and for nothing else', () => {
+  expect(Object.keys(CASES).toSorted()).toEqual(rules.map(({ alert }) => alert).toSorted());
+});
+
+it.each(rules.map((rule) => [rule.alert, rule] as const))(
+  '%s names only labels that it has',
+  (alert, rule) => {
+    const used = Object.values(rule.annotations).flatMap((text) =>
+      [...text.matchAll(/\$labels\.(\w+)/g)].map(([, label = '']) => label),
+    );
+    const known = Object.keys(CASES[alert]?.fires.labels ?? {});
+    expect(used.filter((label) => !known.includes(label))).toEqual([]);
+  },
+);
+
+it.each(rules.map((rule) => [rule.alert, rule] as const))('%s is explained where it says', (alert, rule) => {
+  const [page = '', anchor] = (rule.annotations['runbook_url'] ?? '').split('#');
+  const texts = readFileSync(join(ROOT, page), 'utf8').split(/^#### /m);
+  const text = texts.find((one) => one.toLowerCase().startsWith(`${anchor}\n`)) ?? '';
+  expect(text.startsWith(`${alert}\n\n`)).toBe(true);
+  expect(text.startsWith(`${alert}\n\n_Critical._ `)).toBe(rule.labels.severity === 'critical');
+});
+
+describe.skipIf(skipped)('by promtool', () => {
+  it('all rules are valid', () => {
+    const file = join(tempFolder(), 'rules.yaml');
+    writeFileSync(file, rulesFile(groups));
+    const { status, stdout, stderr } = promtool('check', 'rules', file);
+    expect(`${status} ${stdout}${stderr}`).toMatch(
+      new RegExp(`^0 .*SUCCESS: ${rules.length} rules found`, 's'),
+    );
+  });
+
+  it.each(rules.map((rule) => [rule.alert, rule] as const))(
+    '%s fires when it has to, and only then',
+    (alert, rule) => {
+      const given = CASES[alert];
+      if (!given) throw new Error(`there is no case for ${alert}`);
+      const { fires, silent } = given;
+      expect(tried(rule, { ...fires, firing: [fires.labels] })).toBe('ok');
+      expect(tried(rule, { ...silent, firing: [] })).toBe('ok');
+      // A check that could not fail would say nothing.
+      expect(tried(rule, { ...silent, firing: [fires.labels] })).toContain('FAILED');
+    },
+  );
+});
+
+/** What promtool says of a course of series, at whose end the alert is to fire with these labels. */
+function tried(
+  { alert, labels: { severity } }: AlertRule,
+  { series, at, every = '1m', firing }: Course & { firing: Record<string, string>[] },
+): string {
+  const folder = tempFolder();
+  const own = groups.filter((group) => group.rules.some((rule) => rule.alert === alert));
+  writeFileSync(join(folder, 'rules.yaml'), rulesFile(own));
+  const expected = firing.map((labels) => {
+    const all = { alertname: alert, alertstate: 'firing', severity, ...labels };
+    const text = Object.entries(all).map(([name, value]) => `${name}="${value}"`);
+    return { labels: `ALERTS{${text.join(',')}}`, value: 1 };
+  });
+  const test = {
+    interval: every,
+    input_series: Object.entries(series).map(([name, values]) => ({ series: name, values })),
+    promql_expr_test: [
+      { expr: `ALERTS{alertname="${alert}",alertstate="firing"}`, eval_time: at, exp_samples: expected },
+    ],
+  };
+  const file = join(folder, 'tests.yaml');
+  writeFileSync(file, stringify({ rule_files: ['rules.yaml'], evaluation_interval: every, tests: [test] }));
+  const { status, stdout, stderr } = promtool('test', 'rules', file);
+  return status === 0 ? 'ok' : stdout + stderr;
+}
+
+function promtool(...args: string[]) {
+  const { status, stdout, stderr } = spawnSync('promtool', args, { encoding: 'utf8' });
+  return { status, stdout, stderr };
+}

@@ -1,0 +1,103 @@
+import { spawnSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { parseArgs } from 'node:util';
+import { downSteps, statusSteps, upSteps, type ClusterOptions, type Step } from './cluster/steps.ts';
+import { readVersions } from './manifests/repository.ts';
+
+const help = `A cluster with all that Formbus stands on: Knative, Kafka, Redis under Sentinel, the edge, Prometheus and Grafana.
+
+  npm run cluster -- up        makes it, or goes on where it was left; may be run at any time
+  npm run cluster -- status    what is there and what is not well
+  npm run cluster -- down      takes the cluster that up made away, its data included
+
+  --profile P     dev: one Kafka node (default); prod: three, on a cluster of three nodes or more
+  --tool T        makes the cluster: kind (default) or minikube
+  --context C     a cluster that is there, by its name for kubectl; none is made then
+  --google FILE   the service account's key for Google Sheets
+  DATABASE_URL    in the environment, the first time: the archive's PostgreSQL
+  --dry-run       prints the commands and runs none
+  --help          this text
+
+Then: skaffold dev -p dev --cleanup=false
+`;
+
+const root = resolve(import.meta.dirname, '..');
+
+function main() {
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: {
+      profile: { type: 'string', default: 'dev' },
+      tool: { type: 'string', default: 'kind' },
+      context: { type: 'string' },
+      google: { type: 'string' },
+      'dry-run': { type: 'boolean', default: false },
+      help: { type: 'boolean', default: false },
+    },
+  });
+  const [command, ...more] = positionals;
+  if (values.help || command === undefined) {
+    process.stdout.write(help);
+    return;
+  }
+  const { profile, tool, context } = values;
+  if (profile !== 'dev' && profile !== 'prod') throw new Error(`--profile is dev or prod, not ${profile}`);
+  if (tool !== 'kind' && tool !== 'minikube') throw new Error(`--tool is kind or minikube, not ${tool}`);
+  if (more.length > 0) throw new Error(`one command at a time; ${more.join(' ')} is too much`);
+  const google = values.google === undefined ? undefined : resolve(values.google);
+  if (google !== undefined && !existsSync(google)) throw new Error(`--google: there is no ${google}`);
+  const steps = stepsOf(command, { versions: readVersions(root), profile, tool, context, google });
+  if (!values['dry-run']) requireTools(steps);
+  for (const [index, step] of steps.entries()) {
+    if (values['dry-run']) console.log(`# ${step.title}\n${step.command}\n`);
+    else run(step, `[${index + 1}/${steps.length}]`);
+  }
+  if (command === 'up' && !values['dry-run'])
+    console.log(
+      profile === 'dev'
+        ? 'Ready for: skaffold dev -p dev --cleanup=false'
+        : 'Ready for: skaffold run -p prod',
+    );
+}
+
+function stepsOf(command: string, options: ClusterOptions): Step[] {
+  const { profile, context } = options;
+  if (command === 'status') return statusSteps(options);
+  if (command === 'down') {
+    if (context === undefined) return downSteps(options);
+    throw new Error(`down takes away only what up has made; ${context} was there before`);
+  }
+  if (command !== 'up') throw new Error(`there is no command ${command}; there are up, down and status`);
+  if (profile === 'prod' && context === undefined)
+    throw new Error('--profile prod needs --context: a cluster of three nodes or more');
+  return upSteps(options);
+}
+
+/** Half a platform is worse than none. */
+function requireTools(steps: Step[]) {
+  const needed = ['kubectl', 'kind', 'minikube', 'curl'].filter((tool) =>
+    steps.some(({ command }) => new RegExp(`(^|[|&(] *)${tool} `).test(command)),
+  );
+  const missing = needed.filter((tool) => spawnSync('sh', ['-c', `command -v ${tool}`]).status !== 0);
+  if (missing.length > 0)
+    throw new Error(
+      `${missing.join(' and ')} ${missing.length > 1 ? 'are' : 'is'} missing; install it first`,
+    );
+}
+
+function run({ title, command }: Step, place: string) {
+  console.log(`${place} ${title}`);
+  const { status } = spawnSync('sh', ['-c', command], { cwd: root, stdio: ['ignore', 'inherit', 'inherit'] });
+  if (status === 0) return;
+  throw new Error(
+    `${place} ${title} did not work:\n  ${command}\nPut right what it says above and run the same again: what is done stays done.`,
+  );
+}
+
+try {
+  main();
+} catch (error) {
+  console.error(error instanceof Error ? error.message : error);
+  process.exitCode = 1;
+}

@@ -1,0 +1,85 @@
+import { once } from 'node:events';
+import { createServer, type Socket } from 'node:net';
+import { duplexPair, type Duplex } from 'node:stream';
+import { connect, type ConnectionOptions } from 'node:tls';
+import { PortForward } from '@kubernetes/client-node';
+import type { KafkaConfig } from 'kafkajs';
+import * as v from 'valibot';
+import type { KubernetesApi } from './api.ts';
+import { isReady, Pods } from './pods.ts';
+
+/** A port of a pod: of the one with the name, or of any ready one that the selector finds. */
+export interface PodPort {
+  namespace: string;
+  pod?: string;
+  selector?: string;
+  port: number;
+}
+
+/**
+ * A port on this machine that leads to a pod's, by way of the API server. The pod is looked up for each connection, so that a
+ * new one takes the place of one that is gone.
+ */
+export async function forwardPort(
+  api: KubernetesApi,
+  target: PodPort,
+): Promise<{ port: number; close(): void }> {
+  const sockets = new Set<Socket>();
+  const server = createServer((socket) => {
+    sockets.add(socket);
+    socket.on('error', () => socket.destroy()).once('close', () => sockets.delete(socket));
+    reach(api, target, socket).catch(() => socket.destroy());
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = v.parse(v.object({ port: v.number() }), server.address());
+  return {
+    port,
+    close() {
+      server.close();
+      for (const socket of sockets) socket.destroy();
+    },
+  };
+}
+
+/** Connects a stream to a pod's port. @throws Error when there is no such pod, or the API server does not let through */
+async function reach(api: KubernetesApi, target: PodPort, stream: Duplex): Promise<void> {
+  const { namespace, port } = target;
+  const pod = target.pod ?? (await findReady(api, target));
+  // What comes while the way is made waits in the stream.
+  const way = await new PortForward(api.config).portForward(namespace, pod, [port], stream, null, stream);
+  if (typeof way === 'function') return;
+  way.addEventListener('close', () => stream.end());
+  stream.once('close', () => way.close());
+}
+
+async function findReady(api: KubernetesApi, { namespace, selector = '' }: PodPort): Promise<string> {
+  const path = `/api/v1/namespaces/${namespace}/pods?labelSelector=${encodeURIComponent(selector)}`;
+  const { items } = await api.read(Pods, path);
+  const pod = items.find(isReady);
+  if (!pod) throw new Error(`there is no ready pod ${selector} in namespace ${namespace}`);
+  return pod.metadata.name;
+}
+
+/**
+ * Leads a Kafka client to the brokers that Strimzi runs, over TLS. They go by names that only the cluster knows:
+ * `<pod>.<service>.<namespace>.svc` of a broker, and `<cluster>-kafka-bootstrap.<namespace>` of any.
+ */
+export function kafkaSockets(api: KubernetesApi): NonNullable<KafkaConfig['socketFactory']> {
+  return ({ host, port, ssl, onConnect }) => {
+    const [near, far] = duplexPair();
+    const options: ConnectionOptions = { ...ssl, socket: near, servername: host };
+    const socket = connect(options, onConnect);
+    reach(api, { ...podOf(host), port }, far).catch((error: unknown) => {
+      socket.destroy(error instanceof Error ? error : new Error(String(error)));
+    });
+    return socket;
+  };
+}
+
+function podOf(host: string): Omit<PodPort, 'port'> {
+  const [name = '', second = '', third = ''] = host.split('.');
+  const cluster = /^(.+)-kafka-bootstrap$/.exec(name)?.[1];
+  if (cluster === undefined) return { namespace: third, pod: name };
+  return { namespace: second, selector: `strimzi.io/cluster=${cluster},strimzi.io/broker-role=true` };
+}

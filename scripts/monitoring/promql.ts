@@ -1,0 +1,23 @@
+import { parser } from '@prometheus-io/lezer-promql';
+
+/** What a query asks for: the series that it selects, and the labels by which it groups them. */
+export interface Asked {
+  /** `name{label="value"}` as it stands there. */
+  selectors: string[];
+  grouping: string[];
+}
+
+/** @throws Error when it is no PromQL */
+export function readQuery(expr: string): Asked {
+  const found: Asked = { selectors: [], grouping: [] };
+  parser.parse(expr).iterate({
+    enter(node) {
+      const { name, type, from, to } = node;
+      const text = expr.slice(from, to);
+      if (type.isError) throw new Error(`${expr} is no PromQL at ${from}: ${text}`);
+      if (name === 'VectorSelector') found.selectors.push(text);
+      if (name === 'LabelName' && node.matchContext(['GroupingLabels'])) found.grouping.push(text);
+    },
+  });
+  return found;
+}
