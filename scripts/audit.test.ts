@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { text } from 'node:stream/consumers';
 import { join } from 'node:path';
+import { Client } from 'pg';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import * as v from 'valibot';
 import { openBuffer } from '../functions/lib/buffer.ts';
@@ -164,7 +165,7 @@ it('finds nothing missing or doubled while submissions come and are written, and
   expect(new Set(ids).size).toBe(ids.length);
 }, 120_000);
 
-it('names a spreadsheet that is parked, with the reason and since when', async () => {
+it('names a spreadsheet that is parked and a row that was refused, with the reasons', async () => {
   const { redis: url } = v.parse(
     v.object({ redis: v.string() }),
     await (await fetch(`${formbus.url}/_/connections`)).json(),
@@ -172,13 +173,52 @@ it('names a spreadsheet that is parked, with the reason and since when', async (
   const redis = await openRedis({ REDIS_URL: url, REDIS_REPLICAS: 0 }, openLog('test', 'silent'));
   const since = Date.UTC(2026, 0, 2);
   await openBuffer({ redis }).park('formbus', { reason: 'it is full', since, tries: 1, retryAt: since });
+  const [id = ''] = await idsInSheet();
+  const kept = JSON.stringify({ cells: '{}', reason: 'no such row', at: since });
+  const keep = "return redis.call('HSET', 'buffer:refused:formbus', ARGV[1], ARGV[2])";
+  await redis.run(keep, [`demo-form\n${id}`, kept]);
   await redis.close();
   const { code, output } = await audit();
-  expect([code, output]).toEqual([
-    0,
-    expect.stringContaining('parked: formbus, since 2026-01-02T00:00:00.000Z: it is full'),
-  ]);
+  expect(code).toBe(0);
+  expect(output).toContain('parked: formbus, since 2026-01-02T00:00:00.000Z: it is full');
+  expect(output).toContain(`refused: ${id} in formbus/demo-form: no such row`);
+  expect(output).toContain('delete its mark in the sheet');
 });
+
+it('the nightly audit finds what is lost and what is there twice, on this machine as on a cluster', async () => {
+  const gone = await submit('Gone');
+  const twice = await submit('Twice');
+  await expect.poll(waiting, { timeout: 30_000 }).toEqual([]);
+  expect(await formbus.flush()).toBe(204);
+  const row = (await idsInSheet()).indexOf(gone) + 1;
+  const { sheetId, apply } = await openBook();
+  const again = { values: [{ userEnteredValue: { stringValue: twice } }] };
+  await apply([
+    { appendCells: { sheetId, rows: [again], fields: 'userEnteredValue' } },
+    deleteRows(sheetId, row, row + 1),
+  ]);
+  const { database } = v.parse(
+    v.object({ database: v.string() }),
+    await (await fetch(`${formbus.url}/_/connections`)).json(),
+  );
+  const client = new Client({ connectionString: database });
+  await client.connect();
+  // It looks at what is older than an hour.
+  await client.query("UPDATE submissions SET received_at = received_at - interval '2 hours'");
+  await client.end();
+  const fire = async (name: string) => {
+    const answer = await fetch(`${formbus.url}/_/schedules/${name}`, { method: 'POST' });
+    return v.parse(v.object({ status: v.number() }), await answer.json()).status;
+  };
+  expect(await fire('audit')).toBe(200);
+  await expect.poll(formbus.output).toContain('audit complete');
+  expect(formbus.output()).toMatch(new RegExp(` lost form=demo-form .*${gone}`));
+  expect(formbus.output()).toMatch(new RegExp(` duplicated form=demo-form .*${twice}`));
+  const metrics = async () => (await fetch(`${formbus.url}/_/metrics`)).text();
+  await expect.poll(metrics).toMatch(/formbus_audit_lost\{.*form="demo-form".*\} [1-9]/);
+  await expect.poll(metrics).toMatch(/formbus_audit_duplicated\{.*form="demo-form".*\} [1-9]/);
+  expect(await fire('audit-continue')).toBe(204);
+}, 120_000);
 
 it('says what to do when Formbus does not answer', async () => {
   const { code, complaint } = await audit('--url', 'http://127.0.0.1:1');

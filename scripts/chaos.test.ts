@@ -1,23 +1,52 @@
-import { expect, it } from 'vitest';
-import { runCampaign } from './chaos/campaign.ts';
-import { sum } from './chaos/report.ts';
+import { expect, it, onTestFinished } from 'vitest';
+import { startSentinels } from '../functions/testing/sentinels.ts';
+import { runCampaign, type CampaignOptions } from './chaos/campaign.ts';
+import { isClean, sum, tableOf } from './chaos/report.ts';
+import { describeKafka } from './kafka/testing.ts';
 import { temporaryFolder } from './testing.ts';
 
-it('loses nothing and doubles nothing while every process is killed or frozen and Google misbehaves', async () => {
+async function campaign(options: Omit<CampaignOptions, 'folder' | 'say'>) {
   const folder = await temporaryFolder();
-  const said: string[] = [];
-  const say = (line: string) => void said.push(line);
-  const report = await runCampaign({ seed: 3, lengthMs: 45_000, rate: 40, folder: folder.path, say });
-  expect(report, `the data are kept in ${folder.path}`).toMatchObject({
-    lost: [],
-    duplicated: [],
-    wrong: [],
-    outOfOrder: 0,
-    broken: {},
-    runnerEnded: 0,
-    deadLetters: 0,
+  const report = await runCampaign({
+    ...options,
+    folder: folder.path,
+    say: () => {},
   });
-  expect(report.accepted).toBeGreaterThan(500);
-  expect(sum(report.faults)).toBeGreaterThan(5);
+  expect(isClean(report), `${tableOf(report)}\nthe data are kept in ${folder.path}`).toBe(true);
   await folder.remove();
+  return report;
+}
+
+it('loses nothing and doubles nothing while every process is killed or frozen and Google misbehaves', async () => {
+  const { accepted, deadLetters, faults } = await campaign({ seed: 4, lengthMs: 45_000, rate: 40 });
+  expect(accepted).toBeGreaterThan(100);
+  expect(deadLetters).toBe(0);
+  expect(sum(faults)).toBeGreaterThan(5);
 }, 400_000);
+
+it('loses nothing and doubles nothing while the master of its Redis is cut off, the next one frozen and the one after that killed', async () => {
+  const sentinels = await startSentinels({ quick: true });
+  onTestFinished(sentinels.close);
+  const options = { seed: 4012, lengthMs: 22_000, rate: 40, services: ['sheets-buffer'] };
+  const { accepted, deadLetters, faults, leftOut } = await campaign({ ...options, sentinels });
+  expect(accepted).toBeGreaterThan(100);
+  expect(deadLetters).toBe(0);
+  expect(faults).toMatchObject({
+    'kill redis-master': 1,
+    'freeze redis-master': 1,
+    'cut off redis-master': 1,
+  });
+  expect(leftOut).toEqual({});
+}, 400_000);
+
+describeKafka('with a Kafka', () => {
+  it('that is killed and frozen as well, it loses nothing and doubles nothing either', async () => {
+    // With these few, Kafka is killed early on, whatever tasks there are.
+    const services = ['demo-form', 'sheets-buffer'];
+    const options = { seed: 1354, lengthMs: 45_000, rate: 20, kafka: true, services };
+    const { accepted, deadLetters, faults } = await campaign(options);
+    expect(accepted).toBeGreaterThan(100);
+    expect(deadLetters).toBe(0);
+    expect(faults).toMatchObject({ 'kill kafka': 1 });
+  }, 600_000);
+});

@@ -29,7 +29,8 @@ export function readBody(req: IncomingMessage, { maxBytes, deadlineMs }: BodyLim
     };
     const onEnd = () =>
       finish(() => resolve(chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks)));
-    const onGone = () => finish(() => reject(new HttpError(400, 'The body broke off.')));
+    const onGone = () =>
+      finish(() => reject(new HttpError(400, 'The body broke off.', { reason: 'broken-off' })));
     const timer = setTimeout(
       () =>
         finish(() => reject(new HttpError(408, `The body was not complete after ${deadlineMs / 1000} s.`))),

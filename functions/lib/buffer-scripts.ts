@@ -1,6 +1,8 @@
+import { isForgotten } from './erasure-scripts.ts';
+
 /*
  * The steps of the buffer. Keys, per spreadsheet S:
- *   buffer:sheets        set of the spreadsheets with rows to send
+ *   buffer:sheets        set of the spreadsheets with rows to send or to take out
  *   buffer:pending:S     sorted set, member by time: rows that wait
  *   buffer:rows:S        hash, member → cells as JSON: rows that wait or are in flight
  *   buffer:frozen:S      sorted set as the one of pending: the batch in flight, in order
@@ -9,17 +11,23 @@
  *   buffer:tokens:S      sorted set, sequence number by time: batches of the last two hours
  *   buffer:seen:S:D:T    set of the ids that came on day D for tab T
  *   buffer:refused:S     hash, member → { cells, reason, at }: rows that Google refused; a mark stands in their place
+ *   buffer:refusing      set of the spreadsheets that such rows were ever kept of
  *   buffer:parked        hash, spreadsheet → { reason, since, tries, retryAt }: spreadsheets that can't be written now
+ *   buffer:target:S      the spreadsheet that the rows are written to since S is full
+ *   buffer:spares        hash, spreadsheet of the pool → the full one that it continues
+ *   buffer:tabs:S        set of the tabs that rows were written to in the spreadsheet S
  *   buffer:duplicates    how many rows came again
  */
 
 /**
  * ARGV: days to remember, then for each row: spreadsheet, tab, id, time, cells. Gives 1 (new) or 0 (seen) for each.
- * "Seen" goes by the day of arrival on Redis's own clock, one day ahead included, since a failover may change that clock.
+ * "Seen" goes by the day of arrival on Redis's own clock, one day ahead included, since a failover may change that clock. What was
+ * forgotten counts as seen for good.
  * A duplicate writes as well, so that the WAIT after it waits for the replica that may not have the first one yet.
  * A time ahead of the clock would keep a row waiting; it counts as now.
  */
 export const pushScript = `
+${isForgotten}
 local clock = redis.call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
 local today = math.floor(clock[1] / 86400)
@@ -27,12 +35,10 @@ local days = tonumber(ARGV[1])
 local result = {}
 for i = 2, #ARGV, 5 do
   local sheet, tab, id = ARGV[i], ARGV[i + 1], ARGV[i + 2]
-  local seen = 0
+  local seen = isForgotten(id) and 1 or 0
   for day = today + 1, today - days, -1 do
-    if redis.call('SISMEMBER', 'buffer:seen:' .. sheet .. ':' .. day .. ':' .. tab, id) == 1 then
-      seen = 1
-      break
-    end
+    if seen == 1 then break end
+    seen = redis.call('SISMEMBER', 'buffer:seen:' .. sheet .. ':' .. day .. ':' .. tab, id)
   end
   if seen == 1 then
     redis.call('INCR', 'buffer:duplicates')
@@ -75,7 +81,7 @@ local function nextNumber(sheet)
 end
 `;
 
-/** ARGV: spreadsheet, time up to which rows are taken, most rows, most bytes. Gives sequence, members, cells; nil when nothing is there. */
+/** ARGV: spreadsheet, time up to which rows are taken, most rows, most bytes. Gives sequence, members, cells, target; nil when nothing is there. */
 export const freezeScript = `
 ${nextNumber}
 local sheet = ARGV[1]
@@ -101,10 +107,10 @@ end
 local members = redis.call('ZRANGE', frozen, 0, -1)
 local cells = {}
 for i, member in ipairs(members) do cells[i] = redis.call('HGET', rows, member) end
-return { tonumber(sequence), members, cells }
+return { tonumber(sequence), members, cells, redis.call('GET', 'buffer:target:' .. sheet) or sheet }
 `;
 
-/** ARGV: spreadsheet, sequence number. Gives 1, or 0 when another batch or none is in flight. */
+/** ARGV: spreadsheet, sequence number, target, tabs. Gives 1, or 0 when another batch or none is in flight. */
 export const ackScript = `
 local sheet = ARGV[1]
 if redis.call('GET', 'buffer:inflight:' .. sheet) ~= ARGV[2] then return 0 end
@@ -113,8 +119,18 @@ for _, member in ipairs(redis.call('ZRANGE', 'buffer:frozen:' .. sheet, 0, -1)) 
 end
 redis.call('DEL', 'buffer:frozen:' .. sheet, 'buffer:inflight:' .. sheet)
 redis.call('HDEL', 'buffer:parked', sheet)
-if redis.call('ZCARD', 'buffer:pending:' .. sheet) == 0 then redis.call('SREM', 'buffer:sheets', sheet) end
+if redis.call('EXISTS', 'buffer:pending:' .. sheet, 'buffer:erase:' .. sheet) == 0 then redis.call('SREM', 'buffer:sheets', sheet) end
+for i = 4, #ARGV do redis.call('SADD', 'buffer:tabs:' .. ARGV[3], ARGV[i]) end
 return 1
+`;
+
+/** ARGV: target, tabs. Gives those that rows were written to. */
+export const writtenScript = `
+local written = {}
+for i = 2, #ARGV do
+  if redis.call('SISMEMBER', 'buffer:tabs:' .. ARGV[1], ARGV[i]) == 1 then written[#written + 1] = ARGV[i] end
+end
+return written
 `;
 
 /** ARGV: spreadsheet, sequence number, how many rows stay in the batch. The others wait again; the batch gets a new number. */
@@ -149,6 +165,7 @@ if kept then
   return 0
 end
 local at = redis.call('TIME')[1] * 1000
+redis.call('SADD', 'buffer:refusing', sheet)
 redis.call('HSET', refused, member, cjson.encode({ cells = redis.call('HGET', rows, member), reason = ARGV[4], at = at }))
 redis.call('HSET', rows, member, ARGV[3])
 nextNumber(sheet)
@@ -166,17 +183,42 @@ end
 return count
 `;
 
-/** ARGV: spreadsheet, highest number in the sheet. Numbers go on after it; the batch in flight gets a new one or, when it is empty, ends. */
+/** ARGV: spreadsheet, the pool. Gives the one that continues the spreadsheet's last one, a free one if none does yet; nil when all are taken. */
+export const claimScript = `
+local full = redis.call('GET', 'buffer:target:' .. ARGV[1]) or ARGV[1]
+local free = nil
+for i = 2, #ARGV do
+  local continues = redis.call('HGET', 'buffer:spares', ARGV[i])
+  if continues == full then return ARGV[i] end
+  -- One that has rows of its own, by a mistake in the configuration, is not free.
+  if not continues and redis.call('EXISTS', 'buffer:sequence:' .. ARGV[i]) == 0 then free = free or ARGV[i] end
+end
+if free then redis.call('HSET', 'buffer:spares', free, full) end
+return free
+`;
+
+/** ARGV: spreadsheet, target, number of the batch in flight or '' for none. Gives 1, or 0 when that is not (any more) how it is. */
+export const redirectScript = `
+${nextNumber}
+local sheet = ARGV[1]
+if (redis.call('GET', 'buffer:inflight:' .. sheet) or '') ~= ARGV[3] then return 0 end
+redis.call('SET', 'buffer:target:' .. sheet, ARGV[2])
+if ARGV[3] ~= '' then nextNumber(sheet) end
+return 1
+`;
+
+/** ARGV: spreadsheet, highest number in the sheet, target. Numbers go on after it, and in the target; the batch in flight gets a new one or, when it is empty, ends. */
 export const renumberScript = `
 ${nextNumber}
 local sheet = ARGV[1]
 local last = tonumber(redis.call('GET', 'buffer:sequence:' .. sheet) or '0')
 redis.call('SET', 'buffer:sequence:' .. sheet, math.max(last, tonumber(ARGV[2])))
+if ARGV[3] ~= sheet then redis.call('SET', 'buffer:target:' .. sheet, ARGV[3]) end
 if redis.call('ZCARD', 'buffer:frozen:' .. sheet) > 0 then
   nextNumber(sheet)
 else
   redis.call('DEL', 'buffer:inflight:' .. sheet)
-  if redis.call('ZCARD', 'buffer:pending:' .. sheet) == 0 then redis.call('SREM', 'buffer:sheets', sheet) end
+  if redis.call('EXISTS', 'buffer:pending:' .. sheet, 'buffer:erase:' .. sheet) == 0 then redis.call('SREM', 'buffer:sheets', sheet) end
 end
 return 1
 `;
@@ -190,10 +232,11 @@ export const parkScript = `return redis.call('HSET', 'buffer:parked', ARGV[1], A
 /** ARGV: spreadsheet. Gives the sequence numbers of the last two hours. */
 export const recentScript = `return redis.call('ZRANGE', 'buffer:tokens:' .. ARGV[1], 0, -1)`;
 
-/** ARGV: spreadsheet, holder, milliseconds. Gives 1 when the lease is had. */
+/** ARGV: spreadsheet, holder, milliseconds. Gives 1 when the lease is had, also by one who had it already. */
 export const leaseScript = `
-if redis.call('SET', 'buffer:lease:' .. ARGV[1], ARGV[2], 'NX', 'PX', ARGV[3]) then return 1 end
-return 0
+local key = 'buffer:lease:' .. ARGV[1]
+if redis.call('SET', key, ARGV[2], 'NX', 'PX', ARGV[3]) then return 1 end
+return redis.call('GET', key) == ARGV[2] and redis.call('PEXPIRE', key, ARGV[3]) or 0
 `;
 
 /** ARGV: spreadsheet, holder. */

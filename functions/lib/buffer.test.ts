@@ -145,6 +145,22 @@ it('runs work under a lease for one at a time', async () => {
   expect(order).toEqual(['first', 'second']);
 });
 
+it('has a lease at once again that it could not give back, as in a failover', async () => {
+  const order: string[] = [];
+  const broken = buffer.withLease(sheet, async () => {
+    server.kill('SIGKILL');
+    await expect.poll(() => buffer.waiting().catch(String)).toContain('Redis did not answer');
+  });
+  await expect(broken).rejects.toThrow('Redis did not answer');
+  await server.restart();
+  await expect.poll(() => buffer.waiting().catch(String)).toEqual([]);
+  await open().withLease(sheet, async () => void order.push('somebody else'));
+  await Promise.all(
+    ['first', 'second'].map((one) => buffer.withLease(sheet, async () => void order.push(one))),
+  );
+  expect(order).toEqual(['first']);
+});
+
 describe('with replicas', () => {
   it('answers only when a replica has the row, also for one that comes again', async () => {
     const master = await startTestRedis();

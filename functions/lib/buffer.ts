@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import * as v from 'valibot';
 import * as scripts from './buffer-scripts.ts';
+import { openErasure, type Erasure } from './erasure.ts';
 import { groupCommit } from './group-commit.ts';
 import type { DurableRedis } from './redis.ts';
 
@@ -19,7 +20,10 @@ export type Cells = v.InferOutput<typeof Cells>;
 
 /** Rows that go to Google together. Which ones and in which order is settled for good when the batch is made. */
 export interface FrozenBatch {
+  /** Whose rows they are. */
   spreadsheetId: string;
+  /** Where they are written: the spreadsheet itself or, once that is full, one of the pool. */
+  target: string;
   /** Counts up by one for each batch of a spreadsheet. */
   sequence: number;
   /** 16 hexadecimal characters over the rows' tabs and ids in order. */
@@ -39,8 +43,8 @@ const Parked = v.object({ reason: v.string(), since: v.number(), tries: v.number
 /** Why a spreadsheet is left alone, since when, after how many tries, and until when; times in milliseconds since 1970. */
 export type Parked = v.InferOutput<typeof Parked>;
 
-export interface Buffer {
-  /** Resolves when the row is as safe as configured: true when it is new, false when its id was seen before. @throws Unavailable */
+export interface Buffer extends Erasure {
+  /** Resolves when the row is as safe as configured: true when it is new, false when its id was seen before or is forgotten. @throws Unavailable */
   push(row: BufferedRow): Promise<boolean>;
   /** Spreadsheets with rows to send, the one with the oldest row first. */
   waiting(): Promise<WaitingSheet[]>;
@@ -48,14 +52,23 @@ export interface Buffer {
   freeze(spreadsheetId: string, options: { before: number }): Promise<FrozenBatch | undefined>;
   /** Forgets a batch whose rows stand in the sheet. False when it is not the one in flight (any more). */
   acknowledge(batch: FrozenBatch): Promise<boolean>;
+  /** Those of the tabs to which rows of acknowledged batches were written in the spreadsheet `target`. */
+  written(target: string, tabs: string[]): Promise<string[]>;
   /** Gives the batch a new number; rows but for the first `keep` wait again. Does nothing when it is not in flight any more. */
   reissue(batch: FrozenBatch, options: { keep: number }): Promise<void>;
   /** Keeps the only row of a batch with the reason of its refusal, and puts `mark` in its place. Undoes that and gives false when it is a mark already. */
   refuse(batch: FrozenBatch, options: { mark: Cells; reason: string }): Promise<boolean>;
   /** Forgets rows that are known to stand in the sheet; gives how many were still to be sent. */
   forget(spreadsheetId: string, landed: { tab: string; id: string }[]): Promise<number>;
-  /** Goes on with numbers after `highest`, the batch in flight included. */
-  renumber(spreadsheetId: string, highest: number): Promise<void>;
+  /** Takes the next spreadsheet for the rows of a full one, the same each time until they are redirected; undefined when all are taken. */
+  claimSpare(spreadsheetId: string, spares: string[]): Promise<string | undefined>;
+  /**
+   * From now on the rows are written to `target`. With the number of the batch in flight that one goes along with a new number;
+   * without it, it is done only when none is in flight. Gives whether it was done.
+   */
+  redirect(spreadsheetId: string, target: string, inFlight?: { sequence?: number }): Promise<boolean>;
+  /** Goes on with numbers after `highest`, the batch in flight included, and in the spreadsheet `target`. */
+  renumber(spreadsheetId: string, highest: number, target: string): Promise<void>;
   /** Whether batches of this spreadsheet were numbered before. */
   isKnown(spreadsheetId: string): Promise<boolean>;
   /** Ended by the next batch that is acknowledged. */
@@ -99,8 +112,11 @@ export function openBuffer({
     return v.parse(v.array(v.number()), await redis.write(scripts.pushScript, [seenDays, ...args]));
   };
   const pushTogether = groupCommit(pushAll, { max: 500 });
+  /** Holders of leases that Redis was not there to take back: they go on with them, or everybody would wait until they run out. */
+  const kept = new Map<string, string>();
 
   return {
+    ...openErasure(redis),
     async push(row) {
       return (await pushTogether(row)) === 1;
     },
@@ -120,7 +136,7 @@ export function openBuffer({
         await redis.write(scripts.freezeScript, [spreadsheetId, before, maxRows, maxBytes]),
       );
       if (!found) return undefined;
-      const [sequence, members, texts] = found;
+      const [sequence, members, texts, target] = found;
       const rows = members.map((member, index) => {
         const end = member.indexOf('\n');
         return {
@@ -129,10 +145,14 @@ export function openBuffer({
           cells: v.parse(StoredCells, texts[index]),
         };
       });
-      return { spreadsheetId, sequence, digest: digestOf(members), rows };
+      return { spreadsheetId, target, sequence, digest: digestOf(members), rows };
     },
-    async acknowledge({ spreadsheetId, sequence }) {
-      return (await redis.write(scripts.ackScript, [spreadsheetId, sequence])) === 1;
+    async acknowledge({ spreadsheetId, sequence, target, rows }) {
+      const tabs = new Set(rows.map(({ tab }) => tab));
+      return (await redis.write(scripts.ackScript, [spreadsheetId, sequence, target, ...tabs])) === 1;
+    },
+    async written(target, tabs) {
+      return v.parse(v.array(v.string()), await redis.run(scripts.writtenScript, [target, ...tabs]));
     },
     async reissue({ spreadsheetId, sequence }, { keep }) {
       await redis.write(scripts.reissueScript, [spreadsheetId, sequence, keep]);
@@ -149,8 +169,15 @@ export function openBuffer({
       }
       return count;
     },
-    async renumber(spreadsheetId, highest) {
-      await redis.write(scripts.renumberScript, [spreadsheetId, highest]);
+    async claimSpare(spreadsheetId, spares) {
+      const found = await redis.write(scripts.claimScript, [spreadsheetId, ...spares]);
+      return v.parse(v.nullable(v.string()), found) ?? undefined;
+    },
+    async redirect(spreadsheetId, target, { sequence = '' }: { sequence?: number | '' } = {}) {
+      return (await redis.write(scripts.redirectScript, [spreadsheetId, target, sequence])) === 1;
+    },
+    async renumber(spreadsheetId, highest, target) {
+      await redis.write(scripts.renumberScript, [spreadsheetId, highest, target]);
     },
     async isKnown(spreadsheetId) {
       return (await redis.run(scripts.knownScript, [spreadsheetId])) === 1;
@@ -163,12 +190,15 @@ export function openBuffer({
       return found.map(Number);
     },
     async withLease(spreadsheetId, work) {
-      const holder = crypto.randomUUID();
-      if ((await redis.run(scripts.leaseScript, [spreadsheetId, holder, leaseMs])) !== 1) return;
+      const holder = kept.get(spreadsheetId) ?? crypto.randomUUID();
+      kept.delete(spreadsheetId);
       try {
-        await work();
+        if ((await redis.run(scripts.leaseScript, [spreadsheetId, holder, leaseMs])) === 1) await work();
       } finally {
-        await redis.run(scripts.releaseScript, [spreadsheetId, holder]);
+        await redis.run(scripts.releaseScript, [spreadsheetId, holder]).catch((error: unknown) => {
+          kept.set(spreadsheetId, holder);
+          throw error;
+        });
       }
     },
   };
@@ -191,4 +221,4 @@ const StoredParked = v.union([
   v.pipe(v.string(), v.parseJson(), Parked),
 ]);
 const Waiting = v.array(v.tuple([v.string(), Score, Score, StoredParked]));
-const Frozen = v.nullable(v.tuple([v.number(), v.array(v.string()), v.array(v.string())]));
+const Frozen = v.nullable(v.tuple([v.number(), v.array(v.string()), v.array(v.string()), v.string()]));

@@ -1,13 +1,17 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Buffer, FrozenBatch } from './buffer.ts';
 import { reasonOf, type Log } from './log.ts';
-import { batchRequests, forgetRequests, idColumn, tokenRequest } from './sheet-batch.ts';
+import { batchRequests, forgetRequests, tokenRequest } from './sheet-batch.ts';
+import { reconcile } from './reconcile.ts';
+import { isFull, moveOn } from './spreadsheet-pool.ts';
 import { SheetsError, type Sheets, type TabLayout } from './sheets.ts';
 
 export interface Collaborators {
   buffer: Buffer;
   sheets: Sheets;
   log: Log;
+  /** Ids of empty spreadsheets in which the rows of full ones go on, in this order. */
+  spares?: string[];
 }
 
 /** The value of a token whose batch was refused: whatever of that batch is still on its way can't land any more. */
@@ -20,18 +24,28 @@ const fenced = 'void';
  */
 export async function deliver(batch: FrozenBatch, collaborators: Collaborators): Promise<number> {
   const { buffer, sheets, log } = collaborators;
-  const { spreadsheetId, sequence, digest, rows } = batch;
-  const layout = await sheets.layout(spreadsheetId);
-  const refusal = await refusalOf(sheets.apply(spreadsheetId, batchRequests(batch, layout)));
+  const { spreadsheetId, target, sequence, digest, rows } = batch;
+  const layout = await sheets.layout(target);
+  await warnOfDeletedTabs(batch, layout, collaborators);
+  const closed = await closedBy(target, layout, sheets);
+  const refusal = closed ?? (await refusalOf(sheets.apply(target, batchRequests(batch, layout))));
   if (refusal) {
     // Google refuses a number that it has, and whatever else it does not like: the token tells.
-    const token = await sheets.token(spreadsheetId, sequence);
+    const token = await sheets.token(target, sequence);
     if (token === undefined) {
       // Somebody changed tabs or columns after the look at them: the same batch once more, for how they are now.
-      if (!isDeepStrictEqual(placesOf(layout), placesOf(await sheets.layout(spreadsheetId)))) return 0;
-      return fence(batch, refusal, collaborators);
+      if (!isDeepStrictEqual(placesOf(layout), placesOf(await sheets.layout(target)))) return 0;
+      if (!(await fence(batch, refusal, collaborators))) return 0;
     }
-    if (token === fenced) return narrow(batch, refusal, collaborators);
+    if (token === undefined || token === fenced) {
+      // Its number is out of use here, so it can go elsewhere.
+      if (closed) {
+        await reconcile(spreadsheetId, collaborators);
+        return 0;
+      }
+      if (isFull(layout) && (await moveOn(batch, collaborators, { inFlight: true }))) return 0;
+      return narrow(batch, refusal, collaborators);
+    }
     if (token !== digest) {
       log.error(
         { spreadsheetId, sequence },
@@ -44,8 +58,39 @@ export async function deliver(batch: FrozenBatch, collaborators: Collaborators):
   }
   await buffer.acknowledge(batch);
   log.info({ spreadsheetId, sequence, rows: rows.length }, 'written');
+  if (isFull(layout, rows.length)) await moveOn(batch, collaborators);
   if (sequence % collectEvery === 0) await collectTokens(batch, collaborators);
   return rows.length;
+}
+
+/**
+ * The reason not to write to a spreadsheet whose rows go on in another one. That comes up when Redis has lost that it is so, or
+ * when another run is about to tell it.
+ */
+async function closedBy(
+  target: string,
+  layout: TabLayout[],
+  sheets: Sheets,
+): Promise<SheetsError | undefined> {
+  const next = isFull(layout) ? await sheets.successor(target) : undefined;
+  return next === undefined ? undefined : new SheetsError(`its rows go on in ${next}`, 400);
+}
+
+/** A tab that is made anew lacks the rows of the one that somebody has deleted. */
+async function warnOfDeletedTabs(
+  { spreadsheetId, target, rows }: FrozenBatch,
+  layout: TabLayout[],
+  { buffer, log }: Collaborators,
+): Promise<void> {
+  const there = new Set(layout.map(({ tab }) => tab));
+  const absent = new Set(rows.map(({ tab }) => tab).filter((tab) => !there.has(tab)));
+  if (absent.size === 0) return;
+  for (const tab of await buffer.written(target, [...absent])) {
+    log.error(
+      { spreadsheetId, target, tab },
+      'somebody has deleted the tab; it is made anew, and the audit can put its rows back',
+    );
+  }
 }
 
 /** What the requests of a batch rest on: all but the number of rows. */
@@ -64,20 +109,16 @@ async function refusalOf(applied: Promise<void>): Promise<SheetsError | undefine
   }
 }
 
-/** Takes the number out of use, so that the refused batch can't land later, and then looks for the row at fault. */
+/** Takes the number out of use, so that the refused batch can't land later. False when another run has used it meanwhile. */
 async function fence(
-  batch: FrozenBatch,
+  { target, sequence }: FrozenBatch,
   refusal: SheetsError,
-  collaborators: Collaborators,
-): Promise<number> {
-  const { spreadsheetId, sequence } = batch;
-  const { sheets } = collaborators;
-  if (await refusalOf(sheets.apply(spreadsheetId, [tokenRequest(sequence, fenced)]))) {
-    // Another run has used the number meanwhile: look again. Otherwise nothing can be written here.
-    if ((await sheets.token(spreadsheetId, sequence)) !== undefined) return 0;
-    throw refusal;
-  }
-  return narrow(batch, refusal, collaborators);
+  { sheets }: Collaborators,
+): Promise<boolean> {
+  if (!(await refusalOf(sheets.apply(target, [tokenRequest(sequence, fenced)])))) return true;
+  if ((await sheets.token(target, sequence)) !== undefined) return false;
+  // Nothing at all can be written here.
+  throw refusal;
 }
 
 /** Halves a refused batch; a single row that is refused is kept aside, and a mark goes in its place. */
@@ -108,44 +149,18 @@ async function narrow(
 }
 
 /**
- * Brings the buffer and a spreadsheet together when their numbers disagree, or when this Redis has not written to it before:
- * rows that stand in the sheet are forgotten, and numbers go on after the highest that the sheet has.
- */
-export async function reconcile(
-  spreadsheetId: string,
-  { buffer, sheets, log }: Collaborators,
-): Promise<void> {
-  const tokens = await sheets.tokens(spreadsheetId);
-  let forgotten = 0;
-  if (tokens.length > 0) {
-    for (const tab of await sheets.layout(spreadsheetId)) {
-      const index = tab.columns.get(idColumn);
-      if (tab.tab === undefined || index === undefined) continue;
-      const key = tab.tab;
-      const landed = (await sheets.column(spreadsheetId, tab, index)).map((id) => ({ tab: key, id }));
-      forgotten += await buffer.forget(spreadsheetId, landed);
-    }
-    log.warn(
-      { spreadsheetId, forgotten },
-      'rows compared with the sheet; those that stand there are not sent again',
-    );
-  }
-  await buffer.renumber(spreadsheetId, Math.max(0, ...tokens));
-}
-
-/**
  * Deletes tokens that no request can come back to: all but the newest 512 and those of the last two hours. Google keeps
  * 30,000 characters of metadata for a spreadsheet. What fails here is done the next time.
  */
 async function collectTokens(
-  { spreadsheetId, sequence }: FrozenBatch,
+  { spreadsheetId, target, sequence }: FrozenBatch,
   { buffer, sheets, log }: Collaborators,
 ) {
   try {
     const recent = new Set(await buffer.recentSequences(spreadsheetId));
-    const all = await sheets.tokens(spreadsheetId);
+    const all = await sheets.tokens(target);
     const old = all.filter((id) => id <= sequence - keptTokens && !recent.has(id));
-    if (old.length > 0) await sheets.apply(spreadsheetId, forgetRequests(old));
+    if (old.length > 0) await sheets.apply(target, forgetRequests(old));
     log.info({ spreadsheetId, tokens: old.length }, 'tokens collected');
   } catch (error) {
     log.warn({ spreadsheetId, reason: reasonOf(error) }, 'tokens not collected');

@@ -1,5 +1,6 @@
 import { CloudEvent, HTTP, type CloudEventV1 } from 'cloudevents';
 import * as v from 'valibot';
+import type { MailAttributes } from './confirmation.ts';
 import { HttpError, type HttpRequest } from './http.ts';
 
 type SubmissionType = 'form.submitted' | 'form.suspected';
@@ -46,12 +47,17 @@ export interface SubmissionFacts {
   spreadsheetId: string;
   tab: string;
   traceparent: string | undefined;
+  mail?: MailAttributes;
 }
 
-/** Ids and times are given here once and never change on the way. `partitionkey` is what Knative's Kafka parts key records by. */
+/**
+ * Ids and times are given here once and never change on the way. `partitionkey` is what Knative's Kafka parts key records by.
+ * No `CloudEvent` of the SDK, whose copying and checking take as long as all else that a form does with a submission.
+ */
 export function submissionEvent(facts: SubmissionFacts): CloudEventV1<Record<string, string>> {
-  const { id, type, form, receivedAt, data, dataschema, spreadsheetId, tab, traceparent } = facts;
-  return new CloudEvent({
+  const { id, type, form, receivedAt, data, dataschema, spreadsheetId, tab, traceparent, mail } = facts;
+  return {
+    specversion: '1.0',
     id,
     type,
     source: `/forms/${form}`,
@@ -62,8 +68,9 @@ export function submissionEvent(facts: SubmissionFacts): CloudEventV1<Record<str
     form,
     sheet: `${spreadsheetId}/${encodeURIComponent(tab)}`,
     partitionkey: id,
+    ...mail,
     ...(traceparent ? { traceparent } : {}),
-  });
+  };
 }
 
 /** W3C Trace Context, https://www.w3.org/TR/trace-context/#traceparent-header; anything else is not carried on. */
@@ -97,7 +104,12 @@ export interface BinaryMessage {
 export function binaryMessage(event: CloudEventV1<unknown>): BinaryMessage {
   const { headers, body } = HTTP.binary(new CloudEvent(event));
   const sent = Object.entries(headers).flatMap(([name, value]) =>
-    value === undefined ? [] : [[name, String(value)]],
+    value === undefined ? [] : [[name, headerValue(String(value))]],
   );
   return { headers: Object.fromEntries(sent), body: typeof body === 'string' ? body : JSON.stringify(body) };
+}
+
+/** HTTP takes no other characters in a header; the CloudEvents HTTP binding, 3.1.3.2, has them percent-encoded. */
+function headerValue(value: string): string {
+  return value.toWellFormed().replaceAll(/[^\x20-\x7e]/gu, encodeURIComponent);
 }

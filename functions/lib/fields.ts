@@ -1,4 +1,5 @@
 import * as v from 'valibot';
+import { emailAddress } from './email-address.ts';
 
 const Widget = v.object({
   input: v.optional(v.picklist(['text', 'email', 'tel', 'textarea', 'select']), 'text'),
@@ -37,16 +38,16 @@ export function text(title: string, options: FieldOptions & { max: number; lines
   return field(title, options, lines ? { input: 'textarea', lines } : { input: 'text' }, schema);
 }
 
-/** An e-mail address as browsers know it, with a dot in its domain, of at most 254 characters (RFC 5321, 4.5.3.1.3). */
-export function email(title: string, options: FieldOptions = {}) {
-  const message = 'Enter an e-mail address, like name@example.org.';
-  const schema = v.pipe(
-    v.string(notText),
-    v.rfcEmail(message),
-    v.regex(/@.+\..+$/, message),
-    v.maxLength(254, message),
-  );
-  return field(title, { autocomplete: 'email', ...options }, { input: 'email' }, schema);
+/**
+ * An e-mail address. With `confirm: true` it gets the mail that confirms the submission, with `false` it does not; a form's only
+ * e-mail field gets it unless it says `false`.
+ */
+export function email(title: string, options: FieldOptions & { confirm?: boolean } = {}) {
+  const { confirm, ...others } = options;
+  const schema = emailAddress('Enter an e-mail address, like name@example.org.', notText);
+  const shown = field(title, { autocomplete: 'email', ...others }, { input: 'email' }, schema);
+  const wish: Confirmation = confirm === undefined ? 'maybe' : confirm ? 'yes' : 'no';
+  return v.pipe(shown, v.metadata({ confirmation: wish }));
 }
 
 /** A telephone number of 7 to 15 digits (15 is the most in ITU-T E.164), with spaces, dots, dashes, brackets and a leading + as people write it. */
@@ -85,8 +86,24 @@ export function choice(title: string, options: FieldOptions & { options: Record<
 
 /** What the page needs to know of a field; a field of plain valibot is shown as a line of text. */
 export function widgetOf(schema: Field): Widget {
-  return v.parse(Widget, v.getMetadata(schema)['widget'] ?? {});
+  let widget = widgets.get(schema);
+  if (!widget) {
+    widget = v.parse(Widget, v.getMetadata(schema)['widget'] ?? {});
+    widgets.set(schema, widget);
+  }
+  return widget;
 }
+
+/** Each submission asks for each field's. */
+const widgets = new WeakMap<Field, Widget>();
+
+/** Whether a field's address gets the mail that confirms the submission; 'maybe' when it is the only one. */
+export function confirmationOf(schema: Field): Confirmation {
+  return v.parse(Confirmation, v.getMetadata(schema)['confirmation'] ?? 'no');
+}
+
+const Confirmation = v.picklist(['yes', 'maybe', 'no']);
+type Confirmation = v.InferOutput<typeof Confirmation>;
 
 const notText = 'Send this as a text.';
 

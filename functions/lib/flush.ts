@@ -1,6 +1,9 @@
 import type { Parked, WaitingSheet } from './buffer.ts';
-import { deliver, reconcile, type Collaborators } from './deliver.ts';
+import { deliver, type Collaborators } from './deliver.ts';
+import { eraseRows } from './erase-rows.ts';
 import { reasonOf } from './log.ts';
+import { counter } from './metrics.ts';
+import { reconcile } from './reconcile.ts';
 import { SheetsError } from './sheets.ts';
 
 export interface FlushOptions extends Collaborators {
@@ -31,30 +34,54 @@ export async function flush(options: FlushOptions): Promise<FlushResult> {
 
   const result: FlushResult = { rows: 0, failed: [] };
   const inTime = () => now() - begin <= budgetMs;
-  for (const sheet of waiting) {
-    if (!inTime()) break;
-    const { spreadsheetId } = sheet;
-    try {
-      await buffer.withLease(spreadsheetId, () => flushSheet(spreadsheetId));
-      if (sheet.parked) log.info({ spreadsheetId, since: sheet.parked.since }, 'can be written again');
-    } catch (error) {
-      const reason = reasonOf(error);
-      log.error({ spreadsheetId, reason }, 'not written; it stays in the buffer');
-      result.failed.push({ spreadsheetId, reason });
-      if (isCertain(error)) await buffer.park(spreadsheetId, parkedAgain(sheet, reason, now()));
-      // The quota is the account's, so the other spreadsheets have none left either.
-      if (error instanceof SheetsError && error.status === 429) break;
+  // One batch each in turn, the one with the oldest row first: a long backlog takes the quota from nobody.
+  for (let turn = waiting, isFirst = true; turn.length > 0; isFirst = false) {
+    const again: WaitingSheet[] = [];
+    for (const sheet of turn) {
+      if (!inTime()) return result;
+      try {
+        if (await takeTurn(sheet, isFirst)) again.push(sheet);
+      } catch (error) {
+        await note(sheet, error);
+        // The quota is the account's, so the other spreadsheets have none left either.
+        if (error instanceof SheetsError && error.status === 429) return result;
+      }
     }
+    turn = again;
   }
   return result;
 
-  async function flushSheet(spreadsheetId: string): Promise<void> {
-    if (!(await buffer.isKnown(spreadsheetId))) await reconcile(spreadsheetId, options);
-    while (inTime()) {
-      const batch = await buffer.freeze(spreadsheetId, { before: begin });
-      if (!batch) return;
-      result.rows += await deliver(batch, options);
-    }
+  /** Writes the rows of one batch; false when there are none (any more), or somebody else has the lease. */
+  async function takeTurn({ spreadsheetId, parked }: WaitingSheet, isFirst: boolean): Promise<boolean> {
+    let written = 0;
+    await buffer.withLease(spreadsheetId, async () => {
+      if (isFirst && !(await buffer.isKnown(spreadsheetId))) await reconcile(spreadsheetId, options);
+      // Noted before: of what is in flight by then, nothing is left when there is no batch any more.
+      const erasures = await buffer.erasures(spreadsheetId);
+      while (written === 0 && inTime()) {
+        const batch = await buffer.freeze(spreadsheetId, { before: begin });
+        if (!batch) return erase(spreadsheetId, erasures);
+        result.rows += written = await deliver(batch, options);
+        counter('formbus_flush_rows_total', spreadsheetId).add(written);
+      }
+    });
+    if (isFirst && parked && written > 0)
+      log.info({ spreadsheetId, since: parked.since }, 'can be written again');
+    return written > 0;
+  }
+
+  async function erase(spreadsheetId: string, ids: string[]): Promise<void> {
+    if (ids.length === 0) return;
+    await eraseRows(spreadsheetId, ids, options);
+    await buffer.erased(spreadsheetId, ids);
+  }
+
+  async function note(sheet: WaitingSheet, error: unknown): Promise<void> {
+    const { spreadsheetId } = sheet;
+    const reason = reasonOf(error);
+    log.error({ spreadsheetId, reason }, 'not written; it stays in the buffer');
+    result.failed.push({ spreadsheetId, reason });
+    if (isCertain(error)) await buffer.park(spreadsheetId, parkedAgain(sheet, reason, now()));
   }
 }
 

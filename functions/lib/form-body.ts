@@ -65,9 +65,11 @@ const parsers: Record<string, (body: Buffer, contentType: string) => unknown> = 
   },
 };
 
+const utf8 = new TextDecoder('utf-8', { fatal: true });
+
 function decode(body: Buffer): string {
   try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(body);
+    return utf8.decode(body);
   } catch (cause) {
     throw new HttpError(400, 'The body is not valid UTF-8.', { cause });
   }

@@ -31,6 +31,7 @@ export function checkFields(schema: FormSchema, body: Record<string, unknown>): 
 
 /** What a person typed, as it is kept: control characters removed, line ends as \n, no white space around it. */
 function sanitize(value: string, lines: boolean): string {
+  if (!/\p{Cc}/u.test(value)) return value.trim();
   const clean = value.replace(/\r\n?/g, '\n').replace(/[^\P{Cc}\n\t]/gu, '');
   return (lines ? clean : clean.replace(/[\n\t]+/g, ' ')).trim();
 }

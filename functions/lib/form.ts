@@ -1,11 +1,13 @@
 import { toJsonSchema } from '@valibot/to-json-schema';
 import { createHash } from 'node:crypto';
 import * as v from 'valibot';
+import { mailAttributes, type MailAttributes, type MailTexts } from './confirmation.ts';
 import type { Env } from './env.ts';
 import { submissionEvent, traceparentOf } from './event.ts';
 import { parseBody } from './form-body.ts';
 import { checkFields, type FieldError, type FormSchema } from './form-fields.ts';
 import { formPage, honeypot, messagePage, pageHeaders, thanksPage, tokenField } from './form-page.ts';
+import { submissionCounter } from './form-metrics.ts';
 import { HttpError, Unavailable, type HttpAnswer, type HttpRequest } from './http.ts';
 import { reasonOf, type Log } from './log.ts';
 import { openPublisher, publisherEnv } from './publish.ts';
@@ -50,8 +52,13 @@ const unavailable = 'The submission could not be stored right now. Nothing is lo
 /**
  * Makes a form endpoint from its schema: the page, its JSON Schema, validation, and one event for each submission.
  * Field names are letters, digits, `_` and `-`, beginning with a letter; they become the columns of the sheet.
+ * @param options.mail the form's own words in the mail that confirms a submission
  */
-export function form(name: string, schema: FormSchema): FunctionDefinition {
+export function form(
+  name: string,
+  schema: FormSchema,
+  { mail: texts }: { mail?: MailTexts } = {},
+): FunctionDefinition {
   const odd = Object.keys(schema.entries).filter((key) => !/^[A-Za-z][\w-]{0,63}$/.test(key));
   if (odd.length > 0)
     throw new Error(`Form ${name}: rename ${odd.join(', ')}; a field is named by letters, digits, _ and -.`);
@@ -59,15 +66,16 @@ export function form(name: string, schema: FormSchema): FunctionDefinition {
   const version = createHash('sha256').update(JSON.stringify(jsonSchema)).digest('hex').slice(0, 8);
   const dataschema = `urn:formbus:form:${name}:${version}`;
   const schemaJson = JSON.stringify({ ...jsonSchema, $id: dataschema }, null, 2);
+  const mail = mailAttributes(name, schema, texts);
 
   return {
     name,
     env: formEnv,
     limits: { maxBytes: 100_000, deadlineMs: 10_000 },
     start(env: Env<typeof formEnv>, log) {
-      const publisher = openPublisher(env);
+      const publisher = openPublisher(env, log);
       const submit = (request: HttpRequest) =>
-        submitTo({ request, name, schema, dataschema, env, log, publish: publisher.publish });
+        submitTo({ request, name, schema, dataschema, mail, env, log, publish: publisher.publish });
       return {
         async handle(request) {
           const answer = await route(request, { name, schema, schemaJson, submit });
@@ -77,6 +85,7 @@ export function form(name: string, schema: FormSchema): FunctionDefinition {
       };
     },
     answerError: problem,
+    answered: submissionCounter(name),
   };
 }
 
@@ -112,6 +121,7 @@ interface SubmitOptions {
   name: string;
   schema: FormSchema;
   dataschema: string;
+  mail: MailAttributes;
   env: Env<typeof formEnv>;
   log: Log;
   publish: ReturnType<typeof openPublisher>['publish'];
@@ -122,6 +132,7 @@ async function submitTo({
   name,
   schema,
   dataschema,
+  mail,
   env,
   log,
   publish,
@@ -149,6 +160,7 @@ async function submitTo({
     spreadsheetId: env.SPREADSHEET_ID,
     tab: env.SHEET_TAB ?? name,
     traceparent: traceparentOf(request.headers['traceparent']),
+    ...(suspected ? {} : { mail }),
   });
   try {
     await publish(event);
@@ -156,10 +168,9 @@ async function submitTo({
     log.warn({ id, reason: reasonOf(error) }, 'not acknowledged');
     if (!wantsHtml(request)) throw error;
     const again = page(503, { notice: unavailable });
-    return {
-      ...again,
-      headers: { ...again.headers, ...(error instanceof Unavailable ? error.headers : {}) },
-    };
+    if (!(error instanceof Unavailable)) return again;
+    const { headers, reason } = error;
+    return { ...again, headers: { ...again.headers, ...headers }, reason };
   }
   log.info({ id, type: event.type }, 'accepted');
   if (wantsHtml(request))
@@ -178,7 +189,9 @@ function idempotencyKey({ headers }: HttpRequest, body: Record<string, unknown>)
   const key =
     typeof header === 'string' && header !== '' ? header : typeof token === 'string' ? token : undefined;
   if (key && key.length > 255)
-    throw new HttpError(400, 'The idempotency key may have at most 255 characters.');
+    throw new HttpError(400, 'The idempotency key may have at most 255 characters.', {
+      reason: 'idempotency-key',
+    });
   return key || undefined;
 }
 

@@ -13,6 +13,8 @@ export interface HttpAnswer {
   status: number;
   headers?: Record<string, string>;
   body?: string;
+  /** For the metrics, where the status alone does not say why. */
+  reason?: string | undefined;
 }
 
 /** An error with a status of its own, made for the caller's eyes: `message` is sent. */
@@ -20,15 +22,18 @@ export class HttpError extends Error {
   override name = 'HttpError';
   readonly status: number;
   readonly headers: Record<string, string>;
+  /** A word for the metrics, where the status alone does not say why. */
+  readonly reason: string | undefined;
 
   constructor(
     status: number,
     message: string,
-    options: ErrorOptions & { headers?: Record<string, string> } = {},
+    options: ErrorOptions & { headers?: Record<string, string>; reason?: string | undefined } = {},
   ) {
     super(message, options);
     this.status = status;
     this.headers = options.headers ?? {};
+    this.reason = options.reason;
   }
 }
 
@@ -36,7 +41,11 @@ export class HttpError extends Error {
 export class Unavailable extends HttpError {
   override name = 'Unavailable';
 
-  constructor(message: string, options: ErrorOptions = {}) {
+  constructor(message: string, options: ErrorOptions & { reason?: string } = {}) {
     super(503, message, { ...options, headers: { 'retry-after': '2' } });
   }
+}
+
+export function plainText(status: number, text: string, headers: Record<string, string> = {}): HttpAnswer {
+  return { status, headers: { ...headers, 'content-type': 'text/plain; charset=utf-8' }, body: `${text}\n` };
 }

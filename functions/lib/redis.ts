@@ -1,15 +1,19 @@
-import { Redis } from 'ioredis';
+import { once } from 'node:events';
 import * as v from 'valibot';
 import { integer, type Env } from './env.ts';
 import { Unavailable } from './http.ts';
 import type { Log } from './log.ts';
+import { connectRedis, redisAddress } from './redis-address.ts';
 
 export const redisEnv = {
   REDIS_URL: v.pipe(
     v.string(),
-    v.regex(/^rediss?:\/\//, 'not a redis:// or rediss:// URL'),
-    v.description("Redis's address, e.g. redis://redis:6379"),
+    v.regex(redisAddress, 'not a redis://, rediss:// or redis-sentinel://…#master URL'),
+    v.description(
+      "Redis's address, e.g. redis://redis:6379 or redis-sentinel://redis-0:26379,redis-1:26379#formbus",
+    ),
   ),
+  REDIS_PASSWORD: v.pipe(v.optional(v.string()), v.description('the password of Redis and its Sentinels')),
   REDIS_REPLICAS: integer('how many replicas have to have a write before it counts', {
     min: 0,
     max: 5,
@@ -17,13 +21,18 @@ export const redisEnv = {
   }),
 };
 
-/** How long WAIT waits for the replicas, in milliseconds; below the time after which a command is given up. */
+/** How long WAIT waits for the replicas, and any command for its answer, in milliseconds. */
 const waitMs = 2_000;
-const commandTimeoutMs = 5_000;
+export const commandTimeoutMs = 5_000;
 
 /** A connection of its own, so that WAIT speaks for the writes before it and for no others. */
 export interface DurableRedis {
-  /** Runs a Lua script, which must have written something, and resolves when the configured number of replicas has it. @throws Unavailable */
+  /**
+   * Runs a Lua script, which must have written something, and resolves when it is on the disks of the master and of the configured number of
+   * replicas. With one of two that is lost when the other one becomes the master without it: both that have it are away, or on
+   * the side of a partition that has no majority of the Sentinels. With all of them it is not.
+   * @throws Unavailable
+   */
   write(script: string, args: (string | number)[]): Promise<unknown>;
   /** Runs a Lua script that needs no vouching. @throws Unavailable */
   run(script: string, args: (string | number)[]): Promise<unknown>;
@@ -35,7 +44,7 @@ export interface DurableRedis {
  * after a failover a WAIT that was sent again would vouch for writes that the new master never had.
  */
 export async function openRedis(env: Env<typeof redisEnv>, log: Log): Promise<DurableRedis> {
-  const redis = new Redis(env.REDIS_URL, {
+  const redis = connectRedis(env.REDIS_URL, env.REDIS_PASSWORD, {
     lazyConnect: true,
     enableOfflineQueue: false,
     autoResendUnfulfilledCommands: false,
@@ -46,7 +55,7 @@ export async function openRedis(env: Env<typeof redisEnv>, log: Log): Promise<Du
   });
   redis.on('error', (error: Error) => log.warn({ reason: error.message }, 'Redis'));
   // Without Redis the function starts as well: it answers 503 until the connection is there.
-  await redis.connect().catch(() => {});
+  await Promise.race([redis.connect(), once(redis, 'error')]).catch(() => {});
 
   return {
     async write(script, args) {
@@ -62,7 +71,8 @@ export async function openRedis(env: Env<typeof redisEnv>, log: Log): Promise<Du
     },
     run: (script, args) => guard(redis.eval(script, 0, ...args)),
     async close() {
-      await redis.quit().catch(() => redis.disconnect());
+      await redis.quit().catch(() => {});
+      redis.disconnect();
     },
   };
 }

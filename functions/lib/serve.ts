@@ -12,6 +12,7 @@ import { readBody, type BodyLimits } from './body.ts';
 import { integer, readEnv, type EnvEntries } from './env.ts';
 import { HttpError, type HttpAnswer, type HttpRequest } from './http.ts';
 import { openLog, type Log } from './log.ts';
+import { startPushing } from './metrics.ts';
 
 /** A function that `serve` can run: a form or a task. */
 export interface FunctionDefinition {
@@ -23,6 +24,8 @@ export interface FunctionDefinition {
   start(env: Record<string, unknown>, log: Log): Promise<RunningFunction> | RunningFunction;
   /** How an error of the given status is told to this function's callers. */
   answerError(error: HttpError, request: Pick<HttpRequest, 'headers'>): HttpAnswer;
+  /** Told of each answer, to count it. `seconds` since the body was complete. */
+  answered?(answer: { method: string; status: number; reason?: string | undefined; seconds: number }): void;
 }
 
 interface RunningFunction {
@@ -43,6 +46,11 @@ const serverEnv = {
     v.optional(v.picklist(['debug', 'info', 'warn', 'error', 'silent'], 'no such level'), 'info'),
     v.description('debug, info, warn, error or silent'),
   ),
+  METRICS_URL: v.pipe(
+    v.optional(v.pipe(v.string(), v.url('not a URL'), v.regex(/^http:/, 'not an http URL'))),
+    v.description('the address of the function metrics (default: nothing is counted)'),
+  ),
+  K_SERVICE: v.pipe(v.optional(v.string()), v.description("the Service's name, which Knative sets")),
 };
 
 /** Knative's proxies keep idle connections for up to 600 s; a server that closes earlier makes them answer 502. */
@@ -70,11 +78,16 @@ export async function serve(
 ): Promise<Served> {
   const env = checkEnv(definition, source);
   const log = openLog(definition.name, env.LOG_LEVEL);
+  const { METRICS_URL, K_SERVICE: service = definition.name } = env;
+  const pushing = METRICS_URL === undefined ? undefined : startPushing({ url: METRICS_URL, service, log });
   const running = await definition.start(env, log);
-  const bodies = new WeakMap<IncomingMessage, Buffer>();
+  const bodies = new WeakMap<IncomingMessage, { body: Buffer; completeAt: number }>();
   let closing = false;
 
-  const send = (res: ServerResponse, { status, headers, body }: HttpAnswer) => {
+  const send = (req: IncomingMessage, res: ServerResponse, { status, headers, body, reason }: HttpAnswer) => {
+    const now = performance.now();
+    const seconds = (now - (bodies.get(req)?.completeAt ?? now)) / 1_000;
+    definition.answered?.({ method: req.method ?? '', status, reason, seconds });
     if (res.headersSent || res.destroyed) return;
     res.writeHead(status, {
       ...headers,
@@ -88,7 +101,12 @@ export async function serve(
     const error =
       cause instanceof HttpError ? cause : new HttpError(500, 'Something went wrong here.', { cause });
     const { status, headers, body } = definition.answerError(error, req);
-    send(res, { status, headers: { ...headers }, ...(body === undefined ? {} : { body }) });
+    send(req, res, {
+      status,
+      headers: { ...headers },
+      ...(body === undefined ? {} : { body }),
+      reason: error.reason,
+    });
     if (req.complete) return;
     // What is left of the body is taken off the wire for a moment: a connection that is closed on a client who is still
     // sending is reset, and the answer lost with it. `Connection: close` would make Node close it at once.
@@ -108,7 +126,7 @@ export async function serve(
         query: url.searchParams,
         headers: req.headers,
       };
-      send(res, await running.handle({ ...request, body: bodies.get(req) ?? Buffer.alloc(0) }));
+      send(req, res, await running.handle({ ...request, body: bodies.get(req)?.body ?? Buffer.alloc(0) }));
     } catch (error) {
       fail(req, res, error);
     }
@@ -120,7 +138,7 @@ export async function serve(
       (body) => {
         if (!isDecodable(req.url ?? ''))
           return fail(req, res, new HttpError(400, 'The address is malformed.'));
-        bodies.set(req, body);
+        bodies.set(req, { body, completeAt: performance.now() });
         framework.emit('request', req, res);
       },
       (error: unknown) => fail(req, res, error),
@@ -141,6 +159,7 @@ export async function serve(
         server.closeIdleConnections();
       });
       await running.close?.();
+      await pushing?.close();
       log.info('closed');
     },
   };

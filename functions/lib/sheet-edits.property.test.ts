@@ -78,7 +78,13 @@ it('a row finds its columns after whatever people did to the tab, before the loo
         sequence += 1;
         const cells = { '@time': `t-${sequence}`, name: `n-${sequence}`, city: `c-${sequence}` };
         const row = { tab: `form ${next}`, id: `id-${sequence}`, cells };
-        const batch: FrozenBatch = { spreadsheetId, sequence, digest: 'x', rows: [row] };
+        const batch: FrozenBatch = {
+          spreadsheetId,
+          target: spreadsheetId,
+          sequence,
+          digest: 'x',
+          rows: [row],
+        };
         const write = (layout: TabLayout[]) => sheets.apply(spreadsheetId, batchRequests(batch, layout));
         const after = await sheets.layout(spreadsheetId);
         const isLate = step?.[3] ?? false;

@@ -3,6 +3,7 @@ import { GoogleAuth } from 'google-auth-library';
 import { sheets_v4 } from 'googleapis/build/src/apis/sheets/v4.js';
 import * as v from 'valibot';
 import type { Env } from './env.ts';
+import { counter } from './metrics.ts';
 
 export const sheetsEnv = {
   SHEETS_URL: v.pipe(
@@ -12,7 +13,12 @@ export const sheetsEnv = {
 };
 
 /** Keys of the developer metadata that bind Formbus's things in a spreadsheet; short, as 30,000 characters are all there is. */
-export const metadataKeys = { batch: 'fb', tab: 'formbus.tab', column: 'formbus.column' };
+export const metadataKeys = {
+  batch: 'fb',
+  tab: 'formbus.tab',
+  column: 'formbus.column',
+  next: 'formbus.next',
+};
 
 export type SheetRequest = sheets_v4.Schema$Request;
 
@@ -35,7 +41,7 @@ export class SheetsError extends Error {
   override name = 'SheetsError';
   readonly status: number | undefined;
 
-  constructor(message: string, status: number | undefined, options: ErrorOptions) {
+  constructor(message: string, status: number | undefined, options?: ErrorOptions) {
     super(message, options);
     this.status = status;
   }
@@ -50,8 +56,12 @@ export interface Sheets {
   token(spreadsheetId: string, sequence: number): Promise<string | undefined>;
   /** The sequence numbers of all batch tokens that are still there. */
   tokens(spreadsheetId: string): Promise<number[]>;
-  /** What stands in a column of a tab below its heading; empty cells are left out. */
+  /** The spreadsheet in which this one's rows go on since it is full; undefined when there is none. */
+  successor(spreadsheetId: string): Promise<string | undefined>;
+  /** What stands in a column of a tab below its heading, row by row; '' for an empty cell. */
   column(spreadsheetId: string, tab: TabLayout, index: number): Promise<string[]>;
+  /** `rowsOfAPage` rows of the same, beginning with the one that has `above` rows above it. What is empty at its end is left out. */
+  page(spreadsheetId: string, tab: TabLayout, index: number, above: number): Promise<string[]>;
 }
 
 /** Google gives a call 180 s; an answer later than this is none. https://developers.google.com/workspace/sheets/api/limits */
@@ -72,16 +82,24 @@ export function openSheets(env: Env<typeof sheetsEnv>, { timeout = timeoutMs } =
   });
   return {
     async layout(spreadsheetId) {
-      const { data } = await call('layout', api.spreadsheets.get({ spreadsheetId, fields: layoutFields }));
+      const { data } = await call(
+        'layout',
+        spreadsheetId,
+        api.spreadsheets.get({ spreadsheetId, fields: layoutFields }),
+      );
       return (data.sheets ?? []).map(readTab);
     },
     async apply(spreadsheetId, requests) {
-      await call('batchUpdate', api.spreadsheets.batchUpdate({ spreadsheetId, requestBody: { requests } }));
+      await call(
+        'batchUpdate',
+        spreadsheetId,
+        api.spreadsheets.batchUpdate({ spreadsheetId, requestBody: new Uncopied(requests) }),
+      );
     },
     async token(spreadsheetId, metadataId) {
       try {
         const request = api.spreadsheets.developerMetadata.get({ spreadsheetId, metadataId });
-        const { data } = await call('token', request);
+        const { data } = await call('token', spreadsheetId, request);
         return data.metadataValue ?? '';
       } catch (error) {
         if (error instanceof SheetsError && error.status === 404) return undefined;
@@ -89,30 +107,57 @@ export function openSheets(env: Env<typeof sheetsEnv>, { timeout = timeoutMs } =
       }
     },
     async tokens(spreadsheetId) {
-      const requestBody = { dataFilters: [{ developerMetadataLookup: { metadataKey: metadataKeys.batch } }] };
-      const request = api.spreadsheets.developerMetadata.search({ spreadsheetId, requestBody });
-      const { data } = await call('tokens', request);
-      return (data.matchedDeveloperMetadata ?? []).flatMap(
-        (match) => match.developerMetadata?.metadataId ?? [],
-      );
+      const found = await metadataOf(spreadsheetId, metadataKeys.batch);
+      return found.flatMap(({ metadataId }) => metadataId ?? []);
     },
-    async column(spreadsheetId, { title, rowCount }, index) {
-      const letters = columnName(index);
+    async successor(spreadsheetId) {
+      const [found] = await metadataOf(spreadsheetId, metadataKeys.next);
+      return found?.metadataValue ?? undefined;
+    },
+    async column(spreadsheetId, tab, index) {
       const found: string[] = [];
-      for (let row = 2; row <= rowCount; row += rowsOfAPage) {
-        const last = Math.min(row + rowsOfAPage - 1, rowCount);
-        const range = `'${title.replaceAll("'", "''")}'!${letters}${row}:${letters}${last}`;
-        const request = api.spreadsheets.values.get({ spreadsheetId, range, majorDimension: 'COLUMNS' });
-        const { data } = await call('column', request);
-        found.push(...(data.values?.[0] ?? []).map(String).filter(Boolean));
+      for (const above of pagesOf(tab)) {
+        while (found.length < above) found.push('');
+        found.push(...(await page(spreadsheetId, tab, index, above)));
       }
       return found;
     },
+    page,
   };
+
+  async function page(spreadsheetId: string, { title, rowCount }: TabLayout, index: number, above: number) {
+    const letters = columnName(index);
+    const last = Math.min(above + rowsOfAPage + 1, rowCount);
+    const range = `'${title.replaceAll("'", "''")}'!${letters}${above + 2}:${letters}${last}`;
+    const request = api.spreadsheets.values.get({ spreadsheetId, range, majorDimension: 'COLUMNS' });
+    const { data } = await call('column', spreadsheetId, request);
+    return (data.values?.[0] ?? []).map(String);
+  }
+
+  async function metadataOf(spreadsheetId: string, metadataKey: string) {
+    const requestBody = { dataFilters: [{ developerMetadataLookup: { metadataKey } }] };
+    const request = api.spreadsheets.developerMetadata.search({ spreadsheetId, requestBody });
+    const { data } = await call('search', spreadsheetId, request);
+    return (data.matchedDeveloperMetadata ?? []).flatMap((match) => match.developerMetadata ?? []);
+  }
+}
+
+/** The client copies plain objects twice on their way, cell by cell; instances of a class it passes on. */
+class Uncopied {
+  readonly requests: SheetRequest[];
+
+  constructor(requests: SheetRequest[]) {
+    this.requests = requests;
+  }
 }
 
 /** About 4 MB of ids. */
 const rowsOfAPage = 100_000;
+
+/** How many rows stand above each page of a column. */
+export function pagesOf({ rowCount }: Pick<TabLayout, 'rowCount'>): number[] {
+  return Array.from({ length: Math.ceil((rowCount - 1) / rowsOfAPage) }, (_, n) => n * rowsOfAPage);
+}
 
 /** A, B, …, Z, AA, … */
 function columnName(index: number): string {
@@ -148,13 +193,21 @@ function entryOf(metadata: sheets_v4.Schema$DeveloperMetadata[] | undefined, key
 
 const Failure = v.object({ message: v.string(), status: v.optional(v.number()) });
 
-async function call<T>(what: string, request: Promise<T>): Promise<T> {
+async function call<T>(method: string, spreadsheetId: string, request: Promise<T>): Promise<T> {
+  const count = (code: string) => counter('formbus_sheets_calls_total', method, code).add();
   try {
-    return await request;
+    const answer = await request;
+    count('200');
+    return answer;
   } catch (cause) {
     const failure = v.safeParse(Failure, cause);
     const status = failure.success ? failure.output.status : undefined;
     const message = failure.success ? failure.output.message : String(cause);
-    throw new SheetsError(`Google Sheets, ${what}: ${status ?? 'no answer'}, ${message}`, status, { cause });
+    count(String(status ?? 'none'));
+    throw new SheetsError(
+      `Google Sheets, ${method} of ${spreadsheetId}: ${status ?? 'no answer'}, ${message}`,
+      status,
+      { cause },
+    );
   }
 }

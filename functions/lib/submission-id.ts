@@ -1,9 +1,22 @@
-import { createHmac } from 'node:crypto';
+import { createHmac, randomFillSync } from 'node:crypto';
 import { stringify, v7 } from 'uuid';
 
 /** A new id in the order of time (UUIDv7, RFC 9562). */
 export function newId(now: number): string {
-  return v7({ msecs: now });
+  return v7({ msecs: now, random: random16() });
+}
+
+/** Randomness for 256 ids; asking the system for it costs about the same each time. */
+const pool = Buffer.allocUnsafe(16 * 256);
+let used = pool.length;
+
+function random16(): Buffer {
+  if (used === pool.length) {
+    randomFillSync(pool);
+    used = 0;
+  }
+  used += 16;
+  return pool.subarray(used - 16, used);
 }
 
 /**

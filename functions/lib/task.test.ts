@@ -28,7 +28,7 @@ async function post(
   message = HTTP.binary(event),
   method = 'POST',
 ): Promise<Response> {
-  served = await serve(task('tried-task', Submission, handler), {
+  served = await serve(task('tried-task', Submission, handler, { replies: ['form.analyzed', event.type] }), {
     env: { PORT: '0', HOST: '127.0.0.1', LOG_LEVEL: 'silent' },
   });
   const headers = Object.entries(message.headers).map(([key, value]): [string, string] => [
@@ -54,7 +54,7 @@ it('hands the event to the handler and answers 204 without a body', async () => 
 });
 
 it('takes an event in structured mode as well', async () => {
-  expect((await post(async () => {}, HTTP.structured(event))).status).toBe(204);
+  expect((await post(async () => {}, HTTP.structured(new CloudEvent(event)))).status).toBe(204);
 });
 
 it('answers a reply as a CloudEvent in binary mode', async () => {
@@ -74,6 +74,11 @@ it('answers a reply as a CloudEvent in binary mode', async () => {
 
 it('answers 400 to a reply of the type that it answers, which would go round for ever', async () => {
   expect((await post(async () => event)).status).toBe(400);
+});
+
+it('answers 400 to a reply of a type that it has not declared, which the manifests know nothing of', async () => {
+  const reply = new CloudEvent({ type: 'form.scored', source: '/tasks/tried-task', data: {} });
+  expect((await post(async () => reply)).status).toBe(400);
 });
 
 it('answers 503 when something is out of reach, so that Knative tries again', async () => {

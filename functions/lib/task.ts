@@ -2,8 +2,9 @@ import type { CloudEventV1 } from 'cloudevents';
 import * as v from 'valibot';
 import type { Env, EnvEntries } from './env.ts';
 import { binaryMessage, eventOf } from './event.ts';
-import { HttpError, Unavailable, type HttpAnswer, type HttpRequest } from './http.ts';
+import { HttpError, plainText, Unavailable, type HttpAnswer, type HttpRequest } from './http.ts';
 import { reasonOf, type Log } from './log.ts';
+import { counter, histogram } from './metrics.ts';
 import type { FunctionDefinition } from './serve.ts';
 
 /** Does a task's work on one event. A returned event is a reply, which Knative publishes. It comes at least once and in any order. */
@@ -20,6 +21,11 @@ export interface TaskSetup<T, E extends EnvEntries> {
   start(env: Env<E>, log: Log): Promise<StartedTask<T>> | StartedTask<T>;
 }
 
+/** A task as its manifest knows it: the annotation `formbus.dev/replies` of its Service lists the same types. */
+export interface TaskDefinition extends FunctionDefinition {
+  replies: readonly string[];
+}
+
 /** The Broker's own limit for an event. */
 const maxBytes = 1_048_576 + 65_536;
 
@@ -27,35 +33,48 @@ const maxBytes = 1_048_576 + 65_536;
  * Makes a task. The answer decides what Knative does with the event:
  * 204 done · 200 done, with a reply · 503 (`throw new Unavailable`) again later · 400 (any other error) dead letter at once.
  * Errors of the task's own making may be thrown as `HttpError` with any status that Knative tells apart.
+ * @param options.replies the types that its replies may have; another one fails, so that no loop hides from the manifests' test
  */
 export function task<T extends { id: string; type: string }, E extends EnvEntries = EnvEntries>(
   name: string,
   schema: v.GenericSchema<unknown, T>,
   work: TaskHandler<T> | TaskSetup<T, E>,
-): FunctionDefinition {
+  { replies = [] }: { replies?: readonly string[] } = {},
+): TaskDefinition {
   const start: TaskSetup<T, E>['start'] = typeof work === 'function' ? () => ({ handle: work }) : work.start;
   return {
     name,
+    replies,
     env: typeof work === 'function' ? {} : work.env,
     limits: { maxBytes, deadlineMs: 30_000 },
     async start(env: Env<E>, log) {
       const { handle, close = async () => {} } = await start(env, log);
-      return { handle: (request) => answer(request, schema, handle, log), close };
+      return { handle: (request) => answer(request, { schema, handle, replies, log }), close };
     },
     answerError: (error) =>
-      plain(
+      plainText(
         error.status >= 500 && !(error instanceof Unavailable) ? 400 : error.status,
         error.message,
         error.headers,
       ),
+    answered({ method, status, seconds }) {
+      if (method !== 'POST') return;
+      counter('formbus_task_events_total', String(status)).add();
+      histogram('formbus_task_seconds').observe(seconds);
+    },
   };
+}
+
+interface AnswerOptions<T> {
+  schema: v.GenericSchema<unknown, T>;
+  handle: TaskHandler<T>;
+  replies: readonly string[];
+  log: Log;
 }
 
 async function answer<T extends { id: string; type: string }>(
   request: HttpRequest,
-  schema: v.GenericSchema<unknown, T>,
-  handle: TaskHandler<T>,
-  log: Log,
+  { schema, handle, replies, log }: AnswerOptions<T>,
 ): Promise<HttpAnswer> {
   if (request.method !== 'POST')
     throw new HttpError(405, 'Events come by POST.', { headers: { allow: 'POST' } });
@@ -72,6 +91,10 @@ async function answer<T extends { id: string; type: string }>(
     if (!reply) return { status: 204 };
     if (reply.type === event.type)
       throw new Error(`The reply has the input's own type, ${reply.type}: it would loop.`);
+    if (!replies.includes(reply.type))
+      throw new Error(
+        `The reply's type, ${reply.type}, is not among the task's replies: ${replies.join(', ')}.`,
+      );
     return { status: 200, ...binaryMessage(reply) };
   } catch (error) {
     if (error instanceof Unavailable)
@@ -81,12 +104,4 @@ async function answer<T extends { id: string; type: string }>(
       ? error
       : new HttpError(400, 'The task failed on this event; see its log.', { cause: error });
   }
-}
-
-function plain(status: number, message: string, headers: Record<string, string>): HttpAnswer {
-  return {
-    status,
-    headers: { ...headers, 'content-type': 'text/plain; charset=utf-8' },
-    body: `${message}\n`,
-  };
 }

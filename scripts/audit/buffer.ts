@@ -1,12 +1,13 @@
-import { Redis } from 'ioredis';
 import * as v from 'valibot';
+import { connectRedis } from '../../functions/lib/redis-address.ts';
 import { leaseScript, releaseScript } from '../../functions/lib/buffer-scripts.ts';
 
 /** All of a spreadsheet's states at one moment: a row is in one of them. Members are `<tab>\n<id>`. */
 interface BufferStates {
   pending: string[];
   frozen: string[];
-  refused: string[];
+  /** With Google's reason. */
+  refused: Map<string, string>;
   parked: { reason: string; since: number } | undefined;
   /** Number of the last batch, '' before the first. As long as it stays, no row has left for the sheet that was not in a batch. */
   sequence: string;
@@ -17,14 +18,17 @@ export interface AuditedBuffer {
   /** Spreadsheets with rows to send, and those that are parked. */
   spreadsheets(): Promise<string[]>;
   states(spreadsheetId: string): Promise<BufferStates>;
+  /** Ids of the submissions that were forgotten. */
+  forgotten(): Promise<Set<string>>;
   /**
-   * Forgets that these ids were ever seen, so that the buffer takes them anew; those excepted that it holds. Gives the ones
-   * forgotten, undefined when the sequence number is another one: then a batch was made, and what was known is out of date.
+   * Makes these ids ready to come anew; those excepted that wait or are in flight. The ones that Google refused wait again
+   * (`restored`), of the others it is forgotten that they were seen (`forgotten`). Undefined when the sequence number is another
+   * one: then a batch was made, and what was known is out of date.
    */
-  forgetSeen(
+  takeBack(
     spreadsheetId: string,
     options: { tab: string; ids: string[]; sequence: string },
-  ): Promise<string[] | undefined>;
+  ): Promise<{ forgotten: string[]; restored: string[] } | undefined>;
   /** Runs `work` while no flush writes to the spreadsheet. @throws Error when a flush has it for longer than the patience */
   withLease<T>(spreadsheetId: string, work: () => Promise<T>): Promise<T>;
   close(): void;
@@ -35,9 +39,18 @@ const patience = 90_000;
 const leaseMs = 60_000;
 const commandTimeout = 60_000;
 
-/** @throws Error when Redis is not to be reached */
-export async function openAuditedBuffer(url: string, { patienceMs = patience } = {}): Promise<AuditedBuffer> {
-  const redis = new Redis(url, { lazyConnect: true, retryStrategy: () => null, commandTimeout });
+/** @param options.password for Redis and its Sentinels; @throws Error when Redis is not to be reached */
+export async function openAuditedBuffer(
+  url: string,
+  { patienceMs = patience, password = process.env['REDIS_PASSWORD'] } = {},
+): Promise<AuditedBuffer> {
+  const redis = connectRedis(url, password, {
+    lazyConnect: true,
+    retryStrategy: () => null,
+    sentinelRetryStrategy: () => null,
+    commandTimeout,
+    socketTimeout: commandTimeout,
+  });
   redis.on('error', () => {});
   try {
     await redis.connect();
@@ -52,14 +65,11 @@ export async function openAuditedBuffer(url: string, { patienceMs = patience } =
   return {
     spreadsheets: () => run(Texts, spreadsheetsScript, []),
     states: (spreadsheetId) => run(States, statesScript, [spreadsheetId]),
-    async forgetSeen(spreadsheetId, { tab, ids, sequence }) {
-      const forgotten = await run(v.nullable(Texts), forgetSeenScript, [
-        spreadsheetId,
-        sequence,
-        tab,
-        ...ids,
-      ]);
-      return forgotten ?? undefined;
+    forgotten: async () => new Set(await redis.hkeys('buffer:forgotten')),
+    async takeBack(spreadsheetId, { tab, ids, sequence }) {
+      const args = [spreadsheetId, sequence, tab, ...ids];
+      const taken = await run(v.nullable(v.tuple([Texts, Texts])), takeBackScript, args);
+      return taken ? { forgotten: taken[0], restored: taken[1] } : undefined;
     },
     async withLease(spreadsheetId, work) {
       const holder = crypto.randomUUID();
@@ -93,20 +103,25 @@ return found
 /** ARGV: spreadsheet. */
 const statesScript = `
 local sheet = ARGV[1]
+local refused = {}
+for _, member in ipairs(redis.call('HKEYS', 'buffer:refused:' .. sheet)) do
+  local kept = cjson.decode(redis.call('HGET', 'buffer:refused:' .. sheet, member))
+  refused[#refused + 1] = { member, kept.reason }
+end
 return {
   redis.call('ZRANGE', 'buffer:pending:' .. sheet, 0, -1),
   redis.call('ZRANGE', 'buffer:frozen:' .. sheet, 0, -1),
-  redis.call('HKEYS', 'buffer:refused:' .. sheet),
+  refused,
   redis.call('HGET', 'buffer:parked', sheet) or '',
   redis.call('GET', 'buffer:sequence:' .. sheet) or ''
 }
 `;
 
 /**
- * ARGV: spreadsheet, its sequence number, tab, ids. Gives the ids that are forgotten, nil when the number is another one.
- * The days are those that a task may remember at most, by the clock that they were given by.
+ * ARGV: spreadsheet, its sequence number, tab, ids. Gives the ids that are forgotten and those that wait again, nil when the number
+ * is another one. The days are those that a task may remember at most, by the clock that they were given by.
  */
-const forgetSeenScript = `
+const takeBackScript = `
 local sheet, tab = ARGV[1], ARGV[3]
 if (redis.call('GET', 'buffer:sequence:' .. sheet) or '') ~= ARGV[2] then return nil end
 local today = math.floor(redis.call('TIME')[1] / 86400)
@@ -115,19 +130,27 @@ for day = today + 1, today - 401, -1 do
   local key = 'buffer:seen:' .. sheet .. ':' .. day .. ':' .. tab
   if redis.call('EXISTS', key) == 1 then seen[#seen + 1] = key end
 end
-local forgotten = {}
+local rows, refused, pending = 'buffer:rows:' .. sheet, 'buffer:refused:' .. sheet, 'buffer:pending:' .. sheet
+local forgotten, restored = {}, {}
 for i = 4, #ARGV do
   local member = tab .. '\\n' .. ARGV[i]
-  local isHeld = redis.call('HEXISTS', 'buffer:rows:' .. sheet, member) == 1
-    or redis.call('HEXISTS', 'buffer:refused:' .. sheet, member) == 1
-    or redis.call('ZSCORE', 'buffer:pending:' .. sheet, member)
+  local isHeld = redis.call('HEXISTS', rows, member) == 1
+    or redis.call('ZSCORE', pending, member)
     or redis.call('ZSCORE', 'buffer:frozen:' .. sheet, member)
-  if not isHeld then
+  local kept = redis.call('HGET', refused, member)
+  if kept and not isHeld then
+    local row = cjson.decode(kept)
+    redis.call('HSET', rows, member, row.cells)
+    redis.call('ZADD', pending, string.format('%.0f', row.at), member)
+    redis.call('SADD', 'buffer:sheets', sheet)
+    redis.call('HDEL', refused, member)
+    restored[#restored + 1] = ARGV[i]
+  elseif not isHeld then
     for _, key in ipairs(seen) do redis.call('SREM', key, ARGV[i]) end
     forgotten[#forgotten + 1] = ARGV[i]
   end
 end
-return forgotten
+return { forgotten, restored }
 `;
 
 /** ARGV: spreadsheet, holder, milliseconds. */
@@ -145,11 +168,11 @@ const Parked = v.union([
   v.pipe(v.string(), v.parseJson(), v.object({ reason: v.string(), since: v.number() })),
 ]);
 const States = v.pipe(
-  v.tuple([Texts, Texts, Texts, Parked, v.string()]),
+  v.tuple([Texts, Texts, v.array(v.tuple([v.string(), v.string()])), Parked, v.string()]),
   v.transform(([pending, frozen, refused, parked, sequence]) => ({
     pending,
     frozen,
-    refused,
+    refused: new Map(refused),
     parked,
     sequence,
   })),

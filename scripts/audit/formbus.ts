@@ -1,5 +1,6 @@
 import * as v from 'valibot';
 import { placeOf } from '../../functions/lib/place.ts';
+import { call } from '../api/call.ts';
 import type { LoggedRow } from './reconcile.ts';
 
 const Events = v.array(
@@ -35,14 +36,12 @@ const brings = (trigger: string) => /^sheets-buffer(-|$)/.test(trigger);
 
 /** @throws Error that says what to do when Formbus does not answer at `url` */
 export async function openFormbus(url: string): Promise<Formbus> {
-  const call = async <S extends v.GenericSchema>(schema: S, path: string, init?: RequestInit) =>
-    v.parse(schema, await request(url, path, init));
   return {
-    connections: await call(Connections, '/_/connections'),
+    connections: await call(Connections, url, '/_/connections'),
     async rows(after = 0) {
       const rows: LoggedRow[] = [];
       for (;;) {
-        const page: Event[] = await call(Events, `/_/events?after=${after}`);
+        const page: Event[] = await call(Events, url, `/_/events?after=${after}`);
         const last = page.at(-1);
         if (!last) return rows;
         after = last.seq;
@@ -52,7 +51,7 @@ export async function openFormbus(url: string): Promise<Formbus> {
     async redeliver(rows) {
       for (const [trigger, same] of Map.groupBy(rows, (row) => row.trigger)) {
         const body = JSON.stringify({ trigger, seqs: same.map(({ seq }) => seq) });
-        await call(Queued, '/_/events/redeliver', { method: 'POST', body });
+        await call(Queued, url, '/_/events/redeliver', { method: 'POST', body });
       }
     },
   };
@@ -63,9 +62,17 @@ const Queued = v.object({ queued: v.number() });
 function rowOf({ seq, attributes, triggers, waiting, dead }: Event): LoggedRow[] {
   const { id, type, time = '', sheet, form } = attributes;
   const trigger = triggers.find(brings);
-  if (sheet === undefined || form === undefined || trigger === undefined) return [];
+  if (type === 'form.forgotten' || sheet === undefined || form === undefined || trigger === undefined)
+    return [];
+  const archive = !triggers.includes('archive')
+    ? undefined
+    : waiting.includes('archive')
+      ? 'waiting'
+      : dead.includes('archive')
+        ? 'dead'
+        : 'delivered';
   const flags = { waiting: waiting.some(brings), dead: dead.some(brings) };
-  return [{ seq, trigger, ...placeOrNone({ type, sheet }), id, form, time, ...flags }];
+  return [{ seq, trigger, ...placeOrNone({ type, sheet }), id, form, time, ...flags, archive }];
 }
 
 /** What names no place becomes a dead letter, and no row. */
@@ -74,21 +81,5 @@ function placeOrNone(attributes: { type: string; sheet: string }): { spreadsheet
     return placeOf(attributes);
   } catch {
     return { spreadsheetId: attributes.sheet, tab: '' };
-  }
-}
-
-async function request(url: string, path: string, init?: RequestInit): Promise<unknown> {
-  const answer = await fetch(url + path, init).catch((cause: unknown) => {
-    throw new Error(
-      `Formbus does not answer at ${url}; start it with npm start, or say where it is with --url`,
-      { cause },
-    );
-  });
-  const text = await answer.text();
-  if (!answer.ok) throw new Error(`${url}${path} answered ${answer.status}; is that Formbus? ${text}`);
-  try {
-    return JSON.parse(text);
-  } catch (cause) {
-    throw new Error(`${url}${path} answered no JSON; is that Formbus?`, { cause });
   }
 }

@@ -1,6 +1,7 @@
 import { expect, it } from 'vitest';
 import { SheetsError } from '../../functions/lib/sheets.ts';
-import { waitForQuota, type ReadSheets } from './quota.ts';
+import type { ReadSheets } from '../../functions/lib/standing.ts';
+import { waitForQuota } from './quota.ts';
 
 /** Refuses with these statuses, one after the other, and then answers. */
 function refusing(...statuses: number[]): ReadSheets & { calls: number } {
@@ -12,7 +13,8 @@ function refusing(...statuses: number[]): ReadSheets & { calls: number } {
       if (status !== undefined) throw new SheetsError(`refused with ${status}`, status, {});
       return [];
     },
-    column: () => Promise.resolve([]),
+    page: () => Promise.resolve([]),
+    successor: () => Promise.resolve(undefined),
   };
   return sheets;
 }

@@ -1,7 +1,5 @@
-import { SheetsError, type Sheets } from '../../functions/lib/sheets.ts';
-
-/** What an audit asks of Google Sheets: it writes nothing. */
-export type ReadSheets = Pick<Sheets, 'layout' | 'column'>;
+import { SheetsError } from '../../functions/lib/sheets.ts';
+import type { ReadSheets } from '../../functions/lib/standing.ts';
 
 /**
  * Calls again what Google refuses for lack of quota: 60 reads a minute, which the flush needs, too.
@@ -24,6 +22,7 @@ export function waitForQuota(
   }
   return {
     layout: (spreadsheetId) => patiently(() => sheets.layout(spreadsheetId)),
-    column: (spreadsheetId, tab, index) => patiently(() => sheets.column(spreadsheetId, tab, index)),
+    successor: (spreadsheetId) => patiently(() => sheets.successor(spreadsheetId)),
+    page: (...place) => patiently(() => sheets.page(...place)),
   };
 }

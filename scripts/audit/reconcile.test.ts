@@ -17,8 +17,10 @@ const key = (id: string) => keyOf(row(id));
 const nothing = (): Found => ({
   buffered: new Set(),
   frozen: new Set(),
-  refused: new Set(),
+  refused: new Map(),
   inSheet: new Map(),
+  tabs: new Set(['s\nt']),
+  full: [],
   parked: [],
   unreadable: [],
 });
@@ -28,7 +30,10 @@ it('says of each submission where it is', () => {
     ...nothing(),
     buffered: new Set([key('buffered')]),
     frozen: new Set([key('frozen')]),
-    refused: new Set([key('refused')]),
+    refused: new Map([
+      [key('refused'), 'too long'],
+      [key('unmarked'), 'too long'],
+    ]),
     inSheet: new Map([
       // A refused row's mark.
       [key('refused'), 1],
@@ -37,7 +42,7 @@ it('says of each submission where it is', () => {
     ]),
   };
   const log = [
-    ...['there', 'twice', 'buffered', 'frozen', 'refused', 'nowhere'].map((id) => row(id)),
+    ...['there', 'twice', 'buffered', 'frozen', 'refused', 'unmarked', 'nowhere'].map((id) => row(id)),
     row('waiting', { waiting: true }),
     row('dead', { dead: true }),
   ];
@@ -46,12 +51,12 @@ it('says of each submission where it is', () => {
     {
       sheet: 's/t',
       form: 'demo-form',
-      accepted: 8,
+      accepted: 9,
       'in sheet': 2,
       waiting: 1,
       buffered: 1,
       frozen: 1,
-      refused: 1,
+      refused: 2,
       'dead letters': 1,
       'not checked': 0,
       missing: 1,
@@ -60,6 +65,10 @@ it('says of each submission where it is', () => {
   ]);
   expect(report.missing.map(({ id }) => id)).toEqual(['nowhere']);
   expect(report.doubled.map(({ id }) => id)).toEqual(['twice']);
+  expect(report.refused).toMatchObject([
+    { id: 'refused', reason: 'too long', hasMark: true },
+    { id: 'unmarked', reason: 'too long', hasMark: false },
+  ]);
 });
 
 it('counts an id that stands in the log twice as one submission, and the same id in two tabs as two', () => {

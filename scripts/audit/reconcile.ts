@@ -1,3 +1,5 @@
+import type { ArchiveReport } from './archive.ts';
+
 /** A submission in the log that is to become a row. */
 export interface LoggedRow {
   /** Its place in the log. */
@@ -14,16 +16,22 @@ export interface LoggedRow {
   waiting: boolean;
   /** The buffer gave it up: it is a dead letter. */
   dead: boolean;
+  /** What became of it on the way to the archive; undefined when it does not go there. */
+  archive?: 'delivered' | 'waiting' | 'dead' | undefined;
 }
 
 /** What was found behind the log; keys as `keyOf` makes them. */
 export interface Found {
   buffered: Set<string>;
   frozen: Set<string>;
-  /** Kept aside because Google refused them; a mark with the same id stands in the sheet. */
-  refused: Set<string>;
+  /** Kept aside because Google refused them, for this reason; a mark with the same id stands in the sheet, or is on its way there. */
+  refused: Map<string, string>;
   /** How many rows have this id. */
   inSheet: Map<string, number>;
+  /** The tabs that there are, each as spreadsheet, line feed, tab. */
+  tabs: Set<string>;
+  /** Spreadsheets that are or were 80 % full; `last` is the one that takes their rows now. */
+  full: { spreadsheetId: string; last: string }[];
   parked: { spreadsheetId: string; reason: string; since: number }[];
   /** What could not be read: a spreadsheet, or one tab of it. */
   unreadable: { spreadsheetId: string; tab: string | undefined; reason: string }[];
@@ -44,22 +52,58 @@ interface TabReport {
   doubled: number;
 }
 
+interface RefusedRow extends LoggedRow {
+  reason: string;
+  /** False when somebody has deleted the mark: the row may be sent again. */
+  hasMark: boolean;
+}
+
 export interface AuditReport {
   tabs: TabReport[];
   missing: LoggedRow[];
   doubled: LoggedRow[];
+  refused: RefusedRow[];
+  /** Tabs with missing rows that are not there (any more). */
+  gone: string[];
+  full: Found['full'];
   parked: Found['parked'];
   unreadable: Found['unreadable'];
+  /** Submissions that were forgotten; they are not compared. */
+  forgotten: number;
+  /** Forgotten ones that still stand in the sheet: the next flush takes them out. */
+  standing: LoggedRow[];
+  archive: ArchiveReport | { unreadable: string };
   /** Rows whose id is not in the log: the log keeps an event for some days only, and people add rows by hand. */
   unlogged: { sheet: string; rows: number }[];
 }
 
 /** Says of each accepted submission where it is now. One that is nowhere is missing; one that stands twice is doubled. */
-export function reconcile(log: LoggedRow[], found: Found): AuditReport {
-  const { parked, unreadable } = found;
-  const report: AuditReport = { tabs: [], missing: [], doubled: [], parked, unreadable, unlogged: [] };
+export function reconcile(
+  log: LoggedRow[],
+  found: Found,
+  forgotten: Set<string> = new Set(),
+): Omit<AuditReport, 'archive'> {
+  const { full, parked, unreadable } = found;
+  const report: Omit<AuditReport, 'archive'> = {
+    tabs: [],
+    missing: [],
+    doubled: [],
+    refused: [],
+    gone: [],
+    full,
+    parked,
+    unreadable,
+    unlogged: [],
+    forgotten: 0,
+    standing: [],
+  };
   const tabs = new Map<string, TabReport>();
   for (const [key, row] of submissionsOf(log)) {
+    if (isForgotten(row.id, forgotten)) {
+      report.forgotten += 1;
+      if (found.inSheet.has(key)) report.standing.push(row);
+      continue;
+    }
     const name = `${row.spreadsheetId}/${row.tab} ${row.form}`;
     const tab = tabs.get(name) ?? emptyTab(row);
     tabs.set(name, tab);
@@ -69,8 +113,12 @@ export function reconcile(log: LoggedRow[], found: Found): AuditReport {
       tab.doubled += 1;
       report.doubled.push(row);
     }
-    if (found.refused.has(key)) tab.refused += 1;
-    else if (standing > 0) tab['in sheet'] += 1;
+    const reason = found.refused.get(key);
+    if (reason !== undefined) {
+      tab.refused += 1;
+      const hasMark = standing > 0 || found.buffered.has(key) || found.frozen.has(key);
+      report.refused.push({ ...row, reason, hasMark: hasMark || isUnreadable(row, unreadable) });
+    } else if (standing > 0) tab['in sheet'] += 1;
     else if (found.buffered.has(key)) tab.buffered += 1;
     else if (found.frozen.has(key)) tab.frozen += 1;
     else if (row.waiting) tab.waiting += 1;
@@ -82,6 +130,8 @@ export function reconcile(log: LoggedRow[], found: Found): AuditReport {
     }
   }
   report.tabs = [...tabs.values()];
+  const gone = report.missing.filter(({ spreadsheetId, tab }) => !found.tabs.has(`${spreadsheetId}\n${tab}`));
+  report.gone = [...new Set(gone.map(({ spreadsheetId, tab }) => `${spreadsheetId}/${tab}`))];
   return report;
 }
 
@@ -113,8 +163,10 @@ export function settle(first: Found, second: Found): Found {
   return {
     buffered: new Set([...first.buffered, ...second.buffered]),
     frozen: new Set([...first.frozen, ...second.frozen]),
-    refused: new Set([...first.refused, ...second.refused]),
+    refused: new Map([...first.refused, ...second.refused]),
     inSheet,
+    tabs: second.tabs,
+    full: second.full,
     parked: second.parked,
     unreadable: [...unreadable.values()],
   };
@@ -133,6 +185,11 @@ export function keyOf({
   return `${spreadsheetId}\n${tab}\n${id}`;
 }
 
+/** The id in a key of `keyOf`. */
+export function idIn(key: string): string {
+  return key.slice(key.lastIndexOf('\n') + 1);
+}
+
 /** The same id twice in the log, as after a publisher's second try, is one submission; it waits while one of the two does. */
 function submissionsOf(log: LoggedRow[]): Map<string, LoggedRow> {
   const rows = new Map<string, LoggedRow>();
@@ -141,6 +198,15 @@ function submissionsOf(log: LoggedRow[]): Map<string, LoggedRow> {
     rows.set(key, { ...row, waiting: row.waiting || (rows.get(key)?.waiting ?? false) });
   }
   return rows;
+}
+
+function isForgotten(rowId: string, forgotten: Set<string>): boolean {
+  return forgotten.has(rowId) || forgotten.has(submissionOf(rowId));
+}
+
+/** What a task found out about a submission has its id with the task's name behind it. */
+export function submissionOf(rowId: string): string {
+  return rowId.split('/', 1)[0] ?? rowId;
 }
 
 function isUnreadable({ spreadsheetId, tab }: LoggedRow, unreadable: Found['unreadable']): boolean {

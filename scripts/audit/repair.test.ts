@@ -3,13 +3,13 @@ import { openBuffer, type Buffer } from '../../functions/lib/buffer.ts';
 import { flush } from '../../functions/lib/flush.ts';
 import { openLog } from '../../functions/lib/log.ts';
 import { openRedis, type DurableRedis } from '../../functions/lib/redis.ts';
-import { openSheets, type Sheets, type SheetRequest } from '../../functions/lib/sheets.ts';
+import { openSheets, SheetsError, type Sheets, type SheetRequest } from '../../functions/lib/sheets.ts';
 import { startTestRedis, type TestRedis } from '../../functions/testing/redis.ts';
 import { startSheets } from '../local/sheets/server.ts';
 import { temporaryFolder } from '../testing.ts';
 import { openAuditedBuffer, type AuditedBuffer } from './buffer.ts';
 import { look } from './look.ts';
-import type { ReadSheets } from './quota.ts';
+import type { ReadSheets } from '../../functions/lib/standing.ts';
 import { reconcile, type LoggedRow } from './reconcile.ts';
 import { repair } from './repair.ts';
 
@@ -75,6 +75,10 @@ async function idsInSheet(): Promise<string[]> {
   const tab = await tabOf();
   return tab ? await sheets.column(spreadsheetId, tab, tab.columns.get('@id') ?? 0) : [];
 }
+async function namesInSheet(): Promise<string[]> {
+  const tab = await tabOf();
+  return tab ? sheets.column(spreadsheetId, tab, tab.columns.get('name') ?? 0) : [];
+}
 /** Deletes the n-th row below the heading, or other things. */
 async function edit(request: (sheetId: number) => SheetRequest): Promise<void> {
   await sheets.apply(spreadsheetId, [request((await tabOf())?.sheetId ?? 0)]);
@@ -111,10 +115,41 @@ it('puts a row back that is gone from its sheet, once, whether it is repaired on
 it('brings back all rows of a tab that was deleted', async () => {
   const rows = await writeThree();
   await edit((sheetId) => ({ deleteSheet: { sheetId } }));
-  const missing = await missingOf(rows);
+  const { missing, gone } = reconcile(rows, await look([spreadsheetId], { buffer: audited, sheets }));
+  expect(gone).toEqual([`${spreadsheetId}/form`]);
   await repair(missing, rows, { formbus, buffer: audited, sheets });
   await write();
   expect(await idsInSheet()).toEqual(['id-1', 'id-2', 'id-3']);
+});
+
+it('looks into all spreadsheets in which the rows of a full one have gone on, and names it', async () => {
+  const rows = await writeThree();
+  const gridProperties = { rowCount: 400_000, columnCount: 20 };
+  await sheets.apply(spreadsheetId, [{ addSheet: { properties: { title: 'large', gridProperties } } }]);
+  const report = async () => reconcile(rows, await look([spreadsheetId], { buffer: audited, sheets }));
+  expect((await report()).full).toEqual([{ spreadsheetId, last: spreadsheetId }]);
+  count += 1;
+  const next = `s${count}`;
+  for (const row of logged(4, 5, 6)) {
+    rows.push(row);
+    await push([row]);
+    await flush({ buffer, sheets, log, settleMs: 0, spares: [next] });
+  }
+  expect(await report()).toMatchObject({ full: [{ spreadsheetId, last: next }], missing: [], doubled: [] });
+  const [, tab] = await sheets.layout(next);
+  await sheets.apply(next, [deletion(tab?.sheetId ?? 0, 'ROWS', 1)]);
+  const { missing } = await report();
+  expect(missing.map(({ id }) => id)).toEqual(['id-5']);
+  const parts = { formbus, buffer: audited, sheets };
+  expect(await repair(missing, rows, parts)).toEqual({ putBack: ['id-5'], left: [] });
+  await write();
+  expect(await report()).toMatchObject({ missing: [], doubled: [] });
+  // What stands in both of them is doubled.
+  const values = [{ userEnteredValue: { stringValue: 'id-1' } }];
+  await sheets.apply(next, [
+    { appendCells: { sheetId: tab?.sheetId ?? 0, rows: [{ values }], fields: 'userEnteredValue' } },
+  ]);
+  expect((await report()).doubled.map(({ id }) => id)).toEqual(['id-1']);
 });
 
 it('doubles nothing when another repair and a flush come between its reading and its forgetting, lease or not', async () => {
@@ -124,7 +159,7 @@ it('doubles nothing when another repair and a flush come between its reading and
   const noLease: AuditedBuffer = { ...audited, withLease: (_, work) => work() };
   let reads = 0;
   const interrupted: ReadSheets = {
-    column: sheets.column,
+    ...sheets,
     async layout(id) {
       const layout = await sheets.layout(id);
       reads += 1;
@@ -166,7 +201,7 @@ it('begins anew when a batch of other rows was made meanwhile, and says so when 
   const busyFor = (readings: number): ReadSheets => {
     let reads = 0;
     return {
-      column: sheets.column,
+      ...sheets,
       async layout(id) {
         reads += 1;
         if (reads % 4 === 0 && reads <= readings * 4) {
@@ -199,18 +234,47 @@ it('calls nothing missing in a spreadsheet that may not be read, and says that i
   expect(await audited.spreadsheets()).toContain(spreadsheetId);
 });
 
-it('leaves alone what the buffer has by now: waiting, in flight, or kept aside', async () => {
-  const rows = logged(1, 2, 3);
-  const [waiting, frozen, refused] = rows;
-  await push(rows.slice(1, 2));
+it('leaves alone what the buffer has by now: waiting or in flight', async () => {
+  const rows = logged(1, 2);
+  const [waiting, frozen] = rows;
+  await push(rows.slice(1));
   await buffer.freeze(spreadsheetId, { before: Date.now() });
   await push(rows.slice(0, 1));
-  await server.look.hset(`buffer:refused:${spreadsheetId}`, `form\n${refused?.id}`, '{}');
   const { sequence } = await audited.states(spreadsheetId);
-  const ids = [waiting, frozen, refused].map((row) => row?.id ?? '');
-  expect(await audited.forgetSeen(spreadsheetId, { tab: 'form', ids, sequence })).toEqual([]);
-  await push(rows.slice(0, 2));
+  const ids = [waiting, frozen].map((row) => row?.id ?? '');
+  const nothing = { forgotten: [], restored: [] };
+  expect(await audited.takeBack(spreadsheetId, { tab: 'form', ids, sequence })).toEqual(nothing);
+  await push(rows);
   expect(await server.look.get('buffer:duplicates')).toBe('2');
+});
+
+it('names a row that Google refused, and sends it again once somebody has deleted its mark', async () => {
+  const rows = logged(1, 2, 3);
+  await push(rows);
+  const isBad = (requests: SheetRequest[]) => JSON.stringify(requests).split('"id-2"').length > 2;
+  const picky: Sheets = {
+    ...sheets,
+    async apply(id, requests) {
+      if (!isBad(requests)) return sheets.apply(id, requests);
+      throw new SheetsError('no such row', 400);
+    },
+  };
+  await flush({ buffer, sheets: picky, log, settleMs: 0 });
+  const refusedOf = async () =>
+    reconcile(rows, await look([spreadsheetId], { buffer: audited, sheets })).refused;
+  const mark = { id: 'id-2', reason: 'no such row' };
+  expect(await refusedOf()).toMatchObject([{ ...mark, hasMark: true }]);
+  expect((await repair(await refusedOf(), rows, { formbus, buffer: audited, sheets })).putBack).toEqual([]);
+
+  await deleteRow(2);
+  expect(await refusedOf()).toMatchObject([{ ...mark, hasMark: false }]);
+  expect((await repair(await refusedOf(), rows, { formbus, buffer: audited, sheets })).putBack).toEqual([
+    'id-2',
+  ]);
+  expect(await refusedOf()).toEqual([]);
+  await write();
+  expect(await idsInSheet()).toEqual(['id-1', 'id-3', 'id-2']);
+  expect(await namesInSheet()).toEqual(['id-1', 'id-3', 'id-2']);
 });
 
 it('adds nothing when the row may stand there without its id', async () => {
@@ -240,7 +304,7 @@ it('finds rows by the binding of their columns, while somebody moves those', asy
   const rows = await writeThree();
   let reads = 0;
   const restless: ReadSheets = {
-    column: sheets.column,
+    ...sheets,
     async layout(id) {
       const layout = await sheets.layout(id);
       reads += 1;

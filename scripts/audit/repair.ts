@@ -1,7 +1,7 @@
+import { continuations } from '../../functions/lib/spreadsheet-pool.ts';
+import { readTabs, type ReadSheets, type ReadTab } from '../../functions/lib/standing.ts';
 import type { AuditedBuffer } from './buffer.ts';
 import type { Formbus } from './formbus.ts';
-import { readTabs, type ReadTab } from './look.ts';
-import type { ReadSheets } from './quota.ts';
 import type { LoggedRow } from './reconcile.ts';
 
 export interface Repaired {
@@ -18,7 +18,8 @@ interface Collaborators {
 }
 
 /**
- * Puts missing rows back: the buffer forgets that it has seen their ids, and their events are delivered to it again.
+ * Puts missing rows back: the buffer forgets that it has seen their ids, and their events are delivered to it again. Rows that
+ * Google refused wait in the buffer again, when their marks are gone from the sheet.
  * @param log all rows of the log in the missing ones' tabs
  */
 export async function repair(
@@ -59,12 +60,12 @@ async function repairSpreadsheet(
 ): Promise<Repaired> {
   const putBack = new Set<string>();
   for (let tries = 0; tries < 3; tries += 1) {
-    const { sequence, pending, frozen, refused } = await buffer.states(spreadsheetId);
-    const held = new Set([...pending, ...frozen, ...refused]);
+    const { sequence, pending, frozen } = await buffer.states(spreadsheetId);
+    const held = new Set([...pending, ...frozen]);
     // Twice, for a person may sort a long tab between two pages of it.
     const tabs = [
-      ...(await readTabs(sheets, spreadsheetId)),
-      ...(await readTabs(sheets, spreadsheetId, { withTimes: true })),
+      ...(await readAll(spreadsheetId, sheets)),
+      ...(await readAll(spreadsheetId, sheets, { withTimes: true })),
     ];
     const absent = missing.filter(
       ({ tab, id }) =>
@@ -86,15 +87,23 @@ async function repairSpreadsheet(
       for (let first = 0; first < same.length; first += atOnce) {
         const part = same.slice(first, first + atOnce);
         const ids = part.map(({ id }) => id);
-        const forgotten = await buffer.forgetSeen(spreadsheetId, { tab, ids, sequence });
-        if (!forgotten) return false;
-        const free = new Set(forgotten);
-        await formbus.redeliver(part.filter(({ id }) => free.has(id)));
-        for (const id of forgotten) putBack.add(id);
+        const taken = await buffer.takeBack(spreadsheetId, { tab, ids, sequence });
+        if (!taken) return false;
+        const forgotten = new Set(taken.forgotten);
+        await formbus.redeliver(part.filter(({ id }) => forgotten.has(id)));
+        for (const id of [...taken.forgotten, ...taken.restored]) putBack.add(id);
       }
     }
     return true;
   }
+}
+
+/** Reads a spreadsheet and those in which its rows have gone on. */
+async function readAll(spreadsheetId: string, sheets: ReadSheets, options = {}): Promise<ReadTab[]> {
+  const tabs: ReadTab[] = [];
+  for (const one of await continuations(spreadsheetId, sheets))
+    tabs.push(...(await readTabs(sheets, one, options)));
+  return tabs;
 }
 
 /** Few enough that Redis is not held up for long. */

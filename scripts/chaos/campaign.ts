@@ -1,21 +1,33 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { createWriteStream } from 'node:fs';
 import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { startFormbus, type StartedFormbus } from '../testing.ts';
+import * as v from 'valibot';
+import type { Sentinels } from '../../functions/testing/sentinels.ts';
+import { startFormbus, type StartedFormbus, type StartOptions } from '../testing.ts';
 import { compare, type Comparison } from './compare.ts';
 import { openDisk } from './disk.ts';
 import { openFaults, type Faults } from './faults.ts';
-import { makePlan, type Step } from './plan.ts';
-import { isClean, sum, type Memory, type Report } from './report.ts';
+import { openMemory, type Memory } from './memory.ts';
+import { makePlan, serviceNames, type Step } from './plan.ts';
+import { isClean, sum, type Report } from './report.ts';
+import { openSentinelFaults } from './sentinel-faults.ts';
 import { forms, openSubmitter, type Submitter } from './submitter.ts';
-import { isRunning, memoryOf, signal } from './victims.ts';
+import { isRunning, residents, signal } from './victims.ts';
 
 export interface CampaignOptions {
   seed: number;
   lengthMs: number;
   /** Submissions a second, whether or not earlier ones were answered. */
   rate: number;
+  /** Sends everything through a Kafka, which is killed and frozen as well. */
+  kafka?: boolean;
+  /** In place of the runner's own Redis; its servers are killed, frozen and cut off. */
+  sentinels?: Sentinels | undefined;
+  /** The Services whose processes are killed and frozen beside the others; all by default. */
+  services?: string[];
   /** The runner's output is kept there as `chaos.log`; the data below `data`, when the report is not clean. */
   folder: string;
   say: (line: string) => void;
@@ -25,13 +37,20 @@ export interface CampaignOptions {
 
 /** The emulator takes 60 writes a minute, as Google does. */
 const flushEveryMs = 4_000;
+const measureEveryMs = 5_000;
 const tellEveryMs = 10_000;
 /** Nothing new in the sheets for so long ends the waiting. */
 const patienceMs = 180_000;
 
 /** Submits at a rate while a seeded plan kills, freezes and deceives; then waits until all is quiet and compares. */
 export async function runCampaign(options: CampaignOptions): Promise<Report> {
-  const { folder, aborted = new AbortController().signal } = options;
+  const {
+    folder,
+    kafka = false,
+    sentinels,
+    services = serviceNames(),
+    aborted = new AbortController().signal,
+  } = options;
   const disk = await openDisk(join(folder, 'data'));
   const log = createWriteStream(join(folder, 'chaos.log'), { flags: 'a' });
   const output = new PassThrough();
@@ -45,19 +64,24 @@ export async function runCampaign(options: CampaignOptions): Promise<Report> {
   let formbus: StartedFormbus | undefined;
   let keep = !aborted.aborted;
   try {
-    const started = (formbus = await startFormbus(disk.path, { log: output }));
+    const env = sentinels?.env ?? {};
+    const started = (formbus = await startFormbus(disk.path, { kafka, log: output, env }));
     const port = Number(new URL(started.url).port);
     const campaign = {
       ...options,
+      kafka,
+      sentinels,
+      services,
       aborted,
       url: started.url,
       batches: () => batches,
       runner: () => formbus?.pid ?? 0,
-      rows: () => Promise.all(forms.map((form) => started.rows(form))),
+      rows: () => Promise.all([...forms, 'Moderation'].map((tab) => started.rows(tab))),
       deadLetters: async () => (await started.deadLetters()).length,
-      restart: async () => void (formbus = await startAgain(disk.path, port, output)),
+      restart: async () => void (formbus = await startAgain(disk.path, { port, kafka, log: output, env })),
     };
-    const faults = openFaults({ ...campaign, disk });
+    const ofSentinels = sentinels && openSentinelFaults({ sentinels, aborted });
+    const faults = openFaults({ ...campaign, disk, ofSentinels });
     try {
       const report = await run(campaign, faults);
       keep = !isClean(report);
@@ -87,7 +111,8 @@ interface Campaign extends Required<CampaignOptions> {
 async function run(campaign: Campaign, faults: Faults): Promise<Report> {
   const { seed, rate, url, say, aborted } = campaign;
   const submitter = openSubmitter({ url, rate, aborted });
-  const happened = await burn(campaign, faults, submitter);
+  const memory = openMemory();
+  const happened = await burn(campaign, faults, { submitter, memory });
   await Promise.race([submitter.settled(), rejectionOf(aborted)]);
   await faults.end();
   const { submitted, refused, broken } = submitter;
@@ -101,6 +126,8 @@ async function run(campaign: Campaign, faults: Faults): Promise<Report> {
     broken,
     unanswered: submitter.unanswered(),
     deadLetters: await campaign.deadLetters(),
+    audit: await audit(url, campaign.sentinels?.env),
+    memory: memory.trends(),
     ...happened,
     ...drained,
   };
@@ -108,20 +135,17 @@ async function run(campaign: Campaign, faults: Faults): Promise<Report> {
 
 /** Submits, and goes through the plan one step after the other. */
 async function burn(
-  { seed, lengthMs, runner, restart, say, aborted }: Campaign,
+  { seed, lengthMs, kafka, sentinels, services, runner, restart, say, aborted }: Campaign,
   faults: Faults,
-  submitter: Submitter,
-): Promise<Pick<Report, 'faults' | 'leftOut' | 'runnerEnded' | 'memory'>> {
-  const plan = makePlan({ seed, lengthMs });
+  { submitter, memory }: { submitter: Submitter; memory: Memory },
+): Promise<Pick<Report, 'faults' | 'leftOut' | 'runnerEnded'>> {
+  const plan = makePlan({ seed, lengthMs, kafka, sentinel: sentinels !== undefined, services });
   const done: Record<string, number> = {};
   const leftOut: Record<string, number> = {};
-  const start = memoryOf(runner());
-  const memory = { start, middle: start, end: start, peak: { ...start } };
   const begin = performance.now();
   const elapsed = () => performance.now() - begin;
   let acting: Promise<void> | undefined;
-  let isMiddle = false;
-  let [flushed, told, runnerEnded] = [0, 0, 0];
+  let [flushed, measured, told, runnerEnded] = [0, 0, 0, 0];
 
   async function act(step: Step) {
     const label = `${step.do} ${step.what}`;
@@ -157,18 +181,17 @@ async function burn(
         flushed = elapsed();
         void faults.fireFlush();
       }
+      if (elapsed() - measured > measureEveryMs) {
+        measured = elapsed();
+        const redis = sentinels?.redis.map((pod) => pod.pid());
+        memory.note(measured, residents(runner(), redis), submitter.submitted.accepted.size);
+      }
       if (elapsed() - told > tellEveryMs) {
         told = elapsed();
-        note(memory.peak, memoryOf(runner()));
         const { submitted } = submitter;
         say(
           `${Math.round(told / 1_000)} s: ${submitter.count()} submitted, ${submitted.accepted.size} accepted, faults ${sum(done)}`,
         );
-      }
-      // Not while there is no runner to measure.
-      if (!isMiddle && elapsed() > lengthMs / 2 && isRunning(runner())) {
-        isMiddle = true;
-        note(memory.peak, (memory.middle = memoryOf(runner())));
       }
       await sleep(5);
     }
@@ -176,12 +199,7 @@ async function burn(
     // Also when it is broken off: it may be about to start a runner.
     await acting;
   }
-  note(memory.peak, (memory.end = memoryOf(runner())));
-  return { faults: done, leftOut, runnerEnded, memory };
-}
-
-function note(peak: Memory, seen: Memory) {
-  for (const [name, mb] of Object.entries(seen)) peak[name] = Math.max(mb, peak[name] ?? 0);
+  return { faults: done, leftOut, runnerEnded };
 }
 
 /** Waits until every accepted id stands in its sheet, or nothing comes any more; then until late doubles would have come. */
@@ -211,16 +229,27 @@ async function drain(
   return { ...(await look()), drainSeconds };
 }
 
+/** Gives its exit code. */
+async function audit(url: string, env: Record<string, string> = {}): Promise<number> {
+  const script = join(import.meta.dirname, '../audit.ts');
+  const child = spawn(process.execPath, [script, '--url', url, '--json'], {
+    env: { ...process.env, ...env },
+    stdio: 'ignore',
+  });
+  const [code] = v.parse(v.tuple([v.number(), v.unknown()]), await once(child, 'exit'));
+  return code;
+}
+
 function rejectionOf(signal: AbortSignal): Promise<never> {
   return new Promise((_, reject) => {
     signal.addEventListener('abort', () => reject(signal.reason), { once: true });
   });
 }
 
-async function startAgain(data: string, port: number, log: NodeJS.WritableStream): Promise<StartedFormbus> {
+async function startAgain(data: string, options: StartOptions): Promise<StartedFormbus> {
   for (let tries = 1; ; tries += 1) {
     try {
-      return await startFormbus(data, { port, log });
+      return await startFormbus(data, options);
     } catch (error) {
       if (tries === 5) throw error;
       await sleep(500);

@@ -54,3 +54,38 @@ it('counts rows that stand below a younger one, and those that can be no first r
   expect(compare(submitted, tabs, { batches: 3 })).toEqual(expected);
   expect(compare(submitted, tabs, { batches: 2 })).toEqual({ ...expected, outOfOrder: 1 });
 });
+
+const moderated = { type: 'form.suspected', form: 'demo-form' };
+const analysis = (of: string) => ({
+  id: `${of}/detect-slang`,
+  type: 'form.analyzed',
+  time: '2026-01-01T00:00:03Z',
+  'analyzed.submission': of,
+});
+
+it("wants suspected ones in the moderators' tab and nowhere else", () => {
+  const robots = { accepted: new Map([['5', 'bot 5']]), unknown: new Set(['bot 6']) };
+  const inModeration = [5, 6].map((n) => ({
+    ...row(`${n}`, `bot ${n}`),
+    ...moderated,
+    roll: '',
+    message: `bot ${n}`,
+  }));
+  expect(compare(robots, [[], inModeration])).toEqual({ ...clean, unknownArrived: 1 });
+  expect(compare(robots, [[row('5', 'bot 5')], []]).wrong).toEqual(['5']);
+  const person = { ...row('1', 'Asha'), ...moderated, message: 'Asha' };
+  expect(compare(submitted, [[row('2', 'Ben')], [person]]).wrong).toEqual(['1']);
+});
+
+it('wants to be told of each flagged submission once, and of no other', () => {
+  const flagged = { accepted: new Map([['7', 'shit 7']]), unknown: new Set(['shit 8']) };
+  const tab = [row('7', 'shit 7'), row('8', 'shit 8')];
+  const arrived = { ...clean, unknownArrived: 1 };
+  expect(compare(flagged, [tab, [analysis('7'), analysis('8')]])).toEqual(arrived);
+  expect(compare(flagged, [tab, [analysis('7')]])).toEqual({ ...arrived, lost: ['8/detect-slang'] });
+  const twice = [analysis('7'), analysis('7'), analysis('8')];
+  expect(compare(flagged, [tab, twice])).toEqual({ ...arrived, duplicated: ['7/detect-slang'] });
+  expect(compare(submitted, [[row('1', 'Asha'), row('2', 'Ben')], [analysis('1')]]).wrong).toEqual([
+    '1/detect-slang',
+  ]);
+});

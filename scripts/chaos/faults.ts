@@ -4,12 +4,15 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import * as v from 'valibot';
 import type { Disk } from './disk.ts';
 import type { Step } from './plan.ts';
+import type { SentinelFaults } from './sentinel-faults.ts';
 import { isRunning, pidsOf, signal } from './victims.ts';
 
 export interface FaultsOptions {
   /** Of the gateway. */
   url: string;
   disk: Disk;
+  /** For what is done to a Redis under Sentinel. */
+  ofSentinels: SentinelFaults | undefined;
   /** The runner's process id at the moment. */
   runner: () => number;
   /** Starts the runner again after its end. */
@@ -29,20 +32,25 @@ export interface Faults {
 /** Freezes up to this one hold up the steps after them. */
 const briefMs = 10_000;
 const callMs = 10_000;
+/** Longer than it takes until the next flush is fired. */
+const startsWithinMs = 6_000;
 
 /** Does on a running Formbus what a plan says. */
-export function openFaults({ url, disk, runner, restart, aborted }: FaultsOptions): Faults {
+export function openFaults({ url, disk, ofSentinels, runner, restart, aborted }: FaultsOptions): Faults {
   const frozen = new Map<number, NodeJS.Timeout | undefined>();
   let isRevoked = false;
   const pause = (ms: number) => sleep(ms, undefined, { signal: aborted });
 
   async function act(step: Step): Promise<void> {
+    if (ofSentinels?.concerns(step)) return ofSentinels.act(step);
+    // Its own schedule is at night.
+    if (step.what === 'audit') void fire('audit');
     switch (step.do) {
       case 'kill':
         if (step.what === 'runner') return killRunner();
-        return signal(victim(step), 'SIGKILL');
+        return signal(await victim(step), 'SIGKILL');
       case 'restart':
-        return signal(victim(step), 'SIGTERM');
+        return signal(await victim(step), 'SIGTERM');
       case 'freeze':
         return freeze(step);
       case 'fill':
@@ -70,11 +78,14 @@ export function openFaults({ url, disk, runner, restart, aborted }: FaultsOption
     }
   }
 
-  function victim({ what, which }: Step): number {
-    const pids = pidsOf(runner(), what);
-    const pid = pids[Math.floor(which * pids.length)];
-    if (pid === undefined) throw new Error(`${what} does not run`);
-    return pid;
+  /** One that is about to start, after its end or at zero, is waited for. */
+  async function victim({ what, which }: Step): Promise<number> {
+    for (const until = performance.now() + startsWithinMs; ; await pause(20)) {
+      const pids = pidsOf(runner(), what);
+      const pid = pids[Math.floor(which * pids.length)];
+      if (pid !== undefined) return pid;
+      if (performance.now() > until) throw new Error(`${what} does not run`);
+    }
   }
 
   async function killRunner() {
@@ -85,7 +96,7 @@ export function openFaults({ url, disk, runner, restart, aborted }: FaultsOption
   }
 
   async function freeze(step: Step) {
-    const pid = victim(step);
+    const pid = await victim(step);
     signal(pid, 'SIGSTOP');
     frozen.set(pid, undefined);
     if (step.ms > briefMs) {
@@ -132,10 +143,11 @@ export function openFaults({ url, disk, runner, restart, aborted }: FaultsOption
 
   const post = (path: string, body: string) =>
     fetch(url + path, { method: 'POST', body, signal: AbortSignal.timeout(callMs) });
-  const fireFlush = async () => {
+  const fire = async (schedule: string) => {
     // Nobody to fire it, or a flush that takes longer: both are part of the campaign.
-    await post('/_/schedules/sheets-flush', '').catch(() => {});
+    await post(`/_/schedules/${schedule}`, '').catch(() => {});
   };
+  const fireFlush = () => fire('sheets-flush');
   async function addFault(fault: object) {
     const answer = await post('/_/sheets/faults', JSON.stringify(fault));
     if (!answer.ok) throw new Error(`the emulator refused the fault: ${await answer.text()}`);
@@ -146,6 +158,7 @@ export function openFaults({ url, disk, runner, restart, aborted }: FaultsOption
     fireFlush,
     async end() {
       for (const pid of frozen.keys()) thaw(pid);
+      await ofSentinels?.end();
       disk.relieve();
       if (isRevoked) revoke(false);
       await fetch(`${url}/_/sheets/faults`, { method: 'DELETE', signal: AbortSignal.timeout(callMs) });

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { makePlan } from './plan.ts';
+import { makePlan, serviceNames } from './plan.ts';
 
 const labels = (options: Parameters<typeof makePlan>[0]) =>
   new Set(makePlan(options).map((step) => `${step.do} ${step.what}`));
@@ -12,11 +12,8 @@ it('is the same for the same seed and length, and another for another seed', () 
 
 it.each([1, 2, 3])('has every kind of fault within two minutes (seed %i)', (seed) => {
   const done = labels({ seed, lengthMs: 120_000 });
-  for (const what of ['demo-form', 'student-data-form', 'sheets-buffer', 'sheets-flush', 'demo-task']) {
-    expect(done).toContain(`kill ${what}`);
-    expect(done).toContain(`freeze ${what}`);
-  }
-  for (const what of ['redis', 'runner']) {
+  expect(serviceNames()).toContain('sheets-flush');
+  for (const what of [...serviceNames(), 'redis', 'postgres', 'runner']) {
     expect(done).toContain(`kill ${what}`);
     expect(done).toContain(`freeze ${what}`);
   }
@@ -43,4 +40,32 @@ it('goes on in order, and everything is over before the submissions are', () => 
   expect(plan.map(({ at }) => at)).toEqual(plan.map(({ at }) => at).toSorted((a, b) => a - b));
   expect(plan.length).toBeGreaterThan(1_000);
   expect(plan.every(({ at, ms }) => at > 0 && at + ms < lengthMs)).toBe(true);
+});
+
+it('kills and freezes Kafka, too, where there is one', () => {
+  const done = labels({ seed: 1, lengthMs: 120_000, kafka: true });
+  expect([...done].filter((label) => label.endsWith('kafka'))).toHaveLength(2);
+  expect([...labels({ seed: 1, lengthMs: 120_000 })].filter((label) => label.endsWith('kafka'))).toEqual([]);
+});
+
+it('kills, freezes and cuts off masters, and harms replicas and Sentinels, where Redis is under Sentinel', () => {
+  const done = labels({ seed: 1, lengthMs: 180_000, sentinel: true });
+  for (const label of [
+    'kill redis-master',
+    'freeze redis-master',
+    'cut off redis-master',
+    'restart redis-master',
+  ])
+    expect(done).toContain(label);
+  for (const label of ['kill redis-replica', 'freeze redis-replica', 'kill sentinel'])
+    expect(done).toContain(label);
+  expect(done).not.toContain('kill redis');
+});
+
+it('ends no process in the last part of a long campaign, so that memory can be looked at', () => {
+  const plan = makePlan({ seed: 1, lengthMs: 1_200_000 });
+  const isEnd = ({ do: act }: (typeof plan)[number]) => act === 'kill' || act === 'restart' || act === 'fill';
+  expect(plan.filter((step) => step.at > 660_000 && isEnd(step))).toEqual([]);
+  expect(plan.filter((step) => step.at > 660_000).length).toBeGreaterThan(50);
+  expect(plan.filter(isEnd).length).toBeGreaterThan(60);
 });

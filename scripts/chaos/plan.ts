@@ -1,9 +1,11 @@
 import { createHash } from 'node:crypto';
+import { readdirSync } from 'node:fs';
+import { basename, join } from 'node:path';
 
 /** What is done at a moment of the campaign. `at` and `ms` are milliseconds, `at` from its beginning; `which` (0 to 1) picks one of several instances. */
 export interface Step {
   at: number;
-  do: 'kill' | 'freeze' | 'restart' | 'fill' | 'sheets' | 'edit' | 'revoke' | 'flush twice';
+  do: 'kill' | 'freeze' | 'cut off' | 'restart' | 'fill' | 'sheets' | 'edit' | 'revoke' | 'flush twice';
   what: string;
   ms: number;
   which: number;
@@ -11,24 +13,37 @@ export interface Step {
 
 type Kind = [what: Step['do'], which: string, shortest?: number, longest?: number];
 
-const services = ['demo-form', 'student-data-form', 'sheets-buffer', 'sheets-flush', 'demo-task'];
-const processes = [...services, 'redis', 'runner'];
 /** Ways in which Google misbehaves without losing anything by itself. */
 const sheetFaults = ['fail-before', 'drop-before', 'fail-after', 'drop-after', 'quota'];
 const slowSheetFaults = ['delay', 'twice'];
 
 /** A form's publishing and a Redis command are given up after 4.5 s and 5 s: some freezes are shorter, some outlast that. */
-const usual: Kind[] = [
+const usual = (processes: string[]): Kind[] => [
   ...processes.map((name): Kind => ['kill', name]),
   ...processes.map((name): Kind => ['freeze', name, 1_000, 8_000]),
   ...sheetFaults.map((name): Kind => ['sheets', name]),
   ...slowSheetFaults.map((name): Kind => ['sheets', name, 0, 5_000]),
-  ['restart', 'redis'],
   ['fill', 'disk', 2_000, 6_000],
   ['edit', 'insert column'],
   ['edit', 'move column'],
   ['flush twice', 'sheets-flush'],
   ['flush twice', 'sheets-flush'],
+];
+
+/** A master is away until another one is in its place, and then for so long. The length of the others goes below and beyond what they are missed after. */
+const ofSentinels: Kind[] = [
+  ['kill', 'redis-master', 0, 5_000],
+  ['freeze', 'redis-master', 0, 5_000],
+  ['cut off', 'redis-master', 0, 5_000],
+  ['restart', 'redis-master'],
+  ['kill', 'redis-replica', 0, 8_000],
+  ['freeze', 'redis-replica', 1_000, 8_000],
+  ['kill', 'sentinel', 0, 8_000],
+];
+const ofOneRedis: Kind[] = [
+  ['kill', 'redis'],
+  ['freeze', 'redis', 1_000, 8_000],
+  ['restart', 'redis'],
 ];
 
 /** For campaigns that have the time: one of these in each round. They outlast a form's 30 s, a Trigger's and the lease's 60 s, a parking. */
@@ -40,30 +55,63 @@ const slow: Kind[] = [
 ];
 const enoughForSlowMs = 120_000;
 
+/** Where there is time for it, nobody is killed any more in the last part: how memory goes is seen in processes that live. */
+const enoughForLivesMs = 240_000;
+const livesFrom = 0.55;
+/** A Redis that can't write to its log ends itself. */
+const ends = (act: Step['do']) => act === 'kill' || act === 'restart' || act === 'fill';
+
 /** Mean distance of two steps, in milliseconds. */
 const paceMs = 2_500;
 
 /**
- * The plan of a campaign: the same for the same seed and length. It goes in rounds; each has every kind of fault once, in an
- * order of its own, so that a campaign of a minute and a half leaves none out. All is over before the end.
+ * The plan of a campaign: the same for the same seed, length and processes. It goes in rounds; each has every kind of fault once, in
+ * an order of its own, so that a campaign of a minute and a half leaves none out. All is over before the end.
  */
-export function makePlan({ seed, lengthMs }: { seed: number; lengthMs: number }): Step[] {
+export function makePlan({
+  seed,
+  lengthMs,
+  kafka = false,
+  sentinel = false,
+  services = serviceNames(),
+}: {
+  seed: number;
+  lengthMs: number;
+  kafka?: boolean;
+  /** Redis is three servers under Sentinel. */
+  sentinel?: boolean;
+  services?: string[];
+}): Step[] {
   const random = seeded(seed);
+  const processes = [...services, 'postgres', 'runner', ...(kafka ? ['kafka'] : [])];
+  const kinds = [...usual(processes), ...(sentinel ? ofSentinels : ofOneRedis)];
+  const livesFromMs = lengthMs >= enoughForLivesMs ? lengthMs * livesFrom : Infinity;
   const round: Kind[] = [];
   const slowRound: Kind[] = [];
   const steps: Step[] = [];
   for (let at = paceMs; at < lengthMs - 2 * paceMs; at += Math.round(paceMs * (0.5 + random()))) {
     if (round.length === 0) {
-      round.push(...usual);
+      round.push(...kinds);
       if (slowRound.length === 0 && lengthMs >= enoughForSlowMs) slowRound.push(...slow);
       round.push(...draw(slowRound, random));
     }
     for (const [act, what, shortest = 0, longest = shortest] of draw(round, random)) {
       const ms = Math.round(Math.min(shortest + random() * (longest - shortest), lengthMs - paceMs - at));
-      steps.push({ at, do: act, what, ms, which: random() });
+      const step = { at, do: act, what, ms, which: random() };
+      if (at < livesFromMs || !ends(act)) steps.push(step);
     }
   }
   return steps;
+}
+
+/** Of all forms and tasks that there are. */
+export function serviceNames(): string[] {
+  const folders = ['forms', 'tasks'].map((kind) => join(import.meta.dirname, '../../knative', kind));
+  return folders.flatMap((folder) =>
+    readdirSync(folder)
+      .toSorted()
+      .map((file) => basename(file, '.yaml')),
+  );
 }
 
 /** Takes one out of a list; none when it is empty. */

@@ -1,4 +1,5 @@
 import type { Comparison } from './compare.ts';
+import type { Trend } from './memory.ts';
 
 export interface Report extends Comparison {
   seed: number;
@@ -18,15 +19,18 @@ export interface Report extends Comparison {
   /** Faults of the plan that could not be done, as when there was no such process at the time. */
   leftOut: Record<string, number>;
   drainSeconds: number;
-  /** MB by process at the beginning, in the middle and at the end of the submissions, and the most that was seen. */
-  memory: { start: Memory; middle: Memory; end: Memory; peak: Memory };
+  /** What `npm run audit` exits with at the end. */
+  audit: number;
+  /** By process. */
+  memory: Record<string, Trend>;
 }
-export type Memory = Record<string, number>;
 
-/** Nothing lost, doubled, mixed up or out of order; every refusal a 4xx or 503, and 4xx only where it is deserved. */
+/** Nothing lost, doubled, mixed up or out of order, and the audit says so, too; every refusal a 4xx or 503, and 4xx only where it is deserved; no process whose memory grows. */
 export function isClean(report: Report): boolean {
-  const { lost, duplicated, wrong, outOfOrder, runnerEnded, broken } = report;
-  const failures = [lost.length, duplicated.length, wrong.length, outOfOrder, runnerEnded, sum(broken)];
+  const { lost, duplicated, wrong, outOfOrder, runnerEnded, broken, audit, memory } = report;
+  const growing = Object.values(memory).filter(({ isFlat }) => isFlat === false);
+  const lists = [lost, duplicated, wrong, growing].map(({ length }) => length);
+  const failures = [...lists, outOfOrder, runnerEnded, sum(broken), audit];
   return failures.every((number) => number === 0);
 }
 
@@ -51,9 +55,15 @@ export function tableOf(report: Report): string {
     ['time to drain', `${report.drainSeconds} s`],
     ['faults', counts(report.faults)],
     ['left out', counts(report.leftOut)],
-    ...Object.entries(memory).map(([when, by]): [string, string] => [`memory, MB, ${when}`, counts(by)]),
+    ['audit', report.audit === 0 ? 'nothing missing, nothing doubled' : `exit code ${report.audit}`],
+    ...Object.entries(memory).map(([name, trend]): [string, string] => [`MB, ${name}`, memoryText(trend)]),
   ];
   return rows.map(([name, value]) => `${name.padEnd(20)} ${value}`).join('\n');
+}
+
+function memoryText({ early, late, peak, seconds, isFlat }: Trend): string {
+  const verdict = isFlat === undefined ? 'killed too soon to tell' : isFlat ? 'flat' : 'GROWS';
+  return `${early} → ${late}, at most ${peak}: ${verdict} (${seconds} s)`;
 }
 
 export function sum(by: Record<string, number>): number {

@@ -1,9 +1,11 @@
 import { readdirSync, readFileSync } from 'node:fs';
 
-/** The processes of a service, of `redis` or of the `runner`, starting ones included; empty when nothing of it runs. */
+/** The processes of a service, of `redis`, `postgres`, `kafka` or of the `runner`, starting ones included; empty when nothing of it runs. */
 export function pidsOf(runner: number, what: string): number[] {
   if (what === 'runner') return isRunning(runner) ? [runner] : [];
   if (what === 'redis') return childrenOf(runner, 'redis-server');
+  if (what === 'postgres') return childrenOf(runner, 'bin/postgres');
+  if (what === 'kafka') return childrenOf(runner, 'kafka.Kafka');
   return childrenOf(runner, 'main.mjs').filter((pid) => serviceOf(pid) === what);
 }
 
@@ -20,14 +22,24 @@ export function signal(pid: number, name: NodeJS.Signals): void {
   }
 }
 
-/** Resident memory in MB of the runner, its Redis and the largest instance of each service that runs. */
-export function memoryOf(runner: number): Record<string, number> {
-  const instances = childrenOf(runner, 'main.mjs').toSorted((a, b) => residentMb(a) - residentMb(b));
-  return {
-    runner: residentMb(runner),
-    ...Object.fromEntries(childrenOf(runner, 'redis-server').map((pid) => ['redis', residentMb(pid)])),
-    ...Object.fromEntries(instances.map((pid) => [serviceOf(pid), residentMb(pid)])),
-  };
+export interface Resident {
+  /** Of the Service, or `runner`, `redis`, `postgres`, `kafka`. */
+  name: string;
+  pid: number;
+  /** What it holds of this machine's memory. */
+  mb: number;
+}
+
+/** The runner and all that it runs, and the Redis servers that it does not run itself. */
+export function residents(runner: number, otherRedis: number[] = []): Resident[] {
+  const named = (name: string, pids: number[]) => pids.map((pid) => ({ name, pid, mb: residentMb(pid) }));
+  const instances = childrenOf(runner, 'main.mjs').flatMap((pid) => named(serviceOf(pid), [pid]));
+  const others = ['runner', 'redis', 'postgres', 'kafka'].flatMap((name) =>
+    named(name, pidsOf(runner, name)),
+  );
+  return [...others, ...named('redis', otherRedis), ...instances].filter(
+    ({ name, mb }) => name !== '' && mb > 0,
+  );
 }
 
 function childrenOf(parent: number, command: string): number[] {

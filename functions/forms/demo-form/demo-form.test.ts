@@ -1,0 +1,17 @@
+import { expect, it, onTestFinished } from 'vitest';
+import { serve } from '../../lib/serve.ts';
+import { bodyOf, formEnv, postJson, startSink } from '../../testing/sink.ts';
+import { demoForm } from './demo-form.ts';
+
+it('publishes what is right, and names the field that is not', async () => {
+  const sink = await startSink();
+  onTestFinished(() => sink.close());
+  const served = await serve(demoForm, { env: formEnv(sink) });
+  onTestFinished(() => served.close());
+  const fields = { name: 'Asha', message: 'Hello' };
+  expect((await postJson(served.url, fields)).status).toBe(202);
+  expect(sink.events).toMatchObject([{ type: 'form.submitted', form: 'demo-form', data: fields }]);
+  const refused = await postJson(served.url, { ...fields, name: '' });
+  expect(refused.status).toBe(422);
+  expect((await bodyOf(refused))['errors']).toMatchObject([{ path: 'name' }]);
+});

@@ -1,0 +1,19 @@
+import { spawnSync } from 'node:child_process';
+import { join } from 'node:path';
+import { expect, it } from 'vitest';
+
+const lines = 2_000;
+
+it.each(['', 'process.exit(0);', 'throw new Error("a bug");'])(
+  'writes every line in order, also when the process ends in the same turn: %s',
+  (end) => {
+    const module = JSON.stringify(join(import.meta.dirname, 'log.ts'));
+    const program = `const { openLog } = await import(${module}); const log = openLog('test', 'info');
+      for (let n = 0; n < ${lines}; n += 1) log.info({ n }, 'line'); ${end}`;
+    const { stdout } = spawnSync(process.execPath, ['--input-type=module', '--eval', program], {
+      encoding: 'utf8',
+    });
+    const numbers = [...stdout.matchAll(/"n":(\d+),"msg":"line"}\n/g)].map(([, n]) => Number(n));
+    expect(numbers).toEqual(Array.from({ length: lines }, (_, n) => n));
+  },
+);

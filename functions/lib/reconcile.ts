@@ -1,0 +1,47 @@
+import type { Collaborators } from './deliver.ts';
+import { idColumn } from './sheet-batch.ts';
+import { continuations } from './spreadsheet-pool.ts';
+
+/**
+ * Brings the buffer and a spreadsheet together when their numbers disagree, or when this Redis has not written to it before:
+ * rows that stand in the sheet are forgotten, and numbers go on after the highest that the sheet has.
+ */
+export async function reconcile(
+  spreadsheetId: string,
+  { buffer, sheets, log }: Collaborators,
+): Promise<void> {
+  let highest = 0;
+  let forgotten = 0;
+  let target = spreadsheetId;
+  for (const one of await continuations(spreadsheetId, sheets)) {
+    target = one;
+    const tokens = await sheets.tokens(one);
+    highest = Math.max(highest, ...tokens);
+    if (tokens.length > 0) forgotten += await forgetLanded(spreadsheetId, one, { buffer, sheets });
+  }
+  if (highest > 0) {
+    log.warn(
+      { spreadsheetId, forgotten },
+      'rows compared with the sheet; those that stand there are not sent again',
+    );
+  }
+  await buffer.renumber(spreadsheetId, highest, target);
+}
+
+/** Gives how many rows were still to be sent that stand in the spreadsheet `target`. */
+async function forgetLanded(
+  spreadsheetId: string,
+  target: string,
+  { buffer, sheets }: Pick<Collaborators, 'buffer' | 'sheets'>,
+): Promise<number> {
+  let forgotten = 0;
+  for (const layout of await sheets.layout(target)) {
+    const { tab, columns } = layout;
+    const index = columns.get(idColumn);
+    if (tab === undefined || index === undefined) continue;
+    const ids = (await sheets.column(target, layout, index)).filter(Boolean);
+    const landed = ids.map((id) => ({ tab, id }));
+    forgotten += await buffer.forget(spreadsheetId, landed);
+  }
+  return forgotten;
+}

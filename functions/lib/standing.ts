@@ -1,0 +1,106 @@
+import { idColumn } from './sheet-batch.ts';
+import { pagesOf, type Sheets, type TabLayout } from './sheets.ts';
+import { continuations } from './spreadsheet-pool.ts';
+
+/** What it takes to look, and not to write. */
+export type ReadSheets = Pick<Sheets, 'layout' | 'page' | 'successor'>;
+
+export interface ReadTab {
+  tab: string;
+  /** How often each id stands there; undefined when the tab has no column of ids. */
+  ids: Map<string, number> | undefined;
+  /** Likewise what stands in the column of times; empty when it was not asked for. */
+  times: Map<string, number>;
+}
+
+export interface ReadOptions {
+  withTimes?: boolean;
+  /** The ids that are looked for in a tab; undefined when the tab is not to be read. By default all ids in all tabs. */
+  wanted?: (tab: string) => { has(id: string): boolean } | undefined;
+}
+
+/** How often ids stand in a spreadsheet and those in which its rows have gone on. */
+export interface Standing {
+  /** By tab and id. A tab that is not there (any more) is left out. */
+  counts: Map<string, Map<string, number>>;
+  /** Tabs whose hidden column of ids is gone. */
+  unreadable: Set<string>;
+  /** The spreadsheet and its continuations. */
+  chain: string[];
+}
+
+/** @throws SheetsError, or Error when people move columns all the while */
+export async function readStanding(
+  spreadsheetId: string,
+  sheets: ReadSheets,
+  options: ReadOptions = {},
+): Promise<Standing> {
+  const chain = await continuations(spreadsheetId, sheets);
+  const standing: Standing = { counts: new Map(), unreadable: new Set(), chain };
+  for (const one of chain) {
+    const tabs = await readTabs(sheets, one, options);
+    for (const [tab, copies] of Map.groupBy(tabs, (read) => read.tab)) {
+      const counts = standing.counts.get(tab) ?? new Map<string, number>();
+      standing.counts.set(tab, counts);
+      if (copies.some(({ ids }) => !ids)) standing.unreadable.add(tab);
+      for (const [id, count] of mostOf(copies)) counts.set(id, count + (counts.get(id) ?? 0));
+    }
+  }
+  return standing;
+}
+
+/** A tab that a person copied has the same binding: an id that stands once in each of the two is not doubled. */
+function mostOf([first, ...copies]: ReadTab[]): Map<string, number> {
+  const most = first?.ids ?? new Map<string, number>();
+  for (const { ids = new Map<string, number>() } of copies)
+    for (const [id, count] of ids) most.set(id, Math.max(count, most.get(id) ?? 0));
+  return most;
+}
+
+/**
+ * Reads the ids, and if wanted the times, that stand in Formbus's tabs, 100,000 rows at a time.
+ * @throws SheetsError, or Error when people move columns all the while
+ */
+export async function readTabs(
+  sheets: Pick<ReadSheets, 'layout' | 'page'>,
+  spreadsheetId: string,
+  { withTimes = false, wanted = () => everything }: ReadOptions = {},
+): Promise<ReadTab[]> {
+  for (let tries = 0; tries < 3; tries += 1) {
+    const layout = await sheets.layout(spreadsheetId);
+    const read: ReadTab[] = [];
+    for (const tab of layout) {
+      const ids = tab.tab === undefined ? undefined : wanted(tab.tab);
+      if (tab.tab === undefined || !ids) continue;
+      const column = async (key: string, texts: { has(text: string): boolean }) => {
+        const index = tab.columns.get(key);
+        if (index === undefined) return undefined;
+        const counts = new Map<string, number>();
+        for (const above of pagesOf(tab))
+          count(await sheets.page(spreadsheetId, tab, index, above), texts, counts);
+        return counts;
+      };
+      read.push({
+        tab: tab.tab,
+        ids: await column(idColumn, ids),
+        times: (withTimes && (await column('@time', everything))) || new Map(),
+      });
+    }
+    // A column is read by its letter: had somebody moved it in between, the column of ids would seem to hold none.
+    if (bindingsOf(await sheets.layout(spreadsheetId)) === bindingsOf(layout)) return read;
+  }
+  throw new Error('somebody moves columns or tabs while it is read; try again');
+}
+
+const everything = { has: () => true };
+
+function count(texts: string[], wanted: { has(text: string): boolean }, counts: Map<string, number>) {
+  for (const text of texts)
+    if (text !== '' && wanted.has(text)) counts.set(text, (counts.get(text) ?? 0) + 1);
+}
+
+function bindingsOf(layout: TabLayout[]): string {
+  return JSON.stringify(
+    layout.map(({ sheetId, title, tab, columns }) => [sheetId, title, tab, [...columns]]),
+  );
+}
