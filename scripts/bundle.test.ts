@@ -91,3 +91,11 @@ test('a function that does not compile is reported with its place, and the older
   );
   expect(await run(outDir, 'one')).toBe('hello one\n');
 });
+
+test('a server does not make Node load its client for HTTP', async () => {
+  const root = project({
+    'functions/forms/one/one.ts': `import { createServer } from 'node:http'; createServer(); export const name = process.moduleLoadList.filter((module) => module.includes('undici')).join();`,
+  });
+  const bundle = await bundleFunctions({ root, outDir: join(root, 'dist') });
+  expect((await run(bundle, 'one')).trim()).toBe('');
+});

@@ -4,12 +4,15 @@ import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, join, relative, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { build, formatMessages, type BuildFailure, type OutputFile } from 'esbuild';
+import { leftOut } from './bundle/left-out.ts';
+import { openReader } from './bundle/reader.ts';
 
 /**
  * Bundles every function of `root` for a fast cold start: `main.mjs`, one `<name>.mjs` per function beside it, and what
  * they share in `chunks/`. The folder appears complete or not at all.
  * @param outDir where the bundle goes; with `versioned`, the folder in which the bundle gets one named by its content, so
- *   that running instances keep theirs and an unchanged bundle keeps its path (and with it Node's compile cache)
+ *   that running instances keep theirs and an unchanged bundle keeps its path (and with it Node's compile cache); its
+ *   `versions.json` has a digest of each function's sources
  * @returns the folder that holds `main.mjs`
  * @throws Error with esbuild's messages
  */
@@ -23,7 +26,8 @@ export async function bundleFunctions({
   versioned?: boolean;
 }): Promise<string> {
   if (!versioned) refuseForeign(outDir);
-  const files = await compile(root, entryPoints(join(root, 'functions')));
+  const { files, versions } = await compile(root, entryPoints(join(root, 'functions')));
+  if (versioned) files.push({ path: 'versions.json', contents: Buffer.from(JSON.stringify(versions)) });
   const target = versioned ? join(outDir, digest(files)) : outDir;
   if (versioned && existsSync(target)) return target;
   const fresh = `${target}.${process.pid}.new`;
@@ -53,17 +57,24 @@ function entryPoints(functions: string): string[] {
   return [join(functions, 'main.ts'), ...named.filter((file) => existsSync(file))];
 }
 
-async function compile(
-  root: string,
-  entryPoints: string[],
-): Promise<{ path: string; contents: Uint8Array }[]> {
-  const domain = join(root, 'functions/lib/domain.ts');
+interface Compiled {
+  files: { path: string; contents: Uint8Array }[];
+  /** By function. */
+  versions: Record<string, string>;
+}
+
+async function compile(root: string, entryPoints: string[]): Promise<Compiled> {
+  const { alias, plugins } = leftOut(join(root, 'functions/lib'));
   const out = join(root, 'dist');
-  const { outputFiles } = await build({
+  const reader = openReader(root);
+  const { outputFiles, metafile } = await build({
     absWorkingDir: root,
     entryPoints,
     outdir: out,
     write: false,
+    metafile: true,
+    alias,
+    plugins: [...plugins, reader.plugin],
     bundle: true,
     splitting: true,
     platform: 'node',
@@ -74,7 +85,6 @@ async function compile(
     outExtension: { '.js': '.mjs' },
     legalComments: 'none',
     logLevel: 'silent',
-    ...(existsSync(domain) ? { alias: { domain } } : {}),
     // CommonJS packages inside an ES module still call require, for Node's own modules.
     banner: {
       js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);",
@@ -82,7 +92,11 @@ async function compile(
   }).catch(async (error: unknown) => {
     throw new Error(`the functions do not bundle:\n${await explain(error)}`, { cause: error });
   });
-  return outputFiles.map(({ path, contents }: OutputFile) => ({ path: relative(out, path), contents }));
+  const files = outputFiles.map(({ path, contents }: OutputFile) => ({
+    path: relative(out, path),
+    contents,
+  }));
+  return { files, versions: reader.versions(metafile) };
 }
 
 async function explain(error: unknown): Promise<string> {

@@ -1,10 +1,10 @@
+import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { Resource } from './local/manifest-files.ts';
 import { type Change, changed, resource } from './manifests/change.ts';
-import { containers, lengths, scaling } from './manifests/container-rules.ts';
 import { readCrds } from './manifests/crds.ts';
-import { deliveries, kafka, memory, timeouts } from './manifests/delivery-rules.ts';
 import { loops, producers } from './manifests/event-rules.ts';
 import {
   BUFFER,
@@ -13,27 +13,15 @@ import {
   DEMO,
   FORM,
   MISTAKES,
+  REDIS,
   replies,
   SOURCE,
   TASK,
   TOPIC,
 } from './manifests/mistakes.ts';
-import { callerNames, functionNames } from './manifests/name-rules.ts';
 import { at, findings, readRepository } from './manifests/repository.ts';
+import { RULES } from './manifests/rules.ts';
 
-const RULES = {
-  functionNames,
-  callerNames,
-  producers,
-  loops,
-  deliveries,
-  timeouts,
-  kafka,
-  memory,
-  containers,
-  scaling,
-  lengths,
-};
 const repository = readRepository(join(import.meta.dirname, '..'));
 
 describe('the manifests of this repository', () => {
@@ -55,6 +43,16 @@ describe('the manifests of this repository', () => {
     );
     expect(seconds).toBeGreaterThan(245);
   });
+});
+
+it("the README's command makes a Secret with the keys of the example", () => {
+  const readme = readFileSync(join(import.meta.dirname, '../README.md'), 'utf8');
+  const [command = ''] = /^kubectl create secret generic formbus [^`]*/m.exec(readme) ?? [];
+  const said = `kubectl() { printf '%s\\n' "$@"; }; openssl() { echo random; }; ${command}`;
+  const words = execFileSync('sh', ['-c', said], { encoding: 'utf8' }).trimEnd().split('\n');
+  const keys = words.slice(4).map((word) => /^--from-(?:literal|file)=([^=]+)=./.exec(word)?.[1] ?? word);
+  expect(words.slice(0, 4)).toEqual(['create', 'secret', 'generic', 'formbus']);
+  expect(new Set(keys)).toEqual(new Set(Object.keys(repository.secrets['formbus'] ?? {})));
 });
 
 describe('a manifest that breaks a rule is found', () => {
@@ -133,7 +131,17 @@ describe.skipIf(skipped)('by its CRD', () => {
       '/spec/contentMode',
     ],
     ['a number below the least', [TOPIC, ['spec', 'partitions'], 0], '/spec/partitions: must be >= 1'],
-    ['a number in a ConfigMap', [CONFIG, ['data', 'SEEN_DAYS'], 45], 'data.SEEN_DAYS'],
+    ['a number in a ConfigMap', [CONFIG, ['data', 'SEEN_DAYS'], 45], 'data/SEEN_DAYS must be string'],
+    [
+      'an unknown field of a built-in kind',
+      [REDIS, ['spec', 'template', 'spec', 'containers', 0, 'readyProbe'], {}],
+      '/spec/template/spec/containers/0/readyProbe: there is no such field',
+    ],
+    [
+      'a missing field of a built-in kind',
+      [REDIS, ['spec', 'selector']],
+      'must have required property selector',
+    ],
     [
       'a kind that there is not',
       [FORM, ['kind'], 'Servise'],

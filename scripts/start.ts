@@ -3,15 +3,20 @@ import { parseArgs } from 'node:util';
 
 const help = `Runs Formbus on this machine.
 
-  npm start -- [--port N] [--data DIR] [--host ADDR]
+  npm start -- [--port N] [--data DIR] [--host ADDR] [--kafka]
 
   --port N      the port of the gateway (default 8080; 0 = a free one)
   --data DIR    the folder for events, rows, sheets and bundles (default .formbus)
   --host ADDR   the address to listen on (default 127.0.0.1: this machine only)
+  --kafka       runs an Apache Kafka, too, and sends events through it; needs Java and, the first time, Maven
   --help        this text
 
-Ctrl-C stops it cleanly, a second one at once. A later start with the same folder goes on where this one stopped.
+What is saved in functions/, eventing/ and knative/ is taken up at once. Ctrl-C stops it cleanly, a second one at once. A later start with the same folder goes on where this one stopped.
+With KAFKA_BROKERS in the environment (and KAFKA_TLS, KAFKA_CA_FILE, KAFKA_USERNAME, KAFKA_PASSWORD), events go through that Kafka and none is started.
+With REDIS_URL in the environment (and REDIS_PASSWORD, REDIS_REPLICAS), rows are buffered in that Redis, or by its Sentinels, and none is started.
+With DATABASE_URL in the environment, the archive is in that PostgreSQL and none is started.
 With GOOGLE_APPLICATION_CREDENTIALS (a file) and SPREADSHEET_ID in the environment, rows go to the real Google Sheets.
+With SMTP_URL in the environment (and SMTP_USER, SMTP_PASSWORD, MAIL_FROM), mails are really sent.
 `;
 
 const root = resolve(import.meta.dirname, '..');
@@ -22,11 +27,12 @@ async function main() {
       `Formbus needs Node 24 or newer, this is ${process.version}; use npm start, which brings its own.`,
     );
   }
-  const { port, data, host, help: wantsHelp } = readOptions();
+  const { port, data, host, kafka, help: wantsHelp } = readOptions();
   if (wantsHelp) return console.log(help);
 
   // Loaded after the check: its modules need a new Node.
   const { startRunner } = await import('./local/runner.ts');
+  const { stop: stopEsbuild } = await import('esbuild');
   let signals = 0;
   let runner: Awaited<ReturnType<typeof startRunner>> | undefined;
   const stop = () => {
@@ -37,7 +43,15 @@ async function main() {
   };
   process.on('SIGINT', stop).on('SIGTERM', stop);
   if (process.env['npm_lifecycle_event']) whenParentIsGone(stop);
-  runner = await startRunner({ root, port, host, ...(data === undefined ? {} : { data: resolve(data) }) });
+  runner = await startRunner({
+    root,
+    port,
+    host,
+    kafka,
+    ...(data === undefined ? {} : { data: resolve(data) }),
+  });
+  // Bundling is over; esbuild's own process would keep 130 MB.
+  await stopEsbuild();
   // Asked to stop while it was starting.
   if (signals > 0) runner.close().then(() => process.exit(0), fail);
 }
@@ -60,6 +74,7 @@ function readOptions() {
         port: { type: 'string' },
         data: { type: 'string' },
         host: { type: 'string' },
+        kafka: { type: 'boolean', default: false },
         help: { type: 'boolean', default: false },
       },
     });

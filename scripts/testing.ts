@@ -1,5 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
+import { cpSync, globSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -30,36 +31,51 @@ export interface StartedFormbus {
   end(signal: NodeJS.Signals): Promise<number | null>;
 }
 
-/** A long run prints more than is worth keeping in memory. */
-const keptOutput = 2_000_000;
+export interface StartOptions {
+  /** The project that is run. */
+  root?: string;
+  port?: number;
+  /** With a Kafka of its own. */
+  kafka?: boolean;
+  /** Gets all that it prints. */
+  log?: NodeJS.WritableStream;
+  /** Its environment beyond PATH and HOME. */
+  env?: Record<string, string>;
+}
 
-/** @param log gets all that it prints */
+/** As in `npm start`. */
+const nodeOptions = ['--max-semi-space-size=8'];
+
 export async function startFormbus(
   data: string,
-  { port = 0, log }: { port?: number; log?: NodeJS.WritableStream } = {},
+  { root = join(import.meta.dirname, '..'), port = 0, kafka = false, log, env = {} }: StartOptions = {},
 ): Promise<StartedFormbus> {
-  const script = join(import.meta.dirname, 'start.ts');
-  const child = spawn(process.execPath, [script, '--port', String(port), '--data', data], {
-    env: { PATH: process.env['PATH'], HOME: process.env['HOME'] },
+  const script = join(root, 'scripts/start.ts');
+  const options = ['--port', String(port), '--data', data, ...(kafka ? ['--kafka'] : [])];
+  const child = spawn(process.execPath, [...nodeOptions, script, ...options], {
+    env: { PATH: process.env['PATH'], HOME: process.env['HOME'], ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
-  let output = '';
+  const output = openTail();
   const url = await new Promise<string>((resolve, reject) => {
+    let isReady = false;
     const take = (chunk: Buffer) => {
-      output = (output + chunk.toString()).slice(-keptOutput);
+      output.add(chunk.toString());
       log?.write(chunk);
-      const ready = /ready after .*?(http:\S+)\//.exec(output)?.[1];
+      if (isReady) return;
+      const ready = /ready after .*?(http:\S+)\//.exec(output.text())?.[1];
+      isReady = ready !== undefined;
       if (ready) resolve(ready);
     };
     child.stdout.on('data', take);
     child.stderr.on('data', take);
-    child.once('close', (code) => reject(new Error(`npm start ended with ${code}:\n${output}`)));
+    child.once('close', (code) => reject(new Error(`npm start ended with ${code}:\n${output.text()}`)));
   });
   const json = async (path: string) => (await fetch(url + path)).json();
   return {
     url,
     pid: child.pid ?? 0,
-    output: () => output,
+    output: output.text,
     async status(service) {
       const found = v.parse(v.array(Status), await json('/_/services')).find(({ name }) => name === service);
       if (!found) throw new Error(`no service ${service}`);
@@ -94,6 +110,24 @@ export async function temporaryFolder(): Promise<{ path: string; remove(): Promi
   return { path, remove: () => rm(path, { recursive: true, force: true }) };
 }
 
+/**
+ * Copies this project, with its packages and without its data, to a folder that is not there yet.
+ * @param windowSeconds so long its Services idle before they go to zero; 6 is Knative's least
+ */
+export function copyProject(root: string, { windowSeconds }: { windowSeconds?: number } = {}): void {
+  const project = join(import.meta.dirname, '..');
+  const left = ['.git', '.formbus', 'node_modules', 'dist'].map((name) => join(project, name));
+  cpSync(project, root, { recursive: true, filter: (path) => !left.includes(path) });
+  symlinkSync(join(project, 'node_modules'), join(root, 'node_modules'));
+  if (windowSeconds === undefined) return;
+  for (const file of globSync('knative/{forms,tasks}/*.yaml', { cwd: root }).map((name) =>
+    join(root, name),
+  )) {
+    const manifest = readFileSync(file, 'utf8');
+    writeFileSync(file, manifest.replace(/(?<=\/window: )\w+/, `${windowSeconds}s`));
+  }
+}
+
 /** RFC 4180; fields may be quoted and hold line ends. */
 function parseCsv(text: string): Record<string, string>[] {
   const rows: string[][] = [[]];
@@ -103,4 +137,23 @@ function parseCsv(text: string): Record<string, string>[] {
   }
   const [head = [], ...body] = rows.filter((row) => row.length > 1 || row[0]);
   return body.map((row) => Object.fromEntries(head.map((key, i) => [key, row[i] ?? ''])));
+}
+
+/** A long run prints more than is worth keeping in memory. */
+const keptOutput = 2_000_000;
+
+/** The end of a long text. Whoever prints waits for who reads: adding costs next to nothing. */
+function openTail(): { add(text: string): void; text(): string } {
+  let chunks: string[] = [];
+  let length = 0;
+  return {
+    add(text) {
+      chunks.push(text);
+      length += text.length;
+      if (length < 2 * keptOutput) return;
+      chunks = [chunks.join('').slice(-keptOutput)];
+      length = keptOutput;
+    },
+    text: () => chunks.join('').slice(-keptOutput),
+  };
 }

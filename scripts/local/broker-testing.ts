@@ -118,6 +118,7 @@ export function triggerOf(
       backoffDelayMs: 1_000,
       timeoutMs: 60_000,
       deadLetterTopic: 'dead',
+      deadLetterSink: 'dead',
       ...delivery,
     },
   };

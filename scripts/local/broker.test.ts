@@ -314,6 +314,74 @@ it('passes over the Triggers of other Brokers', async () => {
   expect(broker.pending().map(({ trigger }) => trigger)).toEqual(['task']);
 });
 
+describe('other Triggers while it runs', () => {
+  it('a new one gets what comes from then on; one that is changed delivers to its new subscriber', async () => {
+    const to: unknown[] = [];
+    const send: Send = async (subscriber) => {
+      to.push(subscriber);
+      return { status: 204, headers: {}, body: Buffer.alloc(0) };
+    };
+    const broker = await startBroker({ send, triggers: [triggerOf('one')] });
+    await publish(broker.url);
+    await vi.waitFor(() => expect(to).toEqual([{ service: 'one', path: '/' }]));
+    const moved = { service: 'moved', path: '/' };
+    broker.reconcile([
+      triggerOf('one', { subscriber: moved }),
+      triggerOf('two'),
+      triggerOf('alien', { broker: 'x' }),
+    ]);
+    await publish(broker.url, { id: '2' });
+    await vi.waitFor(() => expect(to).toHaveLength(3));
+    expect(to.slice(1)).toEqual(expect.arrayContaining([moved, { service: 'two', path: '/' }]));
+    expect(broker.pending().map(({ trigger }) => trigger)).toEqual(['one', 'two']);
+  });
+
+  it('one that is gone finishes what is under way, and its other events wait; when it is back they come, each once', async () => {
+    const open: (() => void)[] = [];
+    const ids: unknown[] = [];
+    const send: Send = (_, { headers }) => {
+      ids.push(headers['ce-id']);
+      return new Promise((resolve) =>
+        open.push(() => resolve({ status: 204, headers: {}, body: Buffer.alloc(0) })),
+      );
+    };
+    const log = keptLog();
+    const broker = await startBroker({ send, log });
+    for (let id = 1; id <= 51; id += 1) await publish(broker.url, { id: String(id) });
+    await vi.waitFor(() => expect(ids).toHaveLength(50));
+    broker.reconcile([]);
+    expect(log.lines.map(({ message }) => message)).toEqual([
+      'events wait for a Trigger that is no longer there; they are kept',
+    ]);
+    expect(broker.redeliver('task', [1])).toBeUndefined();
+    await publish(broker.url, { id: 'not for it' });
+    open.splice(0, 49).forEach((answer) => answer());
+    // Back while the last one is still under way.
+    broker.reconcile([triggerOf('task')]);
+    await vi.waitFor(() => expect(ids).toHaveLength(51));
+    open.forEach((answer) => answer());
+    await vi.waitFor(() => expect(broker.pending()).toEqual([{ trigger: 'task', waiting: 0, inFlight: 0 }]));
+    expect(new Set(ids).size).toBe(51);
+    expect(ids).not.toContain('not for it');
+  });
+
+  it('while one is gone nothing of it is delivered, though it is due', async () => {
+    const { send, received } = await startSubscriber(() => ({ status: 503 }));
+    const clock = manualClock();
+    const broker = await startBroker({ send, clock });
+    const ids = () => received.map(({ headers }) => headers['ce-id']);
+    await publish(broker.url);
+    await vi.waitFor(() => expect(received).toHaveLength(1));
+    await vi.waitFor(() => expect(broker.pending()).toEqual([{ trigger: 'task', waiting: 1, inFlight: 0 }]));
+    broker.reconcile([triggerOf('other')]);
+    clock.advance(10_000);
+    await publish(broker.url, { id: '2' });
+    await vi.waitFor(() => expect(ids()).toEqual(['1', '2']));
+    broker.reconcile([triggerOf('task')]);
+    await vi.waitFor(() => expect(ids()).toEqual(['1', '2', '1']));
+  });
+});
+
 it('forgets events that are delivered when their time is over, and no others', async () => {
   const file = temporaryFile();
   const clock = manualClock();

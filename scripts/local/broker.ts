@@ -1,4 +1,5 @@
 import { systemClock, type Clock } from './clock.ts';
+import type { Event } from './cloud-event.ts';
 import { startDispatcher } from './dispatcher.ts';
 import { type DeadLetter, type LoggedEvent, openEventLog } from './event-log.ts';
 import { matches } from './filters.ts';
@@ -15,12 +16,15 @@ export interface Answer {
   body: Buffer;
 }
 
-/** Delivers one HTTP request to a Knative Service by name or a URI; rejects on network failure; must honour `signal`. */
+/** Delivers one HTTP request, a POST unless said otherwise, to a Knative Service by name or a URI; rejects on network failure; must honour `signal`. */
 export type Send = (
   to: Subscriber,
-  request: { headers: Record<string, string>; body: Buffer },
+  request: { method?: string; headers: Record<string, string>; body: Buffer },
   signal: AbortSignal,
 ) => Promise<Answer>;
+
+/** Hands a dead letter to the KafkaSink of that name; rejects when it did not take it. */
+export type DeadLetterSink = (sink: string, letter: Event) => Promise<void>;
 
 export interface BrokerOptions {
   /** SQLite file; its folder must exist. */
@@ -30,6 +34,8 @@ export interface BrokerOptions {
   /** Those of other Brokers are passed over. */
   triggers: Trigger[];
   send: Send;
+  /** Where dead letters go beside this Broker's own file; without a Kafka, nowhere. */
+  deadLetterSink?: DeadLetterSink;
   log: Log;
   /** How long an event is kept that has been delivered. */
   retentionMs?: number;
@@ -39,8 +45,13 @@ export interface BrokerOptions {
 export interface Broker {
   /** `http://127.0.0.1:PORT/<name>`: POST a CloudEvent; 202 = it is on disk and will be delivered. */
   url: string;
-  /** The newest, newest first. */
-  deadLetters(): DeadLetter[];
+  /** The newest 1,000 whose ids are below `before`, newest first. */
+  deadLetters(before?: number): DeadLetter[];
+  /**
+   * Delivers the events of dead letters again, each to the Trigger that it failed for and once; the promise is on disk. Gives how
+   * many were queued: not those that were before, or whose Trigger is gone.
+   */
+  redrive(ids: number[]): Promise<number>;
   /** Events of the log after a place in it, oldest first, at most 10,000. */
   events(after: number): LoggedEvent[];
   /**
@@ -50,8 +61,12 @@ export interface Broker {
   redeliver(trigger: string, seqs: number[]): Promise<number> | undefined;
   /** Deliveries by Trigger: `inFlight` are under way, `waiting` are for later or for a free place. */
   pending(): { trigger: string; waiting: number; inFlight: number }[];
+  /** How many dead letters there were so far, by topic; none of a topic without any. */
+  letters(): Map<string, number>;
   /** Resolves when nothing is due or in flight (what waits for its retry does not count), or after `limitMs`. */
   idle(limitMs: number): Promise<void>;
+  /** From now on there are these Triggers. Deliveries under way are finished; events that wait for a Trigger that is gone are kept. */
+  reconcile(triggers: Trigger[]): void;
   /** Stops taking events and breaks off deliveries: they are made again at the next start. */
   close(): Promise<void>;
 }
@@ -73,25 +88,31 @@ export async function openBroker({
   name,
   triggers,
   send,
+  deadLetterSink = async () => {},
   log,
   retentionMs = 7 * DAY_MS,
   clock = systemClock,
 }: BrokerOptions): Promise<Broker> {
-  const own = triggers.filter((trigger) => trigger.broker === name);
+  const ofThis = (all: Trigger[]) =>
+    new Map(all.filter(({ broker }) => broker === name).map((trigger) => [trigger.name, trigger]));
+  let own = ofThis(triggers);
   const events = openEventLog({
     file,
     now: clock.now,
     route: (attributes) =>
-      own.filter(({ filter }) => matches(filter, attributes)).map((trigger) => trigger.name),
+      [...own.values()].filter(({ filter }) => matches(filter, attributes)).map((trigger) => trigger.name),
     onNew: (names) => names.forEach((trigger) => dispatchers.get(trigger)?.wake()),
   });
-  for (const [trigger, waiting] of events.waiting()) {
-    if (own.some((one) => one.name === trigger)) continue;
-    log.warn({ trigger, waiting }, 'events wait for a Trigger that is no longer there; they are kept');
-  }
-  const dispatchers = new Map(
-    own.map((trigger) => [trigger.name, startDispatcher({ trigger, events, send, log, clock })]),
-  );
+  const tellKept = (isGone: (trigger: string) => boolean) => {
+    for (const [trigger, waiting] of events.waiting()) {
+      if (!isGone(trigger)) continue;
+      log.warn({ trigger, waiting }, 'events wait for a Trigger that is no longer there; they are kept');
+    }
+  };
+  tellKept((trigger) => !own.has(trigger));
+  const start = (trigger: Trigger) => startDispatcher({ trigger, events, send, deadLetterSink, log, clock });
+  /** Those of Triggers that are gone stay: one that comes back finds what is still under way. */
+  const dispatchers = new Map([...own].map(([name, trigger]) => [name, start(trigger)]));
   let cancelPruning = () => {};
   const prune = () => {
     let removed = 0;
@@ -115,23 +136,40 @@ export async function openBroker({
 
   return {
     url: ingress.url,
-    deadLetters: () => events.deadLetters(SHOWN_DEAD_LETTERS),
+    deadLetters: (before = Number.MAX_SAFE_INTEGER) => events.deadLetters(before, SHOWN_DEAD_LETTERS),
+    redrive: (ids) => events.redrive(ids, [...own.keys()]),
     events: (after) => events.list(after, SHOWN_EVENTS),
-    redeliver: (trigger, seqs) => (dispatchers.has(trigger) ? events.redeliver(trigger, seqs) : undefined),
+    redeliver: (trigger, seqs) => (own.has(trigger) ? events.redeliver(trigger, seqs) : undefined),
     pending() {
       const open = events.waiting();
-      return [...dispatchers].map(([trigger, dispatcher]) => {
-        const inFlight = dispatcher.inFlight();
+      return [...own.keys()].map((trigger) => {
+        const inFlight = dispatchers.get(trigger)?.inFlight() ?? 0;
         return { trigger, waiting: Math.max(0, (open.get(trigger) ?? 0) - inFlight), inFlight };
       });
     },
+    letters: events.letters,
     async idle(limitMs) {
       const until = clock.now() + limitMs;
       const isBusy = () =>
-        [...dispatchers].some(([name, { inFlight }]) => inFlight() > 0 || events.due(name, 1).length > 0);
+        [...dispatchers].some(
+          ([name, { inFlight }]) =>
+            inFlight() > 0 || (own.has(name) && events.due(name, clock.now(), 1).length > 0),
+        );
       while (isBusy() && clock.now() < until) {
         await new Promise<void>((resolve) => void clock.after(IDLE_EVERY_MS, resolve));
       }
+    },
+    reconcile(triggers) {
+      const before = own;
+      own = ofThis(triggers);
+      for (const [name, trigger] of own) {
+        const dispatcher = dispatchers.get(name);
+        if (dispatcher) dispatcher.update(trigger);
+        else dispatchers.set(name, start(trigger));
+      }
+      const isGone = (name: string) => before.has(name) && !own.has(name);
+      for (const [name, dispatcher] of dispatchers) if (isGone(name)) dispatcher.update(undefined);
+      tellKept(isGone);
     },
     close: () => (closing ??= close()),
   };

@@ -1,13 +1,15 @@
 import { parse } from 'tinyduration';
 import * as v from 'valibot';
 
-/** How a Trigger's events are retried. Durations in milliseconds; without a `deadLetterTopic` what fails is dropped. */
+/** How the events of a Trigger or KafkaSource are retried. Durations in milliseconds; without a `deadLetterTopic` what fails is dropped. */
 export interface Delivery {
   retry: number;
   backoffPolicy: 'linear' | 'exponential';
   backoffDelayMs: number;
   timeoutMs: number;
   deadLetterTopic: string | undefined;
+  /** Name of the KafkaSink that writes to that topic. */
+  deadLetterSink: string | undefined;
 }
 
 /** An ISO 8601 duration without years and months, whose length would depend on the day. Gives milliseconds. */
@@ -33,7 +35,7 @@ const SinkRef = v.strictObject({
 });
 
 /**
- * `spec.delivery` of a Trigger or Broker. What is left out has the default of the Kafka Broker's data plane
+ * `spec.delivery` of a Trigger, Broker or KafkaSource. What is left out has the default of the Kafka Broker's data plane
  * (`WebClientCloudEventSender`, `coreconfig.BackoffPolicyFromString`): no retry, exponential from 1 s, a time-out of 10 minutes.
  */
 export const DeliverySchema = v.strictObject({

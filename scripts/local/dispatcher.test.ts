@@ -9,6 +9,8 @@ import {
   temporaryFile,
   triggerOf,
 } from './broker-testing.ts';
+import type { Clock } from './clock.ts';
+import type { Event } from './cloud-event.ts';
 import { MAX_IN_FLIGHT } from './dispatcher.ts';
 
 const base64 = (text: string) => Buffer.from(text).toString('base64');
@@ -66,6 +68,35 @@ describe('retries', () => {
     await vi.waitFor(() => expect(received).toHaveLength(2));
   });
 
+  it('come although their timer rings a little early and time goes on meanwhile', async () => {
+    const { send, received } = await startSubscriber(() => ({ status: received.length < 3 ? 503 : 204 }));
+    let time = Date.UTC(2026, 0, 1);
+    let timer: { at: number; run: () => void } | undefined;
+    const clock: Clock = {
+      now: () => (time += 1),
+      after(ms, run) {
+        const own = { at: time + ms, run };
+        // Those of a minute are the deliveries' time-outs.
+        if (ms < 60_000) timer = own;
+        return () => void (timer = timer === own ? undefined : timer);
+      },
+    };
+    const triggers = [triggerOf('task', { delivery: { retry: 5 } })];
+    const broker = await startBroker({ send, clock, triggers });
+    await publish(broker.url);
+    let rung = 0;
+    await vi.waitFor(() => {
+      if (timer) {
+        const { at, run } = timer;
+        timer = undefined;
+        time = rung % 2 === 0 ? at - 2 : at;
+        rung += 1;
+        run();
+      }
+      expect(received).toHaveLength(3);
+    });
+  });
+
   it('follow a sender that overlooks its signal', async () => {
     const clock = manualClock();
     const send = vi.fn<() => Promise<never>>(() => new Promise(() => {}));
@@ -116,6 +147,27 @@ it('drops an event with an error in the log when there is no dead-letter sink', 
   });
   await vi.waitFor(() => expect(broker.pending()[0]).toMatchObject({ waiting: 0, inFlight: 0 }));
   expect(broker.deadLetters()).toEqual([]);
+});
+
+it('gives an event up only when the dead-letter sink took it, and tries both again until then', async () => {
+  const clock = manualClock();
+  const { send, received } = await startSubscriber(() => ({ status: 400, body: 'no' }));
+  const letters: [string, Event][] = [];
+  let full = true;
+  const deadLetterSink = async (...letter: [string, Event]) => {
+    if (full) throw new Error('no broker is there');
+    letters.push(letter);
+  };
+  const broker = await startBroker({ send, clock, deadLetterSink });
+  await publish(broker.url, { id: 'kept' });
+  await vi.waitFor(() => expect(clock.next()).toBe(10_000));
+  expect(broker.deadLetters()).toEqual([]);
+  expect(broker.pending()[0]).toMatchObject({ waiting: 1 });
+  full = false;
+  clock.advance(10_000);
+  await vi.waitFor(() => expect(broker.deadLetters()).toHaveLength(1));
+  expect(received).toHaveLength(2);
+  expect(letters).toMatchObject([['dead', { attributes: { id: 'kept', knativeerrorcode: '400' } }]]);
 });
 
 it('keeps 1024 bytes of a long error text', async () => {

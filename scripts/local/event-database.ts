@@ -1,7 +1,7 @@
 import { DatabaseSync } from 'node:sqlite';
 
 /** Goes up when the tables change. */
-const VERSION = 1;
+const VERSION = 2;
 
 const TABLES = `
   CREATE TABLE events (
@@ -17,10 +17,15 @@ const TABLES = `
   CREATE INDEX deliveries_by_event ON deliveries (event);
   CREATE TABLE dead_letters (
     id INTEGER PRIMARY KEY, topic TEXT NOT NULL, trigger TEXT NOT NULL, at INTEGER NOT NULL,
-    attributes TEXT NOT NULL, data BLOB NOT NULL
+    attributes TEXT NOT NULL, data BLOB NOT NULL, redriven_at INTEGER
   ) STRICT;
   CREATE INDEX dead_letters_by_event ON dead_letters (attributes ->> 'id');
 `;
+
+/** From each older version to the next one. */
+const UPGRADES: Record<number, string> = {
+  1: 'ALTER TABLE dead_letters ADD COLUMN redriven_at INTEGER;',
+};
 
 /**
  * Opens the file, or makes it, for this process alone.
@@ -32,10 +37,11 @@ export function openEventDatabase(file: string): DatabaseSync {
     // The lock is taken with the first write and goes with the process, however that ends.
     db.exec('PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;');
     db.exec('PRAGMA foreign_keys = ON; BEGIN IMMEDIATE');
-    const version = db.prepare('PRAGMA user_version').get()?.['user_version'];
-    if (version === 0) db.exec(`${TABLES} PRAGMA user_version = ${VERSION}`);
-    else if (version !== VERSION) throw new Error(`it has version ${String(version)}, not ${VERSION}`);
-    db.exec('COMMIT');
+    const version = Number(db.prepare('PRAGMA user_version').get()?.['user_version']);
+    if (version > VERSION) throw new Error(`it has version ${version}, not ${VERSION}`);
+    if (version === 0) db.exec(TABLES);
+    else for (let from = version; from < VERSION; from += 1) db.exec(UPGRADES[from] ?? '');
+    db.exec(`PRAGMA user_version = ${VERSION}; COMMIT`);
     return db;
   } catch (cause) {
     db.close();

@@ -37,10 +37,12 @@ it('commits in one transaction what is asked for in one turn of the event loop',
 });
 
 it('tells of new deliveries only after the commit', async () => {
-  const onNew = vi.fn<(triggers: string[]) => void>(() => expect(log.due('task', 10)).toHaveLength(1));
+  const onNew = vi.fn<(triggers: string[]) => void>(() =>
+    expect(log.due('task', Date.now(), 10)).toHaveLength(1),
+  );
   const { log } = open({ onNew });
   const appended = log.append(event('1'));
-  expect(log.due('task', 10)).toEqual([]);
+  expect(log.due('task', Date.now(), 10)).toEqual([]);
   await appended;
   expect(onNew).toHaveBeenCalledExactlyOnceWith(['task']);
 });
@@ -49,15 +51,15 @@ it('gives due deliveries by their time, and says when the next one comes', async
   let time = 1_000;
   const { log } = open({ now: () => time });
   for (const id of ['1', '2', '3']) await log.append(event(id));
-  const [first, second, third] = log.due('task', 10);
+  const [first, second, third] = log.due('task', time, 10);
   await log.retry(first ?? 0, 1, 5_000);
   await log.retry(second ?? 0, 1, 3_000);
-  expect(log.due('task', 10)).toEqual([third]);
-  expect(log.nextDue('task')).toBe(3_000);
+  expect(log.due('task', time, 10)).toEqual([third]);
+  expect(log.nextDue('task', time)).toBe(3_000);
   time = 5_000;
-  expect(log.due('task', 10)).toEqual([third, second, first]);
-  expect(log.due('task', 2)).toEqual([third, second]);
-  expect(log.nextDue('task')).toBeUndefined();
+  expect(log.due('task', time, 10)).toEqual([third, second, first]);
+  expect(log.due('task', time, 2)).toEqual([third, second]);
+  expect(log.nextDue('task', time)).toBeUndefined();
 });
 
 it('fails all writes of a transaction, and only those, when one of them cannot be made', async () => {
@@ -66,9 +68,40 @@ it('fails all writes of a transaction, and only those, when one of them cannot b
   Object.defineProperty(unwritable.attributes, 'toJSON', { value: () => undefined });
   const results = await Promise.allSettled([log.append(event('1')), log.append(unwritable)]);
   expect(results.map(({ status }) => status)).toEqual(['rejected', 'rejected']);
-  expect(log.due('task', 10)).toEqual([]);
+  expect(log.due('task', Date.now(), 10)).toEqual([]);
   await log.append(event('2'));
-  expect(log.due('task', 10)).toHaveLength(1);
+  expect(log.due('task', Date.now(), 10)).toHaveLength(1);
+});
+
+it('takes a file of an older version along', async () => {
+  const file = temporaryFile();
+  const log = openEventLog({ file, now: Date.now, onNew: () => {}, route: () => ['task'] });
+  await log.append(event('1'));
+  await log.bury(log.due('task', Date.now(), 1)[0] ?? 0, 'dead', 'task', event('1'));
+  log.close();
+  const db = new DatabaseSync(file);
+  db.exec('ALTER TABLE dead_letters DROP COLUMN redriven_at; PRAGMA user_version = 1');
+  db.close();
+  const { log: again } = open({ file });
+  expect(again.deadLetters(10, 10)).toMatchObject([{ topic: 'dead', redrivenAt: undefined }]);
+});
+
+it('queues a dead letter again once, for its own Trigger, marked and without the reason, whatever is asked how often', async () => {
+  const { log } = open();
+  const reasons = { knativeerrordest: 'http://task/', knativeerrorcode: '400' };
+  const dead = { ...event('1'), attributes: { ...event('1').attributes, ...reasons } };
+  await log.append(event('1'));
+  await log.bury(log.due('task', Date.now(), 1)[0] ?? 0, 'dead', 'task', dead);
+  const [letter] = log.deadLetters(10, 10);
+  const id = letter?.id ?? 0;
+  expect(await log.redrive([id], ['other'])).toBe(0);
+  const asked = await Promise.all([log.redrive([id, id, 99], ['task']), log.redrive([id], ['task'])]);
+  expect(asked).toEqual([1, 0]);
+  const due = log.due('task', Date.now(), 10);
+  const marked = { ...event('1'), attributes: { ...event('1').attributes, redriven: String(id) } };
+  expect(due.map((one) => log.read(one))).toEqual([{ event: marked, failed: 0 }]);
+  expect(log.deadLetters(10, 10)).toMatchObject([{ id, redrivenAt: expect.any(String) }]);
+  expect(log.list(0, 10).flatMap(({ dead }) => dead)).toEqual([]);
 });
 
 it('refuses a file of another version and one that is no database', () => {
@@ -76,7 +109,7 @@ it('refuses a file of another version and one that is no database', () => {
   const db = new DatabaseSync(newer);
   db.exec('PRAGMA user_version = 99');
   db.close();
-  expect(() => open({ file: newer })).toThrow(`${newer} cannot be used: Error: it has version 99, not 1`);
+  expect(() => open({ file: newer })).toThrow(`${newer} cannot be used: Error: it has version 99, not 2`);
   const other = temporaryFile();
   writeFileSync(other, 'no database at all, but long enough to be looked at'.repeat(40));
   expect(() => open({ file: other })).toThrow(`${other} cannot be used`);

@@ -5,10 +5,14 @@ import type { Attributes } from './filters.ts';
 
 /** An event that could not be delivered; `attributes` hold knativeerrordest, knativeerrorcode and knativeerrordata. */
 export interface DeadLetter {
+  /** Counts up. */
+  id: number;
   topic: string;
   trigger: string;
   /** When it was given up, RFC 3339. */
   at: string;
+  /** When its event was queued again, RFC 3339. */
+  redrivenAt: string | undefined;
   attributes: Attributes;
   /** The event's data: as text or, if they are no UTF-8, in base64. */
   data: string | undefined;
@@ -62,12 +66,14 @@ export function openEventLog({ file, route, onNew, now }: EventLogOptions) {
     bury: db.prepare(
       'INSERT INTO dead_letters (topic, trigger, at, attributes, data) VALUES (?, ?, ?, ?, ?)',
     ),
-    deadLetters: db.prepare('SELECT * FROM dead_letters ORDER BY id DESC LIMIT ?'),
+    deadLetters: db.prepare('SELECT * FROM dead_letters WHERE id < ? ORDER BY id DESC LIMIT ?'),
+    deadLetter: db.prepare('SELECT * FROM dead_letters WHERE id = ? AND redriven_at IS NULL'),
+    redriven: db.prepare('UPDATE dead_letters SET redriven_at = ? WHERE id = ?'),
     list: db.prepare(
       `SELECT seq, attributes,
          (SELECT json_group_array(trigger) FROM deliveries WHERE event = seq) AS waiting,
          (SELECT json_group_array(trigger) FROM dead_letters AS dead
-          WHERE dead.attributes ->> 'id' = events.attributes ->> 'id') AS dead
+          WHERE dead.attributes ->> 'id' = events.attributes ->> 'id' AND redriven_at IS NULL) AS dead
        FROM events WHERE seq > ? ORDER BY seq LIMIT ?`,
     ),
     attributes: db.prepare('SELECT attributes FROM events WHERE seq = ?'),
@@ -76,6 +82,7 @@ export function openEventLog({ file, route, onNew, now }: EventLogOptions) {
        WHERE NOT EXISTS (SELECT 1 FROM deliveries WHERE event = ?1 AND trigger = ?2)`,
     ),
     waiting: db.prepare('SELECT trigger, count(*) AS count FROM deliveries GROUP BY trigger'),
+    letters: db.prepare('SELECT topic, count(*) AS count FROM dead_letters GROUP BY topic'),
     prune: db.prepare(
       `DELETE FROM events WHERE seq IN (SELECT seq FROM events WHERE received_at < ?
        AND NOT EXISTS (SELECT 1 FROM deliveries WHERE event = seq) ORDER BY received_at LIMIT ?)`,
@@ -119,14 +126,14 @@ export function openEventLog({ file, route, onNew, now }: EventLogOptions) {
       onNew(triggers);
     },
 
-    /** Ids of deliveries whose time has come, the longest due first. */
-    due(trigger: string, limit: number): number[] {
-      return sql.due.all(trigger, now(), limit).map((row) => v.parse(DueRow, row).id);
+    /** Ids of deliveries whose time has come by `at`, the longest due first. */
+    due(trigger: string, at: number, limit: number): number[] {
+      return sql.due.all(trigger, at, limit).map((row) => v.parse(DueRow, row).id);
     },
 
-    /** When the next delivery comes due that is not due yet. */
-    nextDue(trigger: string): number | undefined {
-      return v.parse(NextRow, sql.nextDue.get(trigger, now())).at ?? undefined;
+    /** When the next delivery comes due that is not due yet at `at`. Whoever asks for both asks for the same moment. */
+    nextDue(trigger: string, at: number): number | undefined {
+      return v.parse(NextRow, sql.nextDue.get(trigger, at)).at ?? undefined;
     },
 
     /** A delivery's event and how often it has failed; undefined when it is over. */
@@ -171,8 +178,37 @@ export function openEventLog({ file, route, onNew, now }: EventLogOptions) {
         sql.finish.run(id);
       }),
 
-    /** The newest dead letters, newest first. */
-    deadLetters: (limit: number) => sql.deadLetters.all(limit).map((row) => v.parse(DeadLetterRow, row)),
+    /** The newest dead letters whose ids are below `before`, newest first. */
+    deadLetters: (before: number, limit: number): DeadLetter[] =>
+      sql.deadLetters
+        .all(before, limit)
+        .map((row) => v.parse(DeadLetterRow, row))
+        .map(shownDeadLetter),
+
+    /**
+     * Queues the events of dead letters again, each for the Trigger that it failed for and once only, whatever is asked how often.
+     * The attribute `redriven` tells the task that a person wants it tried again, and which decision of his it was: however often
+     * that is delivered, it is the same. Gives how many were queued: those not that were queued before, or whose Trigger is not
+     * among `triggers`.
+     */
+    async redrive(ids: number[], triggers: string[]): Promise<number> {
+      let queued = 0;
+      await write(() => {
+        for (const id of ids) {
+          const row = sql.deadLetter.get(id);
+          if (row === undefined) continue;
+          const { trigger, attributes, data } = v.parse(DeadLetterRow, row);
+          if (!triggers.includes(trigger)) continue;
+          const isReason = (name: string) => name.startsWith('knativeerror');
+          const own = Object.fromEntries(Object.entries(attributes).filter(([name]) => !isReason(name)));
+          insert({ attributes: { ...own, redriven: String(id) }, data }, [trigger]);
+          sql.redriven.run(now(), id);
+          queued += 1;
+        }
+      });
+      onNew(triggers);
+      return queued;
+    },
 
     /** Events after a place in the log, oldest first. */
     list: (after: number, limit: number): LoggedEvent[] =>
@@ -188,6 +224,15 @@ export function openEventLog({ file, route, onNew, now }: EventLogOptions) {
           .all()
           .map((row) => v.parse(WaitingRow, row))
           .map((r) => [r.trigger, r.count]),
+      ),
+
+    /** Dead letters so far, by topic. */
+    letters: () =>
+      new Map(
+        sql.letters
+          .all()
+          .map((row) => v.parse(LettersRow, row))
+          .map((r) => [r.topic, r.count]),
       ),
 
     /** Removes up to `limit` events that came before `before` and have nothing left to deliver; gives their number. */
@@ -212,26 +257,32 @@ const LoggedRow = v.object({ seq: v.number(), attributes: AttributesJson, waitin
 const AttributesRow = v.object({ attributes: AttributesJson });
 const DueRow = v.object({ id: v.number() });
 const NextRow = v.object({ at: v.nullable(v.number()) });
+const LettersRow = v.object({ topic: v.string(), count: v.number() });
 const WaitingRow = v.object({ trigger: v.string(), count: v.number() });
 const ReadRow = v.object({ failed: v.number(), attributes: AttributesJson, data: Bytes });
-const DeadLetterRow = v.pipe(
-  v.object({
-    topic: v.string(),
-    trigger: v.string(),
-    at: v.number(),
-    attributes: AttributesJson,
-    data: Bytes,
-  }),
-  v.transform(({ topic, trigger, at, attributes, data }): DeadLetter => {
-    const text = data.toString('utf8');
-    const isText = Buffer.from(text).equals(data);
-    return {
-      topic,
-      trigger,
-      at: new Date(at).toISOString(),
-      attributes,
-      data: isText ? text : undefined,
-      dataBase64: isText ? undefined : data.toString('base64'),
-    };
-  }),
-);
+const DeadLetterRow = v.object({
+  id: v.number(),
+  topic: v.string(),
+  trigger: v.string(),
+  at: v.number(),
+  attributes: AttributesJson,
+  data: Bytes,
+  redriven_at: v.nullable(v.number()),
+});
+
+function shownDeadLetter({
+  at,
+  data,
+  redriven_at: redrivenAt,
+  ...rest
+}: v.InferOutput<typeof DeadLetterRow>): DeadLetter {
+  const text = data.toString('utf8');
+  const isText = Buffer.from(text).equals(data);
+  return {
+    ...rest,
+    at: new Date(at).toISOString(),
+    redrivenAt: redrivenAt === null ? undefined : new Date(redrivenAt).toISOString(),
+    data: isText ? text : undefined,
+    dataBase64: isText ? undefined : data.toString('base64'),
+  };
+}

@@ -20,6 +20,7 @@ describe('a Trigger', () => {
       backoffDelayMs: 2_000,
       timeoutMs: 5_000,
       deadLetterTopic: 'dead-topic',
+      deadLetterSink: 'dead',
     });
     const own = load({ ...files, 'eventing/triggers/task.yaml': trigger({ delivery: { retry: 2 } }) });
     expect(own.triggers[0]?.delivery).toEqual({
@@ -28,6 +29,7 @@ describe('a Trigger', () => {
       backoffDelayMs: 1_000,
       timeoutMs: 600_000,
       deadLetterTopic: undefined,
+      deadLetterSink: undefined,
     });
   });
 

@@ -22,7 +22,7 @@ const ServiceRef = v.strictObject({
 });
 
 /** Where events are sent: a Service, with a path below it if wanted, or an absolute URI. */
-const Destination = v.pipe(
+export const Destination = v.pipe(
   v.strictObject({ ref: v.optional(ServiceRef), uri: v.optional(v.string()) }),
   v.rawTransform(({ dataset, addIssue, NEVER }): Subscriber => {
     const { ref, uri } = dataset.value;
@@ -58,7 +58,11 @@ export const BrokerSchema = v.strictObject({
   metadata: v.strictObject({
     name: Name,
     annotations: v.optional(
-      keys({ 'eventing.knative.dev/broker.class': v.optional(v.literal('Kafka')) }),
+      keys({
+        'eventing.knative.dev/broker.class': v.optional(v.literal('Kafka')),
+        // Where a cluster's Broker keeps its events; the runner's has a log of its own.
+        'kafka.eventing.knative.dev/external.topic': v.optional(v.string()),
+      }),
       {},
     ),
     labels: NoKeys,
@@ -121,6 +125,3 @@ export const ConfigMapSchema = v.strictObject({
   }),
   data: v.optional(v.record(v.string(), v.string('must be text; put it in quotes')), {}),
 });
-
-/** Of a KafkaSink the runner needs its topic: dead letters bear it. */
-export const KafkaSinkSchema = v.looseObject({ spec: v.looseObject({ topic: v.string() }) });

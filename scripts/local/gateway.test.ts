@@ -7,6 +7,15 @@ import { openGateway, type GatewayParts } from './gateway.ts';
 import { openServices } from './services.ts';
 import { demoFunction, launcher, openGate, recordingLog, service } from './testing.ts';
 
+const connections = {
+  redis: 'redis://127.0.0.1:1',
+  broker: '',
+  services: '',
+  database: null,
+  sheets: null,
+  kafka: null,
+};
+
 async function open(parts: Partial<GatewayParts> = {}) {
   const gate = await openGate();
   const gateway = await openGateway({ port: 0, host: '127.0.0.1' });
@@ -19,9 +28,11 @@ async function open(parts: Partial<GatewayParts> = {}) {
     forms: ['demo'],
     services,
     deadLetters: () => [],
+    redrive: () => Promise.resolve(0),
     events: () => [],
     redeliver: () => undefined,
-    connections: { redis: 'redis://127.0.0.1:1', sheets: null },
+    connections,
+    metrics: () => Promise.resolve('up 1\n'),
     delivered: async () => {},
     schedules: { status: () => [], fire: () => undefined },
     sheets: undefined,
@@ -269,7 +280,7 @@ test('the log is read page by page, and tools learn where Redis and the sheets a
   expect(await (await get('/_/events?after=7')).json()).toEqual([event]);
   expect(await (await get('/_/events')).json()).toEqual([]);
   expect((await get('/_/events?after=x')).status).toBe(400);
-  expect(await (await get('/_/connections')).json()).toEqual({ redis: 'redis://127.0.0.1:1', sheets: null });
+  expect(await (await get('/_/connections')).json()).toEqual(connections);
 });
 
 test("events are delivered again to the Trigger that is named, and a page of another site can't ask for it", async () => {

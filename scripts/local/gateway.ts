@@ -1,9 +1,10 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { answerHtml, answerJson, answerText, redirect } from './answers.ts';
 import type { DeadLetter, LoggedEvent } from './broker.ts';
 import { indexPage } from './index-page.ts';
 import type { ScheduleStatus } from './ping.ts';
 import { answerProblem } from './problem.ts';
-import { readRedelivery } from './redelivery.ts';
+import { readRedelivery, readRedrive } from './redelivery.ts';
 import type { Services } from './services.ts';
 
 /** What the gateway shows and reaches. */
@@ -11,13 +12,27 @@ export interface GatewayParts {
   /** Names of the public Services: each is at `/<name>/`. */
   forms: string[];
   services: Pick<Services, 'request' | 'status'>;
-  deadLetters: () => DeadLetter[];
+  deadLetters: (before?: number) => DeadLetter[];
+  /** Delivers the events of dead letters again; gives how many. */
+  redrive: (ids: number[]) => Promise<number>;
   /** The Broker's log, a page of it. */
   events: (after: number) => LoggedEvent[];
   /** Delivers events to one Trigger again; undefined when there is no such Trigger. */
   redeliver: (trigger: string, seqs: number[]) => Promise<number> | undefined;
-  /** For tools on this machine: where things are. `sheets`: the emulator's root URL, null for Google's own. */
-  connections: { redis: string; sheets: string | null };
+  /**
+   * For tools on this machine: where things are. `services`: where each is, by its name; `sheets`: the emulator's root URL, null for Google's own; `kafka`: broker
+   * addresses separated by commas, null without a Kafka; `database`: null for one that is not the runner's own.
+   */
+  connections: {
+    redis: string;
+    broker: string;
+    services: string;
+    database: string | null;
+    sheets: string | null;
+    kafka: string | null;
+  };
+  /** All figures, in Prometheus' text format. */
+  metrics: () => Promise<string>;
   /** Resolves when what was submitted so far has reached its tasks, or after a few seconds. */
   delivered: () => Promise<void>;
   schedules: {
@@ -26,8 +41,13 @@ export interface GatewayParts {
     fire(name: string): Promise<{ schedule: string; id: string; status: number }> | undefined;
   };
   /** Serves the Sheets emulator's pages, `path` being what follows `/_/sheets/`; absent when the real Google is used. */
-  sheets: ((req: IncomingMessage, res: ServerResponse, path: string) => boolean) | undefined;
+  sheets: Pages | undefined;
+  /** Likewise the mails, `path` being what follows `/_/mails`; absent when another SMTP server is used. */
+  mails?: Pages | undefined;
 }
+
+/** Answers a request, or gives false for a method that it does not take. */
+type Pages = (req: IncomingMessage, res: ServerResponse, path: string) => boolean;
 
 export interface Gateway {
   url: string;
@@ -101,11 +121,19 @@ function runnerPages(parts: GatewayParts, req: IncomingMessage, res: ServerRespo
   }
   const json = (value: unknown) => only(['GET', 'HEAD'], req, res, () => answerJson(res, value));
   if (path === '/healthz') return json({ status: 'ok' });
+  if (path === '/metrics') return only(['GET', 'HEAD'], req, res, () => void answerMetrics(parts, res));
   if (path === '/services') return json(parts.services.status());
-  if (path === '/dead-letters') return json(parts.deadLetters());
+  const { searchParams: query } = new URL(req.url ?? '', 'http://localhost');
+  if (path === '/dead-letters') {
+    const before = query.get('before');
+    if (before === null) return json(parts.deadLetters());
+    if (!isPlace(before)) return answerProblem(res, 400, 'before is the id of a dead letter.');
+    return json(parts.deadLetters(Number(before)));
+  }
+  if (path === '/dead-letters/redrive') return only(['POST'], req, res, () => void redrive(parts, req, res));
   if (path === '/events') {
-    const after = new URL(req.url ?? '', 'http://localhost').searchParams.get('after') ?? '0';
-    if (!/^\d{1,15}$/.test(after)) return answerProblem(res, 400, 'after is the seq of an event.');
+    const after = query.get('after') ?? '0';
+    if (!isPlace(after)) return answerProblem(res, 400, 'after is the seq of an event.');
     return json(parts.events(Number(after)));
   }
   if (path === '/events/redeliver') return only(['POST'], req, res, () => void redeliver(parts, req, res));
@@ -114,13 +142,25 @@ function runnerPages(parts: GatewayParts, req: IncomingMessage, res: ServerRespo
   if (path.startsWith('/schedules/')) {
     return only(['POST'], req, res, () => void fire(parts, res, path.slice('/schedules/'.length)));
   }
-  const { sheets } = parts;
+  const { sheets, mails } = parts;
   if (path === '/sheets' && sheets) return redirect(res, '/_/sheets/');
   if (path.startsWith('/sheets/') && sheets) {
     if (sheets(req, res, path.slice('/sheets/'.length))) return undefined;
     return only(['GET', 'HEAD'], req, res, () => {});
   }
+  if ((path === '/mails' || path.startsWith('/mails/')) && mails) {
+    if (mails(req, res, path.slice('/mails'.length))) return undefined;
+    return only(['GET', 'HEAD'], req, res, () => {});
+  }
   answerProblem(res, 404, `There is nothing at /_${path}.`);
+}
+
+async function answerMetrics({ metrics }: GatewayParts, res: ServerResponse) {
+  try {
+    answerText(res, await metrics());
+  } catch (error) {
+    answerProblem(res, 500, error instanceof Error ? error.message : String(error));
+  }
 }
 
 async function redeliver(parts: GatewayParts, req: IncomingMessage, res: ServerResponse) {
@@ -135,6 +175,19 @@ async function redeliver(parts: GatewayParts, req: IncomingMessage, res: ServerR
     answerProblem(res, 500, `Nothing was queued: ${reason}`);
   }
 }
+
+async function redrive(parts: GatewayParts, req: IncomingMessage, res: ServerResponse) {
+  try {
+    const asked = await readRedrive(req);
+    if (typeof asked === 'string') return answerProblem(res, 400, asked);
+    answerJson(res, { queued: await parts.redrive(asked.ids) });
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    answerProblem(res, 500, `Nothing was queued: ${reason}`);
+  }
+}
+
+const isPlace = (text: string) => /^\d{1,15}$/.test(text);
 
 /** By hand a schedule is fired to see what comes of a submission a moment ago: that one goes first. */
 async function fire({ schedules, delivered }: GatewayParts, res: ServerResponse, name: string) {
@@ -160,29 +213,6 @@ function only(methods: string[], req: IncomingMessage, res: ServerResponse, answ
 /** Browsers name the page that a request comes from in Origin; a program such as curl names none. */
 function isForeign({ headers: { origin, host } }: IncomingMessage): boolean {
   return origin !== undefined && (!URL.canParse(origin) || new URL(origin).host !== host);
-}
-
-function redirect(res: ServerResponse, location: string) {
-  res.writeHead(308, { location, 'content-length': 0 }).end();
-}
-
-function answerJson(res: ServerResponse, value: unknown) {
-  const body = `${JSON.stringify(value, null, 2)}\n`;
-  res.writeHead(200, {
-    'content-type': 'application/json',
-    'content-length': Buffer.byteLength(body),
-    'cache-control': 'no-store',
-  });
-  res.end(body);
-}
-
-function answerHtml(res: ServerResponse, body: string) {
-  res.writeHead(200, {
-    'content-type': 'text/html; charset=utf-8',
-    'content-length': Buffer.byteLength(body),
-    'content-security-policy': "default-src 'none'; style-src 'unsafe-inline'",
-  });
-  res.end(body);
 }
 
 function listen(server: Server, port: number, host: string): Promise<string> {

@@ -3,7 +3,7 @@ import type { GatewayParts } from './gateway.ts';
 
 /** The page at `/`: where everything is. */
 export function indexPage(
-  { forms, services, deadLetters, schedules, sheets }: GatewayParts,
+  { forms, services, deadLetters, schedules, sheets, mails }: GatewayParts,
   host: string,
 ): string {
   const rows = services
@@ -37,6 +37,7 @@ ${curl === undefined ? '' : `<pre>${escape(curl)}</pre>`}
 <h2>What came of it</h2>
 <ul>
 ${sheets ? '<li><a href="/_/sheets/">Sheets</a></li>' : '<li>Sheets: in Google Sheets</li>'}
+${mails ? '<li><a href="/_/mails/">Mails</a></li>' : ''}
 <li><a href="/_/dead-letters">Dead letters</a> (${deadLetters().length})</li>
 <li><a href="/_/schedules">Schedules</a></li>
 </ul>

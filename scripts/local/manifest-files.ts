@@ -1,5 +1,5 @@
 import { existsSync, globSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import * as v from 'valibot';
 import { parseAllDocuments } from 'yaml';
 
@@ -21,7 +21,10 @@ const ResourceHead = v.looseObject({
   metadata: v.looseObject({ name: v.string() }),
 });
 
-/** Reads every YAML file below `eventing/` and `knative/`, one resource each; what cannot be read is a line in `problems`. */
+/**
+ * Reads every YAML file below `eventing/` and `knative/`, one resource each; what cannot be read is a line in `problems`. A
+ * `kustomization.yaml` is kubectl's list of files and no resource.
+ */
 export function readResources(root: string): { resources: Resource[]; problems: string[] } {
   const problems = FOLDERS.filter((folder) => !existsSync(join(root, folder))).map(
     (folder) => `${folder}/: there is no such folder in ${root}`,
@@ -29,7 +32,9 @@ export function readResources(root: string): { resources: Resource[]; problems: 
   const files = globSync(
     FOLDERS.map((folder) => `${folder}/**/*.{yaml,yml}`),
     { cwd: root },
-  ).toSorted();
+  )
+    .filter((file) => basename(file) !== 'kustomization.yaml')
+    .toSorted();
   const resources = files.flatMap((file) => {
     const read = readResource(file, readFileSync(join(root, file), 'utf8'));
     if (typeof read !== 'string') return [read];

@@ -1,13 +1,8 @@
 import * as v from 'valibot';
 import { type Delivery, DeliverySchema } from './delivery.ts';
-import {
-  BrokerSchema,
-  ConfigMapSchema,
-  KafkaSinkSchema,
-  PingSourceSchema,
-  TriggerSchema,
-} from './eventing-schemas.ts';
+import { BrokerSchema, ConfigMapSchema, PingSourceSchema, TriggerSchema } from './eventing-schemas.ts';
 import type { Filter } from './filters.ts';
+import { KafkaSinkSchema, KafkaSourceSchema, KafkaTopicSchema } from './kafka/schemas.ts';
 import type { Resource } from './manifest-files.ts';
 import type { Manifests, Subscriber } from './manifests.ts';
 import { serviceOf } from './service-manifest.ts';
@@ -23,7 +18,11 @@ export function parseResources(resources: Resource[]): { manifests: Manifests; p
   const all = sort(resources, report);
 
   const exists = (kind: string, name: string) =>
-    resources.some((resource) => resource.kind === kind && resource.name === name);
+    // Kubernetes has a kind Service, too, that nobody sends events to by its name.
+    resources.some(
+      (one) =>
+        one.kind === kind && one.name === name && (kind !== 'Service' || roleOf(one).includes('.serving.')),
+    );
   const refer = (file: string, path: string, kind: string, name: string) => {
     if (!exists(kind, name)) report(file, path, `there is no ${kind} "${name}" among the manifests`);
   };
@@ -35,7 +34,7 @@ export function parseResources(resources: Resource[]): { manifests: Manifests; p
     const sink = deadLetterSink?.ref.name;
     if (sink) refer(file, 'spec.delivery.deadLetterSink.ref.name', 'KafkaSink', sink);
     const deadLetterTopic = all.sinks.find(({ name }) => name === sink)?.spec.topic;
-    return { retry, backoffPolicy, backoffDelayMs, timeoutMs, deadLetterTopic };
+    return { retry, backoffPolicy, backoffDelayMs, timeoutMs, deadLetterTopic, deadLetterSink: sink };
   };
 
   const configMaps = all.configMaps.map(({ file, name, metadata, data }) => {
@@ -50,9 +49,11 @@ export function parseResources(resources: Resource[]): { manifests: Manifests; p
         .filter(Boolean),
     };
   });
-  const brokers = all.brokers.map(({ file, name, spec }) => {
+  const brokers = all.brokers.map(({ file, name, metadata, spec }) => {
     if (spec.config) refer(file, 'spec.config.name', 'ConfigMap', spec.config.name);
-    return { file, name, delivery: deliveryOf(file, spec.delivery ?? v.parse(DeliverySchema, {})) };
+    const given = metadata.annotations['kafka.eventing.knative.dev/external.topic'];
+    const topic = given ?? `knative-broker-formbus-${name}`;
+    return { file, name, topic, delivery: deliveryOf(file, spec.delivery ?? v.parse(DeliverySchema, {})) };
   });
   const triggers = all.triggers.map(({ file, name, spec }) => {
     refer(file, 'spec.broker', 'Broker', spec.broker);
@@ -71,19 +72,38 @@ export function parseResources(resources: Resource[]): { manifests: Manifests; p
     const { schedule, timezone, contentType, data, sink } = spec;
     return { file, name, schedule, timezone, contentType, data, sink };
   });
+  const kafkaSources = all.kafkaSources.map(({ file, name, spec }) => {
+    const { sink } = spec;
+    if ('broker' in sink) refer(file, 'spec.sink.ref.name', 'Broker', sink.broker);
+    else referSubscriber(file, 'spec.sink.ref.name', sink);
+    const { topics, consumerGroup, consumers, initialOffset, ordering } = spec;
+    const delivery = deliveryOf(file, spec.delivery ?? v.parse(DeliverySchema, {}));
+    return { file, name, topics, consumerGroup, consumers, initialOffset, ordering, delivery, sink };
+  });
+  const kafkaSinks = all.sinks.map(({ file, name, spec: { topic, contentMode } }) => {
+    return { file, name, topic, contentMode };
+  });
+  const kafkaTopics = all.kafkaTopics.map(({ file, name, spec }) => {
+    const { topicName: topic = name, partitions, replicas, config } = spec;
+    return { file, topic, partitions, replicas, config };
+  });
   const services = all.services.map((service) => serviceOf(service, { configMaps, refer, report }));
-  const manifests = { services, brokers, triggers, pingSources, configMaps, others: all.others };
+  const eventing = { brokers, triggers, pingSources, kafkaSources, kafkaSinks, kafkaTopics };
+  const manifests = { services, ...eventing, configMaps, others: all.others };
   return { manifests, problems };
 }
 
-/** Kinds that the runner runs, and kinds of Knative's that only a cluster (or a real Kafka) runs. */
-const RUN = ['Service.serving', 'Broker.eventing', 'Trigger.eventing', 'PingSource.sources'].map(ofKnative);
-const KEPT = ['KafkaSource.sources', 'KafkaSink.eventing'].map(ofKnative);
+/** Kinds that the runner runs, those of Kafka where it has one. */
+const RUN = [
+  'Service.serving.knative.dev',
+  'Broker.eventing.knative.dev',
+  'Trigger.eventing.knative.dev',
+  'PingSource.sources.knative.dev',
+  'KafkaSource.sources.knative.dev',
+  'KafkaSink.eventing.knative.dev',
+  'KafkaTopic.kafka.strimzi.io',
+];
 const KNATIVE = /\.(serving|eventing|sources|sinks|messaging|flows)\.knative\.dev$/;
-
-function ofKnative(kind: string) {
-  return `${kind}.knative.dev`;
-}
 
 /** `Kind.group`, as kubectl writes it. A ConfigMap of another namespace configures something else than our functions. */
 function roleOf({ apiVersion, kind, content }: Resource): string {
@@ -115,7 +135,7 @@ function sort(resources: Resource[], report: Report) {
     const first = seen.get(key);
     if (first) report(resource.file, 'metadata.name', `is that of ${first} already`);
     seen.set(key, resource.file);
-    if (KNATIVE.test(role) && ![...RUN, ...KEPT].includes(role)) {
+    if (KNATIVE.test(role) && !RUN.includes(role)) {
       report(resource.file, 'kind', `${resource.kind} of ${resource.apiVersion} is not supported here`);
     }
   }
@@ -125,6 +145,8 @@ function sort(resources: Resource[], report: Report) {
     triggers: of('Trigger.eventing.knative.dev', TriggerSchema),
     pingSources: of('PingSource.sources.knative.dev', PingSourceSchema),
     configMaps: of('ConfigMap', ConfigMapSchema),
+    kafkaSources: of('KafkaSource.sources.knative.dev', KafkaSourceSchema),
+    kafkaTopics: of('KafkaTopic.kafka.strimzi.io', KafkaTopicSchema),
     sinks: of('KafkaSink.eventing.knative.dev', KafkaSinkSchema),
     others: resources.filter((resource) => ![...RUN, 'ConfigMap'].includes(roleOf(resource))),
   };

@@ -19,22 +19,21 @@ import { loadManifests } from './manifests.ts';
 
 describe('the files', () => {
   it('keeps what only a cluster runs, as it is', () => {
-    const topic = yaml('kafka.strimzi.io/v1', 'KafkaTopic', 'form-submissions', { spec: { partitions: 3 } });
+    const cluster = yaml('kafka.strimzi.io/v1', 'Kafka', 'formbus', { spec: { cruiseControl: {} } });
     const foreign = stringify({
       apiVersion: 'v1',
       kind: 'ConfigMap',
       metadata: { name: 'config', namespace: 'else' },
     });
     const { others } = load({
-      'knative/platform/topic.yaml': topic,
+      'knative/platform/cluster.yaml': cluster,
       'knative/platform/foreign.yaml': foreign,
     });
     expect(others.map(({ file, kind }) => `${file} ${kind}`)).toEqual([
-      'eventing/dead.yaml KafkaSink',
+      'knative/platform/cluster.yaml Kafka',
       'knative/platform/foreign.yaml ConfigMap',
-      'knative/platform/topic.yaml KafkaTopic',
     ]);
-    expect(others[2]).toMatchObject({ name: 'form-submissions', content: { spec: { partitions: 3 } } });
+    expect(others[0]).toMatchObject({ name: 'formbus', content: { spec: { cruiseControl: {} } } });
   });
 
   it.each<[string, Files, string]>([

@@ -32,9 +32,11 @@ export type EnvVar = { name: string } & (
   | { secret: string; key: string; optional: boolean }
 );
 
-interface BrokerManifest {
+export interface BrokerManifest {
   name: string;
   file: string;
+  /** Where a cluster's Broker keeps its events. */
+  topic: string;
 }
 
 export interface Trigger {
@@ -60,6 +62,37 @@ export interface PingSource {
   sink: Subscriber;
 }
 
+export interface KafkaSource {
+  name: string;
+  file: string;
+  topics: string[];
+  consumerGroup: string;
+  /** Members of the group that the runner runs. */
+  consumers: number;
+  /** Where a group begins that has never committed. */
+  initialOffset: 'earliest' | 'latest';
+  /** `ordered`: the next record of a partition waits until the one before it is done. */
+  ordering: 'ordered' | 'unordered';
+  delivery: Delivery;
+  sink: Subscriber | { broker: string };
+}
+
+export interface KafkaSink {
+  name: string;
+  file: string;
+  topic: string;
+  contentMode: 'binary' | 'structured';
+}
+
+export interface KafkaTopic {
+  file: string;
+  topic: string;
+  partitions: number;
+  /** undefined = as many as the brokers say. */
+  replicas: number | undefined;
+  config: Record<string, string>;
+}
+
 export interface ConfigMap {
   name: string;
   file: string;
@@ -73,9 +106,20 @@ export interface Manifests {
   brokers: BrokerManifest[];
   triggers: Trigger[];
   pingSources: PingSource[];
+  kafkaSources: KafkaSource[];
+  kafkaSinks: KafkaSink[];
+  kafkaTopics: KafkaTopic[];
   configMaps: ConfigMap[];
-  /** Resources that this runner does not run (KafkaSource, KafkaSink, KafkaTopic …). */
+  /** Resources that this runner does not run. */
   others: Resource[];
+}
+
+/** @throws Error when there is none, or more than one */
+export function onlyBroker({ brokers }: Manifests): BrokerManifest {
+  const [broker] = brokers;
+  if (!broker || brokers.length > 1)
+    throw new Error(`eventing/ must have one Broker, it has ${brokers.length}`);
+  return broker;
 }
 
 /** All that is wrong with the manifests, a line each: `file: path.to.field: what is wrong`. */

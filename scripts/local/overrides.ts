@@ -1,5 +1,6 @@
 import { resolve } from 'node:path';
 import type { Override } from './environment.ts';
+import type { GivenKafka } from './kafka/given.ts';
 
 /** Credentials for the real Google Sheets, when the runner's own environment names both. */
 export interface Google {
@@ -12,18 +13,88 @@ export function findGoogle(ambient: Record<string, string | undefined>): Google 
   return credentials && spreadsheet ? { credentials: resolve(credentials), spreadsheet } : undefined;
 }
 
-/** What one machine has in place of a cluster. `sheets` is the emulator's URL, or the real Google. */
+/** Where the archive is: the one that the runner's own environment names, or the runner's own. */
+export interface Database {
+  url: string;
+  reason: string;
+}
+
+export function databaseOf({
+  own,
+  given,
+}: {
+  own: string | undefined;
+  given: string | undefined;
+}): Database | undefined {
+  if (given) return { url: given, reason: 'from the environment of npm start' };
+  return own === undefined ? undefined : { url: own, reason: 'a PostgreSQL of this data folder' };
+}
+
+/** A Redis, or its Sentinels, that the runner's own environment names; the password, if any, is looked up like all Secrets. */
+export interface GivenRedis {
+  given: { REDIS_URL: string; REDIS_REPLICAS?: string };
+}
+
+export function findRedis({
+  REDIS_URL,
+  REDIS_REPLICAS,
+}: Record<string, string | undefined>): GivenRedis | undefined {
+  return REDIS_URL ? { given: { REDIS_URL, ...(REDIS_REPLICAS ? { REDIS_REPLICAS } : {}) } } : undefined;
+}
+
+/** An SMTP server that the runner's own environment names; name and password, if any, are looked up like all Secrets. */
+export interface GivenSmtp {
+  given: { SMTP_URL: string; SMTP_TLS?: string; MAIL_FROM?: string };
+}
+
+export function findSmtp(ambient: Record<string, string | undefined>): GivenSmtp | undefined {
+  const { SMTP_URL, SMTP_TLS, MAIL_FROM } = ambient;
+  if (!SMTP_URL) return undefined;
+  return { given: { SMTP_URL, ...(SMTP_TLS ? { SMTP_TLS } : {}), ...(MAIL_FROM ? { MAIL_FROM } : {}) } };
+}
+
+/** What one machine has in place of a cluster. `sheets` is the emulator's URL, or the real Google; `redis` and `smtp` likewise. */
 export function localOverrides({
   broker,
+  kafka,
   redis,
+  database,
   sheets,
-  secret,
+  smtp,
+  metrics,
+  secrets,
 }: {
   broker: string;
-  redis: string;
+  /** Without one, forms send to the Broker. */
+  kafka?: { brokers: string; credentials?: GivenKafka['credentials'] } | undefined;
+  redis: string | GivenRedis;
+  database?: Database | undefined;
   sheets: string | Google;
-  secret: { value: string; file: string };
+  smtp: string | GivenSmtp;
+  /** The address of the function metrics. */
+  metrics: string;
+  /** By variable, and the file that they are kept in. */
+  secrets: { values: Record<string, string>; file: string };
 }): Override[] {
+  return [
+    ...(kafka ? throughKafka(kafka, broker) : withoutKafka(broker)),
+    ...(typeof redis === 'string' ? ownRedis(redis) : givenRedis(redis)),
+    ...Object.entries(secrets.values).map(([variable, value]): Override => ({
+      variable,
+      value,
+      shown: '…',
+      where: [variable],
+      reason: `kept in ${secrets.file}`,
+    })),
+    ...(database ? archived(database) : []),
+    ...(typeof sheets === 'string' ? emulatedSheets(sheets) : realSheets(sheets)),
+    ...(typeof smtp === 'string' ? keptMails(smtp) : sentMails(smtp)),
+    { variable: 'METRICS_URL', value: metrics, where: ['METRICS_URL'], reason: 'the function metrics here' },
+  ];
+}
+
+function withoutKafka(broker: string): Override[] {
+  const reason = 'there is no Kafka here (start with --kafka for one)';
   return [
     {
       variable: 'K_SINK',
@@ -31,24 +102,73 @@ export function localOverrides({
       where: ['KAFKA_BROKERS', 'K_SINK'],
       reason: 'events go to the Broker here',
     },
-    { variable: 'KAFKA_BROKERS', value: undefined, reason: 'there is no Kafka here' },
-    { variable: 'KAFKA_TOPIC', value: undefined, reason: 'there is no Kafka here' },
-    { variable: 'REDIS_URL', value: redis, where: ['REDIS_URL'], reason: 'a Redis of this data folder' },
+    { variable: 'KAFKA_BROKERS', value: undefined, reason },
+    { variable: 'KAFKA_TOPIC', value: undefined, reason },
+    ...withoutCredentials(reason),
+  ];
+}
+
+function throughKafka(
+  { brokers, credentials }: { brokers: string; credentials?: GivenKafka['credentials'] },
+  broker: string,
+): Override[] {
+  const reason = credentials ? 'from the environment of npm start' : 'a Kafka of this data folder';
+  return [
+    { variable: 'KAFKA_BROKERS', value: brokers, where: ['KAFKA_BROKERS'], reason },
+    { variable: 'K_SINK', value: broker, where: ['K_SINK'], reason: 'the Broker here' },
+    ...withoutCredentials('this Kafka is spoken to without TLS and a password').map((override): Override => {
+      const { variable } = override;
+      const value = credentials?.[variable];
+      if (value === undefined) return override;
+      const shown = variable === 'KAFKA_PASSWORD' ? { shown: '…' } : {};
+      return { variable, value, ...shown, where: ['KAFKA_BROKERS'], reason };
+    }),
+  ];
+}
+
+function ownRedis(url: string): Override[] {
+  return [
+    { variable: 'REDIS_URL', value: url, where: ['REDIS_URL'], reason: 'a Redis of this data folder' },
     {
       variable: 'REDIS_REPLICAS',
       value: '0',
       where: ['REDIS_REPLICAS'],
       reason: 'that Redis has no replicas',
     },
-    {
-      variable: 'IDEMPOTENCY_SECRET',
-      value: secret.value,
-      shown: '…',
-      where: ['IDEMPOTENCY_SECRET'],
-      reason: `kept in ${secret.file}`,
-    },
-    ...(typeof sheets === 'string' ? emulatedSheets(sheets) : realSheets(sheets)),
+    { variable: 'REDIS_PASSWORD', value: undefined, reason: 'that Redis asks for none' },
   ];
+}
+
+function givenRedis({ given }: GivenRedis): Override[] {
+  const reason = 'from the environment of npm start';
+  return Object.entries(given).map(([variable, value]) => ({
+    variable,
+    value,
+    shown: withoutPassword(value),
+    where: [variable],
+    reason,
+  }));
+}
+
+function archived({ url, reason }: Database): Override[] {
+  const shown = withoutPassword(url);
+  return [{ variable: 'DATABASE_URL', value: url, shown, where: ['DATABASE_URL'], reason }];
+}
+
+/** It is nobody's business. */
+function withoutPassword(url: string): string {
+  return url.replace(/(?<=\/\/[^/@]*:)[^/]*(?=@)/, '…');
+}
+
+function withoutCredentials(reason: string): Override[] {
+  const variables = [
+    'KAFKA_TLS',
+    'KAFKA_CA_FILE',
+    'KAFKA_USERNAME',
+    'KAFKA_PASSWORD',
+    'KAFKA_SASL_MECHANISM',
+  ];
+  return variables.map((variable) => ({ variable, value: undefined, reason }));
 }
 
 function emulatedSheets(url: string): Override[] {
@@ -72,4 +192,21 @@ function realSheets({ credentials, spreadsheet }: Google): Override[] {
     },
     { variable: 'SPREADSHEET_ID', value: spreadsheet, where: ['SPREADSHEET_ID'], reason },
   ];
+}
+
+function keptMails(url: string): Override[] {
+  const where = ['SMTP_URL'];
+  const reason = 'mails are kept here and not sent (set SMTP_URL for a real server)';
+  const unneeded = 'the SMTP server here asks for none';
+  return [
+    { variable: 'SMTP_URL', value: url, where, reason },
+    { variable: 'SMTP_TLS', value: 'optional', where: ['SMTP_TLS'], reason: 'it is on this machine' },
+    { variable: 'SMTP_USER', value: undefined, reason: unneeded },
+    { variable: 'SMTP_PASSWORD', value: undefined, reason: unneeded },
+  ];
+}
+
+function sentMails({ given }: GivenSmtp): Override[] {
+  const reason = 'from the environment of npm start: mails are really sent';
+  return Object.entries(given).map(([variable, value]) => ({ variable, value, where: [variable], reason }));
 }

@@ -2,10 +2,20 @@ import { spawnSync } from 'node:child_process';
 import { accessSync, constants, statSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 
-/** The commands that Formbus needs and in which package each system has them. */
+/** The commands that Formbus or its tests need and in which package each system has them. */
 const packages = {
   'redis-server': { debian: 'redis-server', fedora: 'redis', brew: 'redis' },
+  git: { debian: 'git', fedora: 'git', brew: 'git' },
+  strace: { debian: 'strace', fedora: 'strace', brew: 'strace' },
   chromium: { debian: 'chromium', fedora: 'chromium', brew: '--cask chromium' },
+  python3: { debian: 'python3', fedora: 'python3', brew: 'python' },
+  java: { debian: 'default-jdk-headless', fedora: 'java-latest-openjdk-headless', brew: 'openjdk' },
+  mvn: { debian: 'maven', fedora: 'maven', brew: 'maven' },
+  buildah: { debian: 'buildah', fedora: 'buildah', brew: 'buildah' },
+  debootstrap: { debian: 'debootstrap', fedora: 'debootstrap', brew: 'debootstrap' },
+  runc: { debian: 'runc', fedora: 'runc', brew: 'runc' },
+  nginx: { debian: 'nginx-light', fedora: 'nginx', brew: 'nginx' },
+  prometheus: { debian: 'prometheus', fedora: 'golang-github-prometheus', brew: 'prometheus' },
 } as const;
 
 export type Command = keyof typeof packages;
@@ -47,6 +57,12 @@ export function ensure(
   const left = missing.filter((command) => !has(command));
   if (!installed || left.length > 0)
     throw new Error(`apt-get did not install it. ${howTo(left.length > 0 ? left : missing)}`);
+}
+
+/** What to install where, or undefined when all commands are there. */
+export function howToInstall(commands: Command[]): string | undefined {
+  const missing = commands.filter((command) => !isOnPath(command));
+  return missing.length > 0 ? howTo(missing) : undefined;
 }
 
 /** Debian starts what it installs as a system service, unless a policy-rc.d forbids it; ours is there for the moment only. */

@@ -89,3 +89,21 @@ test('a schedule or time zone that is none is an error naming the manifest', () 
     /^eventing\/sources\/flush\.yaml: spec\.schedule: .*Mars/,
   );
 });
+
+test('other schedules while it runs: new ones fire, changed ones as they are now, those that are gone no more', async () => {
+  const { sent, schedules } = open({ schedule: '* * * * * *' });
+  await vi.waitFor(() => expect(sent).toHaveBeenCalled(), { timeout: 5_000 });
+  const next = schedules.status()[0]?.last;
+  const other = source({ name: 'other', schedule: '* * * * * *', sink: { service: 'other', path: '/' } });
+  schedules.reconcile([source({ schedule: '0 0 1 1 *' }), other]);
+  expect(schedules.status().map(({ name, schedule }) => [name, schedule])).toEqual([
+    ['flush', '0 0 1 1 *'],
+    ['other', '* * * * * *'],
+  ]);
+  expect(schedules.status()[0]?.last).toEqual(next);
+  sent.mockClear();
+  await vi.waitFor(() => expect(sent.mock.calls.length).toBeGreaterThan(1), { timeout: 5_000 });
+  expect(new Set(sent.mock.calls.map(([to]) => 'service' in to && to.service))).toEqual(new Set(['other']));
+  expect(() => schedules.reconcile([source({ schedule: 'now and then' })])).toThrow('now and then');
+  expect(schedules.status()).toHaveLength(2);
+});

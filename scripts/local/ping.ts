@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { isDeepStrictEqual } from 'node:util';
 import { Cron } from 'croner';
 import type { Send } from './broker.ts';
 import type { Log } from './log.ts';
@@ -12,6 +13,11 @@ export interface Schedules {
    * Rejects when the sink cannot be reached.
    */
   fire(name: string): Promise<Fired> | undefined;
+  /**
+   * From now on there are these; runs under way are finished.
+   * @throws Error as `openSchedules` does, with nothing changed
+   */
+  reconcile(sources: PingSource[]): void;
   /** No more ticks; runs under way are given up. */
   close(): Promise<void>;
 }
@@ -70,13 +76,25 @@ export function openSchedules({
     return run;
   }
 
-  const jobs = sources.map((source) => ({
+  // What `fire` rejects with is logged there.
+  const jobOf = (source: PingSource) => ({
     source,
-    // What `fire` rejects with is logged there.
     cron: schedule(source, () => void fire(source).catch(() => {})),
-  }));
+  });
+  let jobs: ReturnType<typeof jobOf>[] = [];
 
+  function reconcile(next: PingSource[]) {
+    const before = jobs;
+    const isUnchanged = (source: PingSource) => (job: (typeof jobs)[number]) =>
+      isDeepStrictEqual(job.source, source);
+    jobs = next.map((source) => before.find(isUnchanged(source)) ?? jobOf(source));
+    for (const job of before) if (!jobs.includes(job)) job.cron.stop();
+    for (const job of jobs) if (!before.includes(job)) job.cron.resume();
+  }
+
+  reconcile(sources);
   return {
+    reconcile,
     status: () =>
       jobs.map(({ source: { name, schedule, timezone }, cron }) => ({
         name,
@@ -114,7 +132,13 @@ function pingEvent({ name, contentType, data }: PingSource, namespace: string) {
 
 function schedule({ file, schedule, timezone }: PingSource, onTick: () => void): Cron {
   try {
-    return new Cron(schedule, timezone === undefined ? {} : { timezone }, onTick);
+    const cron = new Cron(
+      schedule,
+      { paused: true, ...(timezone === undefined ? {} : { timezone }) },
+      onTick,
+    );
+    cron.nextRun(); // Throws where the time zone is none.
+    return cron;
   } catch (cause) {
     const where = timezone === undefined ? schedule : `${schedule} (${timezone})`;
     throw new Error(

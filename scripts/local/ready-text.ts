@@ -7,13 +7,19 @@ export function readyText({
   forms,
   schedules,
   sheets,
+  mails,
+  kafka,
   data,
   ms,
 }: {
   url: string;
   forms: string[];
   schedules: ScheduleStatus[];
+  /** Whether they are kept here. */
   sheets: boolean;
+  mails: boolean;
+  /** Broker addresses, if events go through Kafka. */
+  kafka: string | undefined;
   data: string;
   ms: number;
 }): string {
@@ -24,8 +30,10 @@ export function readyText({
     '',
     ...forms.map((form, i) => `  ${i === 0 ? 'forms       ' : '            '}  ${url}/${form}/`),
     `  sheets        ${sheets ? `${url}/_/sheets/` : 'in Google Sheets'}`,
+    `  mails         ${mails ? `${url}/_/mails/` : 'sent'}`,
     `  services      ${url}/_/services`,
     `  dead letters  ${url}/_/dead-letters`,
+    ...(kafka === undefined ? [] : [`  kafka         ${kafka}`]),
     `  data          ${data}`,
     '',
     ...(curl === undefined ? [] : ['Submit a form:', `  ${curl}`, '']),

@@ -9,13 +9,28 @@ const Redelivery = v.strictObject({
     v.maxLength(10_000, 'seqs: at most 10,000'),
   ),
 });
-type Redelivery = v.InferOutput<typeof Redelivery>;
+const Redrive = v.strictObject({
+  ids: v.pipe(
+    v.array(v.pipe(v.number(), v.safeInteger()), 'ids: a list of ids of dead letters'),
+    v.maxLength(10_000, 'ids: at most 10,000'),
+  ),
+});
 
 /** Enough for 10,000 places. */
 const maxBytes = 1_000_000;
 
 /** What is to be delivered again and to whom, from the JSON body of a request; a text says what is wrong with it. */
-export async function readRedelivery(req: IncomingMessage): Promise<Redelivery | string> {
+export const readRedelivery = (req: IncomingMessage) =>
+  read(req, Redelivery, '{"trigger": "…", "seqs": [1, …]}');
+
+/** Likewise which dead letters are to be delivered again. */
+export const readRedrive = (req: IncomingMessage) => read(req, Redrive, '{"ids": [1, …]}');
+
+async function read<S extends v.GenericSchema>(
+  req: IncomingMessage,
+  schema: S,
+  shape: string,
+): Promise<v.InferOutput<S> | string> {
   const chunks: Buffer[] = [];
   let length = 0;
   for await (const chunk of req) {
@@ -24,9 +39,9 @@ export async function readRedelivery(req: IncomingMessage): Promise<Redelivery |
     // What is too long is read to its end, so that the answer reaches the caller, but not kept.
     if (length <= maxBytes) chunks.push(bytes);
   }
-  if (length > maxBytes) return `The body has over ${maxBytes} bytes; send fewer places at once.`;
+  if (length > maxBytes) return `The body has over ${maxBytes} bytes; send fewer at once.`;
   const text = Buffer.concat(chunks).toString();
-  const { success, output, issues } = v.safeParse(v.pipe(v.string(), v.parseJson(), Redelivery), text);
+  const { success, output, issues } = v.safeParse(v.pipe(v.string(), v.parseJson(), schema), text);
   if (success) return output;
-  return `The body is no {"trigger": "…", "seqs": [1, …]}: ${issues.map(({ message }) => message).join('; ')}`;
+  return `The body is no ${shape}: ${issues.map(({ message }) => message).join('; ')}`;
 }

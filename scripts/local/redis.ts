@@ -3,6 +3,7 @@ import { connect } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { startChild, type Child } from './child.ts';
+import { keepRunning } from './keep-running.ts';
 import type { Log } from './log.ts';
 import { accepts, releasePort, takePort } from './ports.ts';
 
@@ -14,7 +15,6 @@ export interface Redis {
 }
 
 const startTimeoutMs = 10_000;
-const restartPauseMs = 200;
 
 /**
  * Runs a redis-server whose data is in `dir`, with the settings that the buffer needs: every write is on disk before its
@@ -27,34 +27,19 @@ export async function startRedis({ dir, log }: { dir: string; log: Log }): Promi
   const portFile = join(folder, 'port');
   await endLeftover(folder, portFile, log);
   const { port, child } = await startOnFreePort(folder, portFile);
-  let current = child;
-  let closing = false;
-
-  async function keepUp() {
-    for (;;) {
-      const how = await current.exited;
-      if (closing) return;
-      log.error({ from: 'redis', pid: current.pid }, `redis-server ${how}; it is started again`);
-      await sleep(restartPauseMs);
-      if (closing) return;
-      try {
-        current = await startOn(port, folder);
-      } catch (error) {
-        log.error({ from: 'redis' }, String(error));
-      }
-    }
-  }
-  const keeper = keepUp();
+  const kept = keepRunning({
+    from: 'redis',
+    command: 'redis-server',
+    first: child,
+    start: () => startOn(port, folder),
+    log,
+  });
 
   return {
     url: `redis://127.0.0.1:${port}`,
-    pid: () => current.pid,
+    pid: kept.pid,
     async close(graceMs = 3_000) {
-      closing = true;
-      await current.stop(graceMs);
-      await keeper;
-      // A restart that was under way when closing began.
-      await current.stop(graceMs);
+      await kept.close(graceMs);
       releasePort(port);
       await rm(portFile, { force: true });
     },

@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import type { Instance } from './instance.ts';
 import type { Log } from './log.ts';
 import type { Service } from './manifests.ts';
@@ -11,6 +12,8 @@ export interface Revision {
    */
   acquire(signal: AbortSignal): Promise<Lease>;
   status(): RevisionStatus;
+  /** Gives no more places (`Retired`); stops each instance when its last request is over, and resolves when all are gone. */
+  drain(): Promise<void>;
   /** Turns away who waits, stops every instance (SIGKILL after `graceMs`). */
   close(graceMs: number): Promise<void>;
 }
@@ -23,16 +26,22 @@ export interface Lease {
 export interface RevisionStatus {
   /** Instances that take requests. */
   instances: number;
+  /** How many there are to be: what was needed within the window. */
+  wanted: number;
   starting: number;
   /** Requests at instances, those that are being drained included. */
   inFlight: number;
   /** Requests that wait for an instance. */
   queued: number;
-  /** Instances started since the runner's start. */
+  /** Requests that were given to an instance since the Service was last changed. */
+  requests: number;
+  /** Instances started since the Service was last changed. */
   coldStarts: number;
   pids: number[];
   /** From the start of the process to its first accepted connection. */
   lastColdStartMs: number | null;
+  /** Requests that an instance is meant to have at once. */
+  target: number;
 }
 
 /** Nobody can take the request now; worth another try after that many seconds. */
@@ -43,6 +52,11 @@ export class Unavailable extends Error {
     super(message, options);
     this.retryAfterSeconds = retryAfterSeconds;
   }
+}
+
+/** The revision is no longer the Service's: there is another one, or none. */
+export class Retired extends Error {
+  override name = 'Retired';
 }
 
 interface Member {
@@ -64,6 +78,8 @@ type Scale = Pick<
 
 /** Where the manifest sets no upper bound: more processes than this help nobody on one machine. */
 const maxInstances = 50;
+/** A start keeps a core busy. What waits may be served by the first ones before more are up. */
+const maxStarting = Math.max(2, availableParallelism());
 const maxQueue = 10_000;
 const firstBackoffMs = 100;
 const maxBackoffMs = 10_000;
@@ -72,7 +88,7 @@ const maxWaitForRetryMs = 1_000;
 
 /**
  * Wanted instances = requests in flight and waiting, divided by the target, within min and max scale. More are started
- * at once; fewer are kept only when the whole window needed no more. Scaling to zero follows the window alone: Knative's
+ * at once, as many as there are cores, then the others if they are still wanted; fewer are kept only when the whole window needed no more. Scaling to zero follows the window alone: Knative's
  * 30 s of grace on top of it are for its network to be reprogrammed, which nothing here has to be.
  */
 export function openRevision({
@@ -98,6 +114,8 @@ export function openRevision({
   const starts = new Set<Promise<void>>();
   const queue = new Set<Waiter>();
   const closing = new AbortController();
+  let refusal: Error | undefined;
+  let requests = 0;
   let coldStarts = 0;
   let lastColdStartMs: number | null = null;
   let failures = 0;
@@ -121,6 +139,7 @@ export function openRevision({
 
   function lease(member: Member): Lease {
     member.inFlight += 1;
+    requests += 1;
     let held = true;
     return {
       instance: member.instance,
@@ -137,7 +156,7 @@ export function openRevision({
 
   /** Brings the instances to what is wanted and hands waiting requests out. */
   function settle() {
-    if (closing.signal.aborted) return;
+    if (refusal) return retireIdle();
     const now = performance.now();
     for (const waiter of queue) {
       const member = pick();
@@ -149,14 +168,15 @@ export function openRevision({
     const demand = count(ready) + queue.size;
     const wanted = Math.min(maxScale, Math.max(minScale, Math.ceil(demand / target)));
     history.set(wanted, now);
-    if (now >= notBefore) for (let n = ready.length + starts.size; n < wanted; n += 1) begin();
+    const startable = Math.min(wanted - ready.length, maxStarting);
+    if (now >= notBefore) for (let n = starts.size; n < startable; n += 1) begin();
 
     const surplus = ready.length - history.max(now);
     const idlest = ready.toSorted((a, b) => a.inFlight - b.inFlight);
     for (const member of idlest.slice(0, Math.max(0, surplus))) member.draining = true;
-    for (const member of members) if (member.draining && member.inFlight === 0) retire(member);
+    retireIdle();
 
-    const missing = ready.length + starts.size < wanted ? notBefore : undefined;
+    const missing = starts.size < startable ? notBefore : undefined;
     const next = Math.min(missing ?? Infinity, history.nextChange(now) ?? Infinity);
     clearTimeout(timer);
     // A timer may fire a fraction of a millisecond early.
@@ -220,6 +240,10 @@ export function openRevision({
     });
   }
 
+  function retireIdle() {
+    for (const member of members) if (member.draining && member.inFlight === 0) retire(member);
+  }
+
   function retire(member: Member) {
     members.delete(member);
     stopping.add(member.instance);
@@ -252,11 +276,20 @@ export function openRevision({
     });
   }
 
+  /** From now on nothing is started and nobody gets a place. */
+  function shut(reason: Error) {
+    refusal = reason;
+    closing.abort();
+    clearTimeout(timer);
+    for (const waiter of queue) waiter.refuse(reason);
+    queue.clear();
+  }
+
   settle();
   return {
     async acquire(signal) {
       signal.throwIfAborted();
-      if (closing.signal.aborted) throw new Unavailable(`${name} is being stopped.`);
+      if (refusal) throw refusal;
       const member = queue.size === 0 ? pick() : undefined;
       if (member) {
         const granted = lease(member);
@@ -273,20 +306,27 @@ export function openRevision({
       const ready = active();
       return {
         instances: ready.length,
+        wanted: history.max(performance.now()),
         starting: starts.size,
         inFlight: count(members),
         queued: queue.size,
+        requests,
         coldStarts,
         pids: [...members].map(({ instance }) => instance.pid),
         lastColdStartMs,
+        target,
       };
     },
+    async drain() {
+      shut(new Retired(`${name} was replaced or removed.`));
+      await Promise.all(starts);
+      for (const member of members) member.draining = true;
+      const all = [...[...members].map(({ instance }) => instance), ...stopping];
+      retireIdle();
+      await Promise.all(all.map(({ exited }) => exited));
+    },
     async close(graceMs) {
-      closing.abort();
-      clearTimeout(timer);
-      const refusal = new Unavailable(`${name} is being stopped.`);
-      for (const waiter of queue) waiter.refuse(refusal);
-      queue.clear();
+      shut(new Unavailable(`${name} is being stopped.`));
       await Promise.all(starts);
       const all = [...[...members].map(({ instance }) => instance), ...stopping];
       members.clear();

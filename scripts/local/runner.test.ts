@@ -43,6 +43,7 @@ test('says what it overrides and where things are; closing again is harmless and
   for (const address of [
     '/student-data-form/',
     '/_/sheets/',
+    '/_/mails/',
     '/_/services',
     '/_/dead-letters',
     '/_/schedules/sheets-flush',

@@ -1,24 +1,31 @@
 import { mkdirSync } from 'node:fs';
-import { readdir, rm } from 'node:fs/promises';
-import { basename, join, relative, resolve } from 'node:path';
-import { bundleFunctions } from '../bundle.ts';
+import { join, relative, resolve } from 'node:path';
+import { allMetrics } from './all-metrics.ts';
 import { openBroker } from './broker.ts';
-import { checkFunctions } from './check.ts';
-import { describeOverrides, resolveEnvironments, valuesOf, type Env } from './environment.ts';
+import { openClusterLocal } from './cluster-local.ts';
+import { deploy } from './deployment.ts';
+import { describeOverrides, valuesOf } from './environment.ts';
 import { openGateway } from './gateway.ts';
-import { startInstance } from './instance.ts';
+import { findKafka } from './kafka/given.ts';
+import { openKafka } from './kafka/open.ts';
+import { bundleInto, openLauncher } from './launch.ts';
 import { takeLock } from './lock.ts';
-import { logOutput, terminalLog, type Log } from './log.ts';
-import { loadManifests, type Service } from './manifests.ts';
-import { findGoogle, localOverrides } from './overrides.ts';
+import { terminalLog, type Log } from './log.ts';
+import { startMails } from './mails/server.ts';
+import { loadManifests, onlyBroker, type Service } from './manifests.ts';
+import { openMetrics } from './metrics.ts';
+import { databaseOf, findGoogle, findRedis, findSmtp, localOverrides } from './overrides.ts';
 import { ensure } from './packages.ts';
 import { openSchedules } from './ping.ts';
+import { startPostgres } from './postgres.ts';
 import { readyText } from './ready-text.ts';
 import { startRedis } from './redis.ts';
+import { openReloader } from './reload.ts';
 import { openSecrets } from './secrets.ts';
 import { openServices, type Services } from './services.ts';
 import { startSheets } from './sheets/server.ts';
 import { stopParts, type Parts } from './stop-parts.ts';
+import { watchFolders } from './watch.ts';
 
 export interface Runner {
   /** Of the gateway. */
@@ -35,6 +42,8 @@ export interface RunnerOptions {
   /** 0 = one from the system. */
   port?: number | undefined;
   host?: string | undefined;
+  /** Runs an Apache Kafka and sends events through it; KAFKA_BROKERS in `env` does the same with that Kafka. */
+  kafka?: boolean | undefined;
   log?: Log;
   /** Takes the texts for people. */
   say?: (text: string) => void;
@@ -43,7 +52,7 @@ export interface RunnerOptions {
 }
 
 /**
- * Runs what `eventing/` and `knative/` describe on this machine.
+ * Runs what `eventing/` and `knative/` describe on this machine, and goes along with changes to them and to `functions/`.
  * @throws Error that says what is wrong and what to do; nothing is left running then
  */
 export async function startRunner(options: RunnerOptions): Promise<Runner> {
@@ -65,6 +74,7 @@ async function start(
     data = join(root, '.formbus'),
     port = 8080,
     host = '127.0.0.1',
+    kafka = false,
     log,
     say = console.log,
     env = process.env,
@@ -72,78 +82,143 @@ async function start(
   parts: Parts,
 ): Promise<string> {
   const begun = performance.now();
-  const { services, triggers, pingSources, brokers } = loadManifests(root);
-  const [broker, ...otherBrokers] = brokers;
-  if (!broker || otherBrokers.length > 0)
-    throw new Error(`eventing/ must have one Broker, it has ${brokers.length}`);
+  const watched = ['eventing', 'knative', 'functions'].map((name) => join(root, name));
+  parts.watch = await watchFolders(watched, log);
+  const manifests = loadManifests(root);
+  const { services, triggers, pingSources } = manifests;
+  const broker = onlyBroker(manifests);
 
   const folder = resolve(data);
   mkdirSync(folder, { recursive: true });
   const busy = `data folder ${shown(folder)} is in use by another formbus; stop it or choose another one with --data`;
   parts.unlock = takeLock(join(folder, 'lock'), busy);
   const gateway = (parts.gateway = await openGateway({ port, host }));
-  ensure(['redis-server'], { say });
   const secretsFile = join(folder, 'secrets.json');
   const secrets = openSecrets(secretsFile);
   const google = findGoogle(env);
-  const spreadsheets = valuesOf('SPREADSHEET_ID', services);
+  const smtp = findSmtp(env);
+  const givenRedis = findRedis(env);
+  if (!givenRedis) ensure(['redis-server'], { say });
 
+  const bundles = join(folder, 'functions');
+  const givenKafka = findKafka(env);
+  const givenDatabase = env['DATABASE_URL'];
+  const needsDatabase = services.some((service) => service.env.some(({ name }) => name === 'DATABASE_URL'));
   const running = Promise.withResolvers<Services>();
   running.promise.catch(() => {});
   parts.abandon = () => running.reject(new Error('formbus is stopping'));
   const opening = [
-    bundleInto(root, join(folder, 'functions')),
-    startRedis({ dir: join(folder, 'redis'), log }).then((redis) => (parts.redis = redis)),
+    bundleInto(root, bundles),
+    givenRedis
+      ? Promise.resolve(givenRedis)
+      : startRedis({ dir: join(folder, 'redis'), log }).then((redis) => (parts.redis = redis)),
+    needsDatabase && !givenDatabase
+      ? startPostgres({ dir: join(folder, 'postgres'), log }).then((postgres) => (parts.postgres = postgres))
+      : Promise.resolve(undefined),
+    kafka || givenKafka
+      ? openKafka({ given: givenKafka, dir: join(folder, 'kafka'), manifests, parts, log, say })
+      : Promise.resolve(undefined),
     openBroker({
       file: join(folder, 'events.db'),
       name: broker.name,
       triggers,
       log,
+      deadLetterSink: async (...letter) => parts.kafkaConnection?.deadLetterSink(...letter),
       send: async (...delivery) => (await running.promise).send(...delivery),
     }).then((opened) => (parts.broker = opened)),
-    google ? Promise.resolve(google) : openSheets(join(folder, 'sheets'), spreadsheets, parts, log),
+    google
+      ? Promise.resolve(google)
+      : openSheets(join(folder, 'sheets'), spreadsheetsOf(services), parts, log),
+    smtp ? Promise.resolve(smtp) : openMails(join(folder, 'mails'), parts, log),
+    openClusterLocal(running.promise).then((opened) => (parts.clusterLocal = opened)),
   ] as const;
   // Whatever fails: what comes up beside it has to be known before all is stopped.
   await Promise.allSettled(opening);
-  const [bundle, redis, opened, sheets] = await Promise.all(opening);
+  const [bundle, redis, postgres, kafkaBrokers, opened, sheets, mails, clusterLocal] =
+    await Promise.all(opening);
 
   const overrides = localOverrides({
     broker: opened.url,
-    redis: redis.url,
+    kafka: givenKafka ?? (kafkaBrokers === undefined ? undefined : { brokers: kafkaBrokers }),
+    redis: 'url' in redis ? redis.url : redis,
+    database: databaseOf({ own: postgres?.url, given: givenDatabase }),
     sheets: 'url' in sheets ? sheets.url : sheets,
-    secret: { value: secrets.IDEMPOTENCY_SECRET, file: shown(secretsFile) },
+    smtp: 'url' in mails ? mails.url : mails,
+    metrics: `${clusterLocal.url}/metrics/`,
+    secrets: { values: secrets, file: shown(secretsFile) },
   });
-  const environments = resolveEnvironments({ services, overrides, ambient: env });
-  say(describeOverrides(overrides, services));
-  const compileCache = join(bundle, '.compile-cache');
-  await checkFunctions({ services, environments, bundle, compileCache });
+  const deployment = await deploy({ root, manifests, bundle, overrides, ambient: env });
+  say([describeOverrides(overrides, services), ...(parts.kafkaConnection?.changes ?? [])].join('\n  '));
 
-  parts.services = openServices({
-    services,
-    log,
-    launch: launcher({ bundle, compileCache, environments, log }),
-  });
-  running.resolve(parts.services);
-  parts.schedules = openSchedules({ sources: pingSources, send: parts.services.send, log });
-  const forms = services.filter(({ clusterLocal }) => !clusterLocal).map(({ name }) => name);
-  gateway.open({
-    forms,
-    services: parts.services,
+  const launcher = openLauncher({ root, deployment, log });
+  const metrics = openMetrics();
+  const { launch } = launcher;
+  const runs = (parts.services = openServices({ services, log, launch, answered: metrics.answered }));
+  running.resolve(runs);
+  parts.kafkaConnection?.startSources({ broker: opened.url, send: runs.send });
+  const schedules = (parts.schedules = openSchedules({ sources: pingSources, send: runs.send, log }));
+  const gatewayParts = {
+    forms: formsOf(services),
+    services: runs,
     deadLetters: opened.deadLetters,
+    redrive: opened.redrive,
     events: opened.events,
     redeliver: opened.redeliver,
-    connections: { redis: redis.url, sheets: 'url' in sheets ? sheets.url : null },
-    delivered: () => opened.idle(5_000),
-    schedules: parts.schedules,
+    connections: {
+      redis: 'url' in redis ? redis.url : redis.given.REDIS_URL,
+      database: postgres?.url ?? null,
+      broker: opened.url,
+      services: clusterLocal.url,
+      sheets: 'url' in sheets ? sheets.url : null,
+      kafka: kafkaBrokers ?? null,
+    },
+    metrics: () =>
+      allMetrics({
+        metrics,
+        services: runs,
+        broker: opened,
+        brokerManifest: broker,
+        sinks: manifests.kafkaSinks,
+        kafka: parts.kafkaConnection,
+      }),
+    async delivered() {
+      await parts.kafkaConnection?.idle(5_000);
+      await opened.idle(5_000);
+    },
+    schedules,
     sheets: parts.sheets?.handle,
-  });
-  const schedules = parts.schedules.status();
+    mails: parts.mails?.handle,
+  };
+  gateway.open(gatewayParts);
+  const reloader = (parts.reloader = openReloader({
+    root,
+    bundles,
+    inUse: launcher.inUse,
+    overrides,
+    ambient: env,
+    kafka: kafkaBrokers !== undefined,
+    deployment,
+    apply(next, changed) {
+      const { services, triggers, pingSources } = next.manifests;
+      // What may fail comes first. Who is called is there before who calls.
+      parts.sheets?.make(spreadsheetsOf(services));
+      schedules.reconcile(pingSources);
+      launcher.use(next);
+      runs.reconcile(services, changed);
+      opened.reconcile(triggers);
+      gateway.open({ ...gatewayParts, forms: formsOf(services) });
+    },
+    log,
+  }));
+  parts.watch.onChange(reloader.wake);
   say(
     readyText({
       url: gateway.url,
-      forms,
-      schedules,
+      forms: gatewayParts.forms,
+      schedules: schedules.status(),
       sheets: !google,
+      mails: !smtp,
+      kafka: kafkaBrokers,
       data: shown(folder),
       ms: performance.now() - begun,
     }),
@@ -156,39 +231,18 @@ async function openSheets(dir: string, spreadsheets: string[], parts: Parts, log
   return (parts.sheets = await startSheets({ dir, spreadsheets, report }));
 }
 
-/** Starts an instance as the image would: `node main.mjs`, or the manifest's own command. */
-function launcher({
-  bundle,
-  compileCache,
-  environments,
-  log,
-}: {
-  bundle: string;
-  compileCache: string;
-  environments: Map<string, Env>;
-  log: Log;
-}) {
-  return ({ name, command = ['node', 'main.mjs'], args }: Service, signal: AbortSignal) => {
-    const [file = 'node', ...rest] = command;
-    return startInstance({
-      name,
-      command: file === 'node' ? process.execPath : file,
-      args: [...rest, ...args],
-      cwd: bundle,
-      env: environments.get(name) ?? {},
-      compileCache,
-      onLine: (line) => logOutput(log, name, line),
-      signal,
-    });
-  };
+async function openMails(dir: string, parts: Parts, log: Log) {
+  const report = (error: unknown) => log.error({ from: 'mails', err: error }, 'the SMTP server failed');
+  return (parts.mails = await startMails({ dir, report }));
 }
 
-/** Bundles, and removes the bundles of earlier starts: the data folder is ours alone. */
-async function bundleInto(root: string, folder: string): Promise<string> {
-  const bundle = await bundleFunctions({ root, outDir: folder, versioned: true });
-  const others = (await readdir(folder)).filter((name) => name !== basename(bundle));
-  await Promise.all(others.map((name) => rm(join(folder, name), { recursive: true, force: true })));
-  return bundle;
+const formsOf = (services: Service[]) =>
+  services.filter(({ clusterLocal }) => !clusterLocal).map(({ name }) => name);
+
+/** Spreadsheets that the manifests name. */
+function spreadsheetsOf(services: Service[]): string[] {
+  const pools = valuesOf('SPREADSHEET_POOL', services).flatMap((list) => list.split(','));
+  return [...valuesOf('SPREADSHEET_ID', services), ...pools.map((id) => id.trim()).filter(Boolean)];
 }
 
 /** A path as people write it who are in the current folder. */

@@ -6,11 +6,21 @@ import { tempFolder } from './testing.ts';
 
 test('secrets are made once, differ between folders and are for their owner only', () => {
   const file = join(tempFolder(), 'secrets.json');
-  const { IDEMPOTENCY_SECRET } = openSecrets(file);
-  expect(IDEMPOTENCY_SECRET).toMatch(/^[\w-]{43}$/);
-  expect(openSecrets(file)).toEqual({ IDEMPOTENCY_SECRET });
+  const secrets = openSecrets(file);
+  for (const secret of Object.values(secrets)) expect(secret).toMatch(/^[\w-]{43}$/);
+  expect(secrets.IDEMPOTENCY_SECRET).not.toBe(secrets.MAIL_SECRET);
+  expect(openSecrets(file)).toEqual(secrets);
   expect(statSync(file).mode & 0o777).toBe(0o600);
-  expect(openSecrets(join(tempFolder(), 'secrets.json'))).not.toEqual({ IDEMPOTENCY_SECRET });
+  expect(openSecrets(join(tempFolder(), 'secrets.json'))).not.toEqual(secrets);
+});
+
+test('a secret that came later is made and kept; the others stay as they are', () => {
+  const file = join(tempFolder(), 'secrets.json');
+  const IDEMPOTENCY_SECRET = 'of an older version';
+  writeFileSync(file, JSON.stringify({ IDEMPOTENCY_SECRET }));
+  const secrets = openSecrets(file);
+  expect(secrets).toEqual({ IDEMPOTENCY_SECRET, MAIL_SECRET: expect.stringMatching(/^[\w-]{43}$/) });
+  expect(openSecrets(file)).toEqual(secrets);
 });
 
 test('a damaged file is an error and is not overwritten', () => {

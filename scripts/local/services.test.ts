@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { createServer } from 'node:http';
+import { availableParallelism } from 'node:os';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import type { Service } from './manifests.ts';
 import { openServices } from './services.ts';
@@ -85,12 +86,33 @@ test('requests within the window keep the instance', async () => {
 test('a burst scales out to demand divided by target, and back', async () => {
   const { get, status, gate } = await run({ target: 2, windowSeconds: 0.3 });
   const burst = Array.from({ length: 7 }, () => get('/hold'));
-  await vi.waitFor(() => expect(status()).toMatchObject({ instances: 4, inFlight: 7 }), { timeout: 10_000 });
+  await vi.waitFor(() => expect(status()).toMatchObject({ instances: 4, wanted: 4, inFlight: 7 }), {
+    timeout: 10_000,
+  });
   await vi.waitFor(() => expect(gate.count()).toBe(7));
   gate.open();
   const answers = await Promise.all(burst);
   expect(answers.map(({ status }) => status)).toEqual(Array(7).fill(200));
-  await vi.waitFor(() => expect(status()).toMatchObject({ instances: 0, pids: [] }));
+  await vi.waitFor(() => expect(status()).toMatchObject({ instances: 0, wanted: 0, requests: 7, pids: [] }));
+});
+
+test('a burst does not start more instances at once than the machine has cores, or all would start slowly', async () => {
+  const gate = await openGate();
+  const real = launcher(demoFunction, { env: { GATE: gate.url } });
+  let [starting, most] = [0, 0];
+  const launch: ReturnType<typeof launcher> = async (...args) => {
+    starting += 1;
+    most = Math.max(most, starting);
+    return real(...args).finally(() => (starting -= 1));
+  };
+  const { get, status } = await run({ target: 1, maxScale: 12 }, { launch });
+  const burst = Array.from({ length: 40 }, () => get('/hold'));
+  await vi.waitFor(() => expect(status()).toMatchObject({ instances: 12, inFlight: 40 }), {
+    timeout: 20_000,
+  });
+  expect(most).toBeLessThanOrEqual(Math.max(2, availableParallelism()));
+  gate.open();
+  for (const answer of await Promise.all(burst)) expect(answer.status).toBe(200);
 });
 
 test('max-scale bounds a burst; the instances share it', async () => {
@@ -321,4 +343,56 @@ test('closing turns away who waits, lets instances finish and leaves no process'
   await closed;
   expect(pids.map(isRunning)).toEqual([false]);
   expect((await get()).status).toBe(503);
+});
+
+test('a changed Service: what is under way ends at the old instance, what waits and what comes goes to the new one', async () => {
+  const { gate, get, services, status } = await run({ maxScale: 1, containerConcurrency: 1 });
+  const old = Number(await (await get()).text());
+  const held = get('/hold');
+  await vi.waitFor(() => expect(gate.count()).toBe(1));
+  const waiting = get();
+  await vi.waitFor(() => expect(status().queued).toBe(1));
+  services.reconcile([service({ maxScale: 1 })], new Set(['demo']));
+  const next = Number(await (await waiting).text());
+  expect(next).not.toBe(old);
+  expect(await (await get()).text()).toBe(String(next));
+  expect(isRunning(old)).toBe(true);
+  gate.open();
+  expect([(await held).status, await (await held).text()]).toEqual([200, String(old)]);
+  await vi.waitFor(() => expect(isRunning(old)).toBe(false));
+  expect(status()).toMatchObject({ instances: 1, pids: [next] });
+});
+
+test('a Service that is not changed keeps its instance; one that is gone finishes what it has and refuses the rest', async () => {
+  const { gate, get, services } = await run({ maxScale: 1, containerConcurrency: 1 });
+  const pid = await (await get()).text();
+  services.reconcile([service({ maxScale: 1, containerConcurrency: 1 })], new Set());
+  expect(await (await get()).text()).toBe(pid);
+  const held = get('/hold');
+  await vi.waitFor(() => expect(gate.count()).toBe(1));
+  const waiting = get();
+  await vi.waitFor(() => expect(services.status()[0]?.queued).toBe(1));
+  services.reconcile([], new Set());
+  expect((await waiting).status).toBe(503);
+  await expect(
+    services.send(
+      { service: 'demo', path: '/' },
+      { headers: {}, body: Buffer.from('') },
+      AbortSignal.timeout(5_000),
+    ),
+  ).rejects.toThrow('there is no Service demo');
+  gate.open();
+  expect(await (await held).text()).toBe(pid);
+  await vi.waitFor(() => expect(isRunning(Number(pid))).toBe(false));
+});
+
+test('closing ends instances that are being drained, too', async () => {
+  const { gate, get, services } = await run();
+  const pid = Number(await (await get()).text());
+  const held = get('/hold');
+  await vi.waitFor(() => expect(gate.count()).toBe(1));
+  services.reconcile([], new Set());
+  await services.close(100);
+  expect(isRunning(pid)).toBe(false);
+  expect((await held).status).toBe(503);
 });

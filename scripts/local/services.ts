@@ -6,7 +6,14 @@ import type { Log } from './log.ts';
 import type { Service } from './manifests.ts';
 import { answerProblem } from './problem.ts';
 import { forwardedHeaders, NotDelivered, proxy } from './proxy.ts';
-import { openRevision, Unavailable, type Lease, type Revision, type RevisionStatus } from './revision.ts';
+import {
+  openRevision,
+  Retired,
+  Unavailable,
+  type Lease,
+  type Revision,
+  type RevisionStatus,
+} from './revision.ts';
 
 /** Every Service's instances. */
 export interface Services {
@@ -15,34 +22,47 @@ export interface Services {
   /** Proxies one HTTP request to a Service; `path` is what the Service sees, with the query. */
   request(name: string, req: IncomingMessage, res: ServerResponse, path: string): void;
   status(): ServiceStatus[];
+  /**
+   * From now on there are these Services, those named in `changed` with new instances. What is under way is finished by the instance
+   * that has it; what waits for one goes to the new ones.
+   */
+  reconcile(services: Service[], changed: Set<string>): void;
   /** SIGTERM to every instance, SIGKILL after `graceMs`. */
   close(graceMs?: number): Promise<void>;
 }
 
-interface ServiceStatus extends RevisionStatus {
+export interface ServiceStatus extends RevisionStatus {
   name: string;
+  /** A task; a form is public. */
+  clusterLocal: boolean;
 }
 
 class TimedOut extends Error {
   override name = 'TimedOut';
 }
 
-/** @param launch starts an instance of a Service */
+/**
+ * @param launch starts an instance of a Service
+ * @param answered is told of each answer of an instance, and after how many seconds it was there in full
+ */
 export function openServices({
   services,
   launch,
+  answered = () => {},
   log,
 }: {
   services: Service[];
   launch: (service: Service, signal: AbortSignal) => Promise<Instance>;
+  answered?: (service: string, status: number, seconds: number) => void;
   log: Log;
 }): Services {
-  const revisions = new Map(
-    services.map((service) => [
-      service.name,
-      { service, revision: openRevision({ service, log, launch: (signal) => launch(service, signal) }) },
-    ]),
-  );
+  const open = (service: Service) => ({
+    service,
+    revision: openRevision({ service, log, launch: (signal) => launch(service, signal) }),
+  });
+  let revisions = new Map(services.map((service) => [service.name, open(service)]));
+  /** Replaced or removed, with requests that are not over. */
+  const retiring = new Set<Revision>();
   const find = (name: string) => {
     const found = revisions.get(name);
     if (!found) throw new Error(`there is no Service ${name}`);
@@ -52,14 +72,18 @@ export function openServices({
   return {
     async send(to, request, signal) {
       if ('uri' in to) return call(new URL(to.uri), request, signal);
-      const { service, revision } = find(to.service);
-      const deadline = timer(service);
+      const deadline = timer(find(to.service).service);
       try {
         return await withInstance(
-          revision,
+          () => find(to.service).revision,
           AbortSignal.any([signal, deadline.signal]),
-          ({ instance }, either) =>
-            call(new URL(to.path, `http://127.0.0.1:${instance.port}`), request, either, instance),
+          async ({ instance }, either) => {
+            const begun = performance.now();
+            const url = new URL(to.path, `http://127.0.0.1:${instance.port}`);
+            const answer = await call(url, request, either, instance);
+            answered(to.service, answer.status, secondsSince(begun));
+            return answer;
+          },
         );
       } catch (error) {
         // What Knative's queue-proxy answers.
@@ -71,41 +95,80 @@ export function openServices({
     },
 
     request(name, req, res, path) {
-      const { service, revision } = find(name);
-      const deadline = timer(service);
+      const deadline = timer(find(name).service);
       const gone = new AbortController();
       res.once('close', () => {
         deadline.clear();
         if (!res.writableFinished) gone.abort();
       });
       const headers = forwardedHeaders(req, `/${name}`);
-      withInstance(revision, AbortSignal.any([gone.signal, deadline.signal]), ({ instance }, signal) =>
-        proxy({ instance, req, res, path, headers, signal }),
+      withInstance(
+        () => find(name).revision,
+        AbortSignal.any([gone.signal, deadline.signal]),
+        async ({ instance }, signal) => {
+          const begun = performance.now();
+          await proxy({ instance, req, res, path, headers, signal });
+          answered(name, res.statusCode, secondsSince(begun));
+        },
       ).catch((error: unknown) => answerFailure(res, error, name));
     },
 
-    status: () => [...revisions].map(([name, { revision }]) => ({ name, ...revision.status() })),
+    status: () =>
+      [...revisions].map(([name, { service, revision }]) => ({
+        name,
+        clusterLocal: service.clusterLocal,
+        ...revision.status(),
+      })),
+
+    reconcile(next, changed) {
+      const before = revisions;
+      revisions = new Map(
+        next.map((service) => {
+          const running = changed.has(service.name) ? undefined : before.get(service.name);
+          return [service.name, running ?? open(service)];
+        }),
+      );
+      for (const [name, { revision }] of before) {
+        if (revisions.get(name)?.revision === revision) continue;
+        retiring.add(revision);
+        void revision.drain().then(() => retiring.delete(revision));
+      }
+    },
 
     async close(graceMs = 6_000) {
-      await Promise.all([...revisions.values()].map(({ revision }) => revision.close(graceMs)));
+      const current = [...revisions.values()].map(({ revision }) => revision);
+      await Promise.all([...current, ...retiring].map((revision) => revision.close(graceMs)));
     },
   };
 }
 
+const secondsSince = (begun: number) => (performance.now() - begun) / 1_000;
+
 /** Runs `work` at an instance; at another one as long as an instance took nothing of the request. */
 async function withInstance<T>(
-  revision: Revision,
+  find: () => Revision,
   signal: AbortSignal,
   work: (lease: Lease, signal: AbortSignal) => Promise<T>,
 ): Promise<T> {
   for (let attempt = 1; ; attempt += 1) {
-    const lease = await revision.acquire(signal);
+    const lease = await place(find, signal);
     try {
       return await work(lease, signal);
     } catch (error) {
       if (!(error instanceof NotDelivered && error.untouched) || attempt === 3) throw error;
     } finally {
       lease.release();
+    }
+  }
+}
+
+/** A place at the Service's revision of the moment: it may change while one waits. */
+async function place(find: () => Revision, signal: AbortSignal): Promise<Lease> {
+  for (;;) {
+    try {
+      return await find().acquire(signal);
+    } catch (error) {
+      if (!(error instanceof Retired)) throw error;
     }
   }
 }
@@ -130,10 +193,10 @@ function answerFailure(res: ServerResponse, error: unknown, name: string) {
   answerProblem(res, 503, detail, { headers: { 'retry-after': String(seconds) } });
 }
 
-/** One POST with a whole body. */
+/** One request with a whole body. */
 function call(
   url: URL,
-  { headers, body }: Parameters<Send>[1],
+  { method = 'POST', headers, body }: Parameters<Send>[1],
   signal: AbortSignal,
   instance?: Instance,
 ): Promise<Answer> {
@@ -142,7 +205,7 @@ function call(
     const outgoing = request(
       url,
       {
-        method: 'POST',
+        method,
         headers: { ...headers, 'content-length': body.length },
         signal,
         ...(instance ? { agent: instance.agent } : {}),

@@ -1,9 +1,17 @@
 import type { Broker } from './broker.ts';
-import type { Gateway, GatewayParts } from './gateway.ts';
+import type { ClusterLocal } from './cluster-local.ts';
+import type { Gateway } from './gateway.ts';
+import type { KafkaConnection } from './kafka/connection.ts';
+import type { KafkaServer } from './kafka/server.ts';
 import type { Log } from './log.ts';
+import type { MailsServer } from './mails/server.ts';
 import type { Schedules } from './ping.ts';
+import type { Postgres } from './postgres.ts';
 import type { Redis } from './redis.ts';
+import type { Reloader } from './reload.ts';
 import type { Services } from './services.ts';
+import type { SheetsServer } from './sheets/server.ts';
+import type { Watch } from './watch.ts';
 
 /** What a runner consists of, as far as it is started. */
 export interface Parts {
@@ -11,15 +19,23 @@ export interface Parts {
   unlock?: () => void;
   /** Lets go who waits for the services to be opened. */
   abandon?: () => void;
+  watch?: Watch;
+  reloader?: Reloader;
   gateway?: Gateway;
   redis?: Redis;
-  sheets?: { handle: NonNullable<GatewayParts['sheets']>; close(): Promise<void> };
+  postgres?: Postgres;
+  /** The Kafka of this runner's own. */
+  kafka?: KafkaServer;
+  kafkaConnection?: KafkaConnection;
+  sheets?: Pick<SheetsServer, 'handle' | 'make' | 'close'>;
+  mails?: Pick<MailsServer, 'handle' | 'close'>;
   broker?: Broker;
+  clusterLocal?: ClusterLocal;
   services?: Services;
   schedules?: Schedules;
 }
 
-/** All of it, Redis's last second apart. */
+/** All of it, Redis's and PostgreSQL's last second apart. */
 const totalMs = 9_000;
 
 /**
@@ -37,12 +53,28 @@ export async function stopParts(parts: Parts, log: Log) {
     timeout.catch(() => {});
   };
   parts.abandon?.();
+  // What is changed from here on is for the next start.
+  await step('watch', parts.watch?.close(), 500);
+  await step('reload', parts.reloader?.close(), 1_000);
   await step('gateway', parts.gateway?.close(4_000), 4_500);
   await step('schedules', parts.schedules?.close(), 500);
+  await step('KafkaSources', parts.kafkaConnection?.closeSources(), 1_500);
   await step('broker', parts.broker?.close(), 1_500);
-  const left = Math.min(6_000, end - performance.now());
+  const forKafka = parts.kafkaConnection ? 1_500 : 0;
+  const left = Math.min(6_000, end - performance.now() - forKafka);
   await step('services', parts.services?.close(left), left + 500);
-  await step('redis', parts.redis?.close(500), 700);
+  await step('calls between services', parts.clusterLocal?.close(), 500);
+  await step('Kafka', closeKafka(parts), forKafka);
+  await Promise.all([
+    step('redis', parts.redis?.close(500), 700),
+    step('postgres', parts.postgres?.close(600), 700),
+  ]);
   await step('sheets', parts.sheets?.close(), 500);
+  await step('mails', parts.mails?.close(), 500);
   parts.unlock?.();
+}
+
+/** What Kafka has acknowledged stands in its log however it ends. */
+async function closeKafka({ kafka, kafkaConnection }: Parts) {
+  await Promise.all([kafkaConnection?.close(), kafka?.close(1_000)]);
 }

@@ -5,6 +5,10 @@ import formats from 'ajv-formats';
 import * as v from 'valibot';
 import { parseAllDocuments } from 'yaml';
 import type { Resource } from '../local/manifest-files.ts';
+import { checkCoreKind } from './core-kinds.ts';
+
+/** Kinds of which the folder need not hold the CRD, as that of Prometheus has 800 kB: what it has to say is a rule of ours. */
+const WITHOUT_CRD = new Set(['monitoring.coreos.com/v1 Prometheus']);
 
 const Crd = v.object({
   kind: v.literal('CustomResourceDefinition'),
@@ -21,21 +25,13 @@ const Crd = v.object({
   }),
 });
 
-/** A ConfigMap is built into Kubernetes and has no CRD. */
-const ConfigMap = v.strictObject({
-  apiVersion: v.literal('v1'),
-  kind: v.literal('ConfigMap'),
-  metadata: v.looseObject({ name: v.string() }),
-  data: v.record(v.pipe(v.string(), v.regex(/^[-._a-zA-Z0-9]+$/)), v.string()),
-});
-
 /**
- * Checks resources as an API server does with the CRDs in `dir`, and more strictly: what it would silently drop (a field that
+ * Checks resources as an API server does, with the CRDs in `dir` for what it does not have itself, and more strictly: what it would silently drop (a field that
  * the schema does not know) is an error.
  * @returns a function that lists what is wrong with a resource
  */
 export function readCrds(dir: string): (resource: Resource) => string[] {
-  const ajv = new Ajv({ strict: false, allErrors: true });
+  const ajv = new Ajv({ strict: false, allErrors: true, code: { regExp: goRegExp } });
   formats.default(ajv);
   const schemas = new Map<string, object>();
   for (const file of readdirSync(dir).filter((name) => name.endsWith('.yaml'))) {
@@ -48,12 +44,12 @@ export function readCrds(dir: string): (resource: Resource) => string[] {
       }
     }
   }
-  return ({ file, apiVersion, kind, content }) => {
-    if (`${apiVersion} ${kind}` === 'v1 ConfigMap') {
-      const { issues = [] } = v.safeParse(ConfigMap, content);
-      return issues.map((issue) => `${file}: ${v.getDotPath(issue) ?? ''}: ${issue.message}`);
-    }
+  return (resource) => {
+    const { file, apiVersion, kind, content } = resource;
+    const core = checkCoreKind(resource);
+    if (core) return core;
     const schema = schemas.get(`${apiVersion} ${kind}`);
+    if (!schema && WITHOUT_CRD.has(`${apiVersion} ${kind}`)) return [];
     if (!schema) return [`${file}: there is no CRD for ${apiVersion} ${kind} in ${dir}`];
     const validate = ajv.compile(schema);
     if (validate(content)) return [];
@@ -62,6 +58,15 @@ export function readCrds(dir: string): (resource: Resource) => string[] {
     });
   };
 }
+
+/** Go has its flags in the pattern. */
+const goRegExp = Object.assign(
+  (pattern: string, flags: string) =>
+    pattern.includes('(?i)')
+      ? new RegExp(pattern.replace('(?i)', ''), `${flags}i`)
+      : new RegExp(pattern, flags),
+  { code: 'new RegExp' },
+);
 
 /** What every resource has, whether its CRD says so or not. `metadata` is the API server's own matter. */
 function withHead(schema: Record<string, unknown>) {

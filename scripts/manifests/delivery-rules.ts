@@ -90,8 +90,8 @@ function retentionDays(content: Resource['content']): number {
   return Number(ms) < 0 ? Infinity : Number(ms) / DAY_MS;
 }
 
-/** Strimzi's name for the address of the cluster that a KafkaTopic belongs to. */
+/** Strimzi's name for the address of the cluster that a KafkaTopic belongs to, with the port of TLS and passwords. */
 function bootstrapOf({ content }: Repository['resources'][number]): string {
   const cluster = at(content, 'metadata', 'labels', 'strimzi.io/cluster');
-  return `${String(cluster)}-kafka-bootstrap.${String(at(content, 'metadata', 'namespace'))}:9092`;
+  return `${String(cluster)}-kafka-bootstrap.${String(at(content, 'metadata', 'namespace'))}:9093`;
 }

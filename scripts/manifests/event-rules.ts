@@ -1,8 +1,8 @@
 import { type Filter, matches } from '../local/filters.ts';
 import { at, ofKind, type Repository, type Rule } from './repository.ts';
 
-/** What every form publishes, by its contract. */
-const FORM_TYPES = ['form.submitted', 'form.suspected'];
+/** What is published about every form: by itself, and by `npm run forget`. */
+const FORM_TYPES = ['form.submitted', 'form.suspected', 'form.forgotten'];
 
 /** Every Trigger can get something: its type is published and, if it names a form, there is such a form. */
 export const producers: Rule = (repository, { triggers }) => {
@@ -10,6 +10,22 @@ export const producers: Rule = (repository, { triggers }) => {
   return triggers
     .filter(({ filter }) => !events.some((event) => mayMatch(filter, event)))
     .map(({ file }) => `${file}: nobody publishes an event that its filter lets pass`);
+};
+
+/** No event goes to a task twice, by two Triggers that both let it pass. */
+export const overlaps: Rule = (repository, { triggers }) => {
+  const events = producible(repository);
+  const called = triggers.flatMap(({ file, filter, subscriber }) =>
+    'service' in subscriber ? [{ file, service: subscriber.service, filter }] : [],
+  );
+  const passesBoth = (a: Filter, b: Filter) =>
+    events.some((event) => verdict(a, event) === true && verdict(b, event) === true);
+  return called.flatMap((one, i) =>
+    called
+      .slice(i + 1)
+      .filter((other) => other.service === one.service && passesBoth(one.filter, other.filter))
+      .map((other) => `${other.file}: delivers to ${one.service} what ${one.file} delivers`),
+  );
 };
 
 /** No reply comes back, by whichever way, to the task that gave it: such an event would go round for ever. */
@@ -35,6 +51,15 @@ export const loops: Rule = (repository, { triggers }) => {
     .map((type) => `eventing/triggers: ${type} leads to ${type} again`);
 };
 
+/** The types of all events that there may be. A task's answer is one where a Trigger calls it; to a PingSource it is none. */
+export function publishedTypes(repository: Repository): string[] {
+  const called = ofKind(repository, 'Trigger').map(({ content }) =>
+    at(content, 'spec', 'subscriber', 'ref', 'name'),
+  );
+  const replies = [...repliesOf(repository)].flatMap(([task, types]) => (called.includes(task) ? types : []));
+  return [...new Set([...FORM_TYPES, ...replies])];
+}
+
 /** The types that each task's answers have, by its annotation `formbus.dev/replies: <type>[,<type>]`. */
 function repliesOf(repository: Repository): Map<string, string[]> {
   const services = ofKind(repository, 'Service').map(({ name, content }): [string, string[]] => {
@@ -46,7 +71,7 @@ function repliesOf(repository: Repository): Map<string, string[]> {
 
 /** Every kind of event that is published: each form's, and each reply about each form's. */
 function producible(repository: Repository): Record<string, string>[] {
-  const replied = [...repliesOf(repository).values()].flat();
+  const replied = publishedTypes(repository).filter((type) => !FORM_TYPES.includes(type));
   const common = { specversion: '1.0', datacontenttype: 'application/json' };
   return repository.forms.flatMap((form) => [
     ...FORM_TYPES.map((type) => ({ ...common, type, form, source: `/forms/${form}` })),

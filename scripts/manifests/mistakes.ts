@@ -1,15 +1,24 @@
 import type { Change } from './change.ts';
 
 export const BUFFER = 'eventing/triggers/sheets-buffer.yaml';
+const MODERATION = 'eventing/triggers/sheets-buffer-moderation.yaml';
 export const DEMO = 'eventing/triggers/demo-task.yaml';
 export const TASK = 'knative/tasks/demo-task.yaml';
 export const FORM = 'knative/forms/demo-form.yaml';
+const METRICS = 'knative/tasks/metrics.yaml';
 const FLUSH = 'eventing/sources/sheets-flush.yaml';
 export const SOURCE = 'eventing/sources/form-submissions.yaml';
 export const CONTAINER = ['spec', 'template', 'spec', 'containers', 0];
+const VOLUMES = ['spec', 'template', 'spec', 'volumes', 0];
 const ANNOTATIONS = ['spec', 'template', 'metadata', 'annotations'];
 export const CONFIG = 'knative/config.yaml';
-export const TOPIC = 'knative/platform/kafka/form-submissions.yaml';
+export const TOPIC = 'knative/platform/kafka/topics/form-submissions.yaml';
+export const REDIS = 'knative/platform/redis/statefulset.yaml';
+const KAFKA = 'knative/platform/kafka/formbus.yaml';
+const MONITOR = 'knative/platform/monitoring/pods/exporter.yaml';
+const PROMETHEUS = 'knative/platform/monitoring/prometheus/prometheus.yaml';
+const ALERTS = 'knative/platform/monitoring/alerts/redis.yaml';
+const ALERT = ['spec', 'groups', 0, 'rules', 0];
 const visibility = ['metadata', 'labels', 'networking.knative.dev/visibility'];
 export const replies = (type: string) =>
   [TASK, ['metadata', 'annotations'], { 'formbus.dev/replies': type }] as const;
@@ -20,6 +29,11 @@ export const MISTAKES: [mistake: string, changes: Change[], finding: string][] =
     'a Trigger for an unknown Service',
     [[DEMO, ['spec', 'subscriber', 'ref', 'name'], 'x']],
     'there is no Service "x"',
+  ],
+  [
+    "a Trigger for a Service of Kubernetes' own kind",
+    [[DEMO, ['spec', 'subscriber', 'ref', 'name'], 'redis']],
+    'there is no Service "redis"',
   ],
   [
     'an unknown ConfigMap',
@@ -57,6 +71,26 @@ export const MISTAKES: [mistake: string, changes: Change[], finding: string][] =
     'functions/tasks/sheets-flush: no Trigger',
   ],
   [
+    'a function that only functions call, and that they have no address of',
+    [[CONFIG, ['data', 'METRICS_URL']]],
+    'functions/tasks/metrics: no Trigger, PingSource or function calls it',
+  ],
+  [
+    'an address of a Service that there is not',
+    [[CONFIG, ['data', 'METRICS_URL'], 'http://metric.formbus.svc.cluster.local']],
+    `${CONFIG}: METRICS_URL is the address of no Service`,
+  ],
+  [
+    'totals that go when nobody comes',
+    [[METRICS, [...ANNOTATIONS, 'autoscaling.knative.dev/min-scale'], '0']],
+    `${METRICS}: min-scale and max-scale are not 1`,
+  ],
+  [
+    'totals in two processes',
+    [[METRICS, [...ANNOTATIONS, 'autoscaling.knative.dev/max-scale'], '2']],
+    `${METRICS}: min-scale and max-scale are not 1`,
+  ],
+  [
     'a type that nobody publishes',
     [[DEMO, ['spec', 'filter', 'attributes', 'type'], 'form.sent']],
     `${DEMO}: nobody publishes`,
@@ -68,7 +102,13 @@ export const MISTAKES: [mistake: string, changes: Change[], finding: string][] =
   ],
   [
     'a filter that contradicts itself',
-    [[DEMO, ['spec', 'filters'], [{ not: { prefix: { type: 'form.' } } }]]],
+    [
+      [
+        DEMO,
+        ['spec', 'filters'],
+        [{ exact: { type: 'form.submitted' } }, { not: { prefix: { type: 'form.' } } }],
+      ],
+    ],
     `${DEMO}: nobody publishes`,
   ],
   [
@@ -88,6 +128,30 @@ export const MISTAKES: [mistake: string, changes: Change[], finding: string][] =
       ],
     ],
     'form.analyzed leads to form.analyzed again',
+  ],
+  [
+    'a reply that comes back by way of two others',
+    [
+      replies('form.scored'),
+      [DEMO, ['spec', 'filter', 'attributes'], { type: 'form.analyzed' }],
+      [MODERATION, ['spec', 'filters'], [{ any: [{ exact: { type: 'form.scored', high: 'true' } }] }]],
+      [
+        'knative/tasks/sheets-buffer.yaml',
+        ['metadata', 'annotations'],
+        { 'formbus.dev/replies': 'form.submitted' },
+      ],
+    ],
+    'form.analyzed leads to form.analyzed again',
+  ],
+  [
+    'a reply to a task that takes everything',
+    [replies('form.scored'), [DEMO, ['spec', 'filter']]],
+    'form.scored leads to form.scored again',
+  ],
+  [
+    'two Triggers of a task for the same event',
+    [[MODERATION, ['spec', 'filters', 0, 'any', 0, 'exact', 'type'], 'form.submitted']],
+    `${BUFFER}: delivers to sheets-buffer what ${MODERATION} delivers`,
   ],
   [
     'a Trigger without retries',
@@ -152,7 +216,7 @@ export const MISTAKES: [mistake: string, changes: Change[], finding: string][] =
   [
     'a memory that is too short',
     [[CONFIG, ['data', 'SEEN_DAYS'], '44']],
-    'SEEN_DAYS is not above the 44 days',
+    'SEEN_DAYS is not above the 51 days',
   ],
   [
     'events that are kept for ever',
@@ -174,6 +238,37 @@ export const MISTAKES: [mistake: string, changes: Change[], finding: string][] =
     [[FORM, [...CONTAINER, 'resources', 'limits', 'memory']]],
     'resources.limits.memory is missing',
   ],
+  [
+    'a reference to a key that no installation brings',
+    [[FORM, [...CONTAINER, 'env', 1, 'valueFrom', 'secretKeyRef', 'key'], 'x']],
+    `${FORM}: the key x of the Secret formbus is not in`,
+  ],
+  [
+    'a mounted key that no installation brings',
+    [['knative/tasks/sheets-flush.yaml', [...VOLUMES, 'secret', 'items', 0, 'key'], 'x']],
+    'the key x of the Secret formbus is not in',
+  ],
+  [
+    'a key that the runner does not know of',
+    [[CONFIG, ['metadata', 'annotations', 'formbus.dev/secret-keys'], 'idempotency-secret']],
+    `${CONFIG}: formbus.dev/secret-keys are not the keys in`,
+  ],
+  [
+    'a secret as a variable',
+    [[FORM, [...CONTAINER, 'env', 1], { name: 'IDEMPOTENCY_SECRET', value: 'hunter2' }]],
+    `${FORM}: IDEMPOTENCY_SECRET has a value here`,
+  ],
+  [
+    'a secret in a ConfigMap',
+    [[CONFIG, ['data', 'REDIS_PASSWORD'], 'hunter2']],
+    `${CONFIG}: REDIS_PASSWORD has a value here`,
+  ],
+  [
+    'a password in a URL',
+    [[CONFIG, ['data', 'REDIS_URL'], 'redis://:hunter2@redis:6379']],
+    `${CONFIG}: holds a secret value`,
+  ],
+  ['a Secret', [[TOPIC, ['kind'], 'Secret']], `${TOPIC}: a Secret is the installation's`],
   ['another image', [[FORM, [...CONTAINER, 'image'], 'formbus:latest']], 'image is not dev.local/formbus'],
   [
     'an instance at each release',
@@ -184,6 +279,124 @@ export const MISTAKES: [mistake: string, changes: Change[], finding: string][] =
     'growth without bound',
     [[FORM, [...ANNOTATIONS, 'autoscaling.knative.dev/max-scale']]],
     'max-scale is missing',
+  ],
+  ['no probe', [[FORM, [...CONTAINER, 'readinessProbe']]], `${FORM}: readinessProbe is missing`],
+  [
+    'a root user in a pod',
+    [[REDIS, ['spec', 'template', 'spec', 'securityContext', 'runAsNonRoot'], false]],
+    `${REDIS}: securityContext.runAsNonRoot is not true`,
+  ],
+  [
+    'an image without a digest',
+    [[REDIS, ['spec', 'template', 'spec', 'containers', 0, 'image'], 'redis:latest']],
+    `${REDIS}: redis:latest is not pinned`,
+  ],
+  [
+    "a port of queue-proxy's",
+    [[FORM, [...CONTAINER, 'ports'], [{ containerPort: 8012 }]]],
+    `${FORM}: port 8012 belongs to queue-proxy`,
+  ],
+  [
+    'a Kafka with fewer copies',
+    [[KAFKA, ['spec', 'kafka', 'config', 'min.insync.replicas'], 1]],
+    `${KAFKA}: min.insync.replicas is not 2`,
+  ],
+  [
+    'offsets that go before their events',
+    [[KAFKA, ['spec', 'kafka', 'config', 'offsets.retention.minutes'], 10_080]],
+    `${KAFKA}: offsets.retention.minutes is shorter`,
+  ],
+  [
+    'an open listener',
+    [[KAFKA, ['spec', 'kafka', 'listeners', 0, 'tls'], false]],
+    `${KAFKA}: a listener goes without TLS`,
+  ],
+  ['a topic with copies of its own', [[TOPIC, ['spec', 'replicas'], 2]], `${TOPIC}: replicas are`],
+  [
+    'a topic that keeps for a default time',
+    [[TOPIC, ['spec', 'config', 'retention.ms']]],
+    'retention.ms is missing',
+  ],
+  [
+    'a Broker whose topic goes with it',
+    [['eventing/broker.yaml', ['metadata', 'annotations', 'kafka.eventing.knative.dev/external.topic']]],
+    'its topic is no KafkaTopic of ours',
+  ],
+  [
+    'a drain of all pods at once',
+    [['knative/platform/redis/poddisruptionbudget.yaml', ['spec', 'selector', 'matchLabels', 'app'], 'x']],
+    `${REDIS}: no PodDisruptionBudget is for it`,
+  ],
+  [
+    'a function that Redis does not let in',
+    [['knative/tasks/sheets-buffer.yaml', ['spec', 'template', 'metadata', 'labels']]],
+    'the label formbus.dev/redis and REDIS_PASSWORD go together',
+  ],
+  [
+    'a Prometheus of another version than its image',
+    [[PROMETHEUS, ['spec', 'version'], 'v3.0.0']],
+    'spec.version is not the version of its image',
+  ],
+  [
+    'a Prometheus without a digest',
+    [[PROMETHEUS, ['spec', 'image'], 'prometheus:v3.13.1']],
+    'prometheus:v3.13.1 is not pinned',
+  ],
+  ['a Prometheus that keeps for ever', [[PROMETHEUS, ['spec', 'retention']]], 'spec.retention is missing'],
+  [
+    'a Prometheus without bounds',
+    [[PROMETHEUS, ['spec', 'resources']]],
+    'spec.resources.limits.cpu is missing',
+  ],
+  [
+    'a root user in Prometheus',
+    [[PROMETHEUS, ['spec', 'securityContext', 'runAsNonRoot'], false]],
+    `${PROMETHEUS}: securityContext.runAsNonRoot is not true`,
+  ],
+  [
+    'a Prometheus that nobody is',
+    [[PROMETHEUS, ['spec', 'serviceAccountName'], 'x']],
+    'there is no such ServiceAccount',
+  ],
+  [
+    'figures of a namespace that there is not',
+    [[MONITOR, ['spec', 'namespaceSelector', 'matchNames'], ['x']]],
+    `${MONITOR}: there is no namespace x`,
+  ],
+  [
+    'figures from where Prometheus may not go',
+    [[MONITOR, ['spec', 'namespaceSelector', 'matchNames'], ['kourier-system']]],
+    'does not let it go to kourier-system',
+  ],
+  [
+    'figures of any namespace',
+    [[MONITOR, ['spec', 'namespaceSelector', 'matchNames']]],
+    `${MONITOR}: it names no namespace`,
+  ],
+  [
+    'figures of a Service that there is not',
+    [[MONITOR, ['spec', 'selector', 'matchLabels', 'serving.knative.dev/service'], 'x']],
+    `${MONITOR}: there is no Service x`,
+  ],
+  [
+    'an alert of another severity',
+    [[ALERTS, [...ALERT, 'labels', 'severity'], 'page']],
+    'RedisDown: its severity',
+  ],
+  [
+    'an alert that does not say what to do',
+    [[ALERTS, [...ALERT, 'annotations', 'description']]],
+    'RedisDown: its description is missing',
+  ],
+  [
+    'an alert without a place to read on',
+    [[ALERTS, [...ALERT, 'annotations', 'runbook_url'], 'knative/README.md#redis']],
+    'its runbook_url is not knative/README.md#redisdown',
+  ],
+  [
+    'two alerts of one name',
+    [[ALERTS, ['spec', 'groups', 0, 'rules', 1, 'alert'], 'RedisDown']],
+    'RedisDown: there is another one of this name',
   ],
   ['a task that is reached from outside', [[TASK, visibility]], 'a task is not cluster-local'],
   [

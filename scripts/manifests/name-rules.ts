@@ -1,4 +1,4 @@
-import { basename } from 'node:path';
+import { basename, dirname } from 'node:path';
 import type { Rule } from './repository.ts';
 
 /** Of these there is one, and the file says what it is for. */
@@ -20,11 +20,16 @@ export const functionNames: Rule = ({ resources, forms, tasks }, { services }) =
       found.push(`knative/${kind}/${name}.yaml: there is no functions/${kind}/${name}/${name}.ts`);
     }
   }
-  for (const { file, name } of resources) {
-    if (basename(file, '.yaml') !== name && !NAMED_BY_ROLE.has(file))
+  for (const { file, name, kind } of resources) {
+    const part = basename(file, '.yaml');
+    // What belongs to one part of the platform lies in a folder of its name, by kinds.
+    const isPart = basename(dirname(file)) === name && part === kind.toLowerCase();
+    if (part !== name && !isPart && !NAMED_BY_ROLE.has(file))
       found.push(`${file}: its resource is named ${name}`);
   }
-  for (const { file, name, env } of services) {
+  for (const { file, name, env, command } of services) {
+    // A command of its own starts no function of the image.
+    if (command) continue;
     const target = env.find((variable) => variable.name === 'FUNCTION_TARGET');
     if (!target || !('value' in target) || target.value !== name)
       found.push(`${file}: FUNCTION_TARGET is not ${name}`);
@@ -32,14 +37,14 @@ export const functionNames: Rule = ({ resources, forms, tasks }, { services }) =
   return found;
 };
 
-/** A Trigger or PingSource bears the name of the task that it calls, a second one with a suffix; each task is called. */
-export const callerNames: Rule = ({ tasks }, { triggers, pingSources }) => {
+/** A Trigger or PingSource bears the name of the task that it calls, a second one with a suffix; each task is called, by one of them or by functions, which have its address. */
+export const callerNames: Rule = ({ tasks }, { triggers, pingSources, configMaps }) => {
   const found: string[] = [];
   const callers = [
     ...triggers.map(({ file, name, subscriber }) => ({ file, name, to: subscriber })),
     ...pingSources.map(({ file, name, sink }) => ({ file, name, to: sink })),
   ];
-  const called = new Set<string>();
+  const called = new Set(configMaps.flatMap(({ data }) => Object.values(data).flatMap(serviceIn)));
   for (const { file, name, to } of callers) {
     if (!('service' in to)) continue;
     called.add(to.service);
@@ -48,6 +53,12 @@ export const callerNames: Rule = ({ tasks }, { triggers, pingSources }) => {
       found.push(`${file}: is not named after ${to.service}`);
   }
   for (const task of tasks)
-    if (!called.has(task)) found.push(`functions/tasks/${task}: no Trigger or PingSource calls it`);
+    if (!called.has(task)) found.push(`functions/tasks/${task}: no Trigger, PingSource or function calls it`);
   return found;
 };
+
+/** The Service that an address inside the cluster is of. */
+export function serviceIn(address: string): string[] {
+  const [, name] = /^http:\/\/([a-z0-9-]+)\.formbus\.svc\.cluster\.local(?:[:/]|$)/.exec(address) ?? [];
+  return name === undefined ? [] : [name];
+}

@@ -1,5 +1,7 @@
-import { existsSync, globSync, readFileSync } from 'node:fs';
+import { globSync, readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
+import * as v from 'valibot';
+import { parseAllDocuments } from 'yaml';
 import { readResources, type Resource } from '../local/manifest-files.ts';
 import { parseResources } from '../local/manifest-parser.ts';
 import type { Manifests } from '../local/manifests.ts';
@@ -9,9 +11,13 @@ export interface Repository {
   resources: Resource[];
   /** Lines of each manifest by file. */
   lines: Record<string, number>;
-  /** Names of the folders in functions/forms and functions/tasks that hold a file of the same name. */
+  /** Names of the folders in functions/forms and functions/tasks that hold a file of the same name, in whichever language. */
   forms: string[];
   tasks: string[];
+  /** Keys of the Secrets that an installation brings, by Secret, with what is said of them. */
+  secrets: Record<string, Record<string, unknown>>;
+  /** Pinned images of others: knative/platform/versions.json. */
+  images: string[];
 }
 
 /** One line for each place where a rule is broken. */
@@ -23,7 +29,7 @@ export function readRepository(root: string): Repository {
   const functions = (kind: string) =>
     globSync(`functions/${kind}/*`, { cwd: root })
       .map((folder) => basename(folder))
-      .filter((name) => existsSync(join(root, 'functions', kind, name, `${name}.ts`)));
+      .filter((name) => globSync(`functions/${kind}/${name}/${name}.*`, { cwd: root }).length > 0);
   const lines = resources.map(({ file }) => [
     file,
     readFileSync(join(root, file), 'utf8').trimEnd().split('\n').length,
@@ -33,7 +39,31 @@ export function readRepository(root: string): Repository {
     lines: Object.fromEntries(lines),
     forms: functions('forms'),
     tasks: functions('tasks'),
+    images: Object.values(readVersions(root).images),
+    secrets: readSecrets(join(root, 'scripts/examples/secret.yaml')),
   };
+}
+
+const Secret = v.object({
+  metadata: v.object({ name: v.string() }),
+  stringData: v.record(v.string(), v.unknown()),
+});
+
+function readSecrets(file: string): Repository['secrets'] {
+  const documents = parseAllDocuments(readFileSync(file, 'utf8')).map((document) =>
+    v.parse(Secret, document.toJS()),
+  );
+  return Object.fromEntries(documents.map(({ metadata, stringData }) => [metadata.name, stringData]));
+}
+
+const Versions = v.strictObject({
+  kubernetes: v.string(),
+  releases: v.record(v.string(), v.pipe(v.string(), v.url())),
+  images: v.record(v.string(), v.string()),
+});
+
+export function readVersions(root: string): v.InferOutput<typeof Versions> {
+  return v.parse(Versions, JSON.parse(readFileSync(join(root, 'knative/platform/versions.json'), 'utf8')));
 }
 
 /** What is wrong with the manifests: the loader's problems, then what breaks the rules. */
@@ -42,8 +72,11 @@ export function findings(repository: Repository, rules: Rule[]): string[] {
   return [...problems, ...rules.flatMap((rule) => rule(repository, manifests))];
 }
 
+/** By kind alone, apart from Service: Kubernetes has one, too, and ours are Knative's. */
 export function ofKind({ resources }: Repository, kind: string): Resource[] {
-  return resources.filter((resource) => resource.kind === kind);
+  return resources.filter(
+    (resource) => resource.kind === kind && (kind !== 'Service' || resource.apiVersion.includes('knative')),
+  );
 }
 
 /** The value at the end of a path; undefined where the path ends before. */

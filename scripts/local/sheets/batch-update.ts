@@ -7,6 +7,7 @@ import {
   moveDimension,
   updateDimensionProperties,
 } from './dimensions.ts';
+import { deleteDuplicates } from './delete-duplicates.ts';
 import { appendCells, sortRange, updateCells } from './edit-cells.ts';
 import { GoogleError, invalid } from './google-error.ts';
 import { BatchUpdate, parseBody, type Request } from './requests.ts';
@@ -66,5 +67,7 @@ function apply(sql: SQLTagStore, spreadsheet: string, request: Request): object 
   if (request.updateCells) updateCells(sql, spreadsheet, request.updateCells);
   if (request.appendCells) appendCells(sql, spreadsheet, request.appendCells);
   if (request.sortRange) sortRange(sql, spreadsheet, request.sortRange);
+  if (request.deleteDuplicates)
+    return { deleteDuplicates: deleteDuplicates(sql, spreadsheet, request.deleteDuplicates) };
   return {};
 }

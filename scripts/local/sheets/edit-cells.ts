@@ -133,7 +133,7 @@ function checkStart(sheet: Sheet, row: number, column: number): void {
     throw invalid(guessed.afterLastColumn(column, sheet.columns.length - 1));
 }
 
-function areaOf(sheet: Sheet, range: GridRange): Area {
+export function areaOf(sheet: Sheet, range: GridRange): Area {
   const { startRowIndex, startColumnIndex } = range;
   checkStart(sheet, startRowIndex, startColumnIndex);
   const endRow = Math.min(range.endRowIndex ?? sheet.rowCount, sheet.rowCount);

@@ -19,6 +19,7 @@ const CONTENT_SECURITY_POLICY = [
   `script-src ${sha256(script)}`,
   "connect-src 'self'",
   'img-src data:',
+  "frame-src 'self'",
   "base-uri 'none'",
   "form-action 'none'",
   "frame-ancestors 'none'",

@@ -154,6 +154,9 @@ const Request = v.strictObject({
     }),
   ),
   appendCells: v.optional(v.strictObject({ sheetId: SheetId, rows: Rows, fields: Fields })),
+  deleteDuplicates: v.optional(
+    v.strictObject({ range: GridRange, comparisonColumns: v.nullish(v.array(DimensionRange), []) }),
+  ),
   sortRange: v.optional(
     v.strictObject({
       range: GridRange,

@@ -34,6 +34,8 @@ export interface SheetsServer {
    * @returns whether it answers; false, with nothing done, for methods other than GET and HEAD (but for `faults`)
    */
   handle(req: IncomingMessage, res: ServerResponse, path: string): boolean;
+  /** Makes spreadsheets that are not there. */
+  make(spreadsheets: string[]): void;
   /** Takes a spreadsheet's access from everybody (403), or gives it back. */
   setRevoked(spreadsheet: string, revoked: boolean): void;
   /** What the next calls meet; also at `faults` below the pages' root. */
@@ -62,10 +64,13 @@ export async function startSheets({
 }: SheetsOptions): Promise<SheetsServer> {
   const store = openStore(dir);
   const take = createQuota(quota, now);
-  for (const id of spreadsheets) {
-    const known = store.sql.get`SELECT 1 FROM spreadsheets WHERE id = ${id}`;
-    if (!known) createSpreadsheet(store, { properties: { title: id } }, id);
+  function make(ids: string[]) {
+    for (const id of ids) {
+      const known = store.sql.get`SELECT 1 FROM spreadsheets WHERE id = ${id}`;
+      if (!known) createSpreadsheet(store, { properties: { title: id } }, id);
+    }
   }
+  make(spreadsheets);
 
   const faults = openFaults();
   const later = new Set<NodeJS.Timeout>();
@@ -164,6 +169,7 @@ export async function startSheets({
       });
       return true;
     },
+    make,
     setRevoked(spreadsheet, revoked) {
       store.sql.run`UPDATE spreadsheets SET revoked = ${Number(revoked)} WHERE id = ${spreadsheet}`;
     },

@@ -1,0 +1,70 @@
+import { at, ofKind, type Repository, type Rule } from './repository.ts';
+
+/** Kafka's acknowledgement is worth what the README says: two of three nodes have the event, and no consumer forgets where it was. */
+export const durability: Rule = (repository, { kafkaTopics }) => {
+  const found: string[] = [];
+  for (const { file, content } of ofKind(repository, 'Kafka')) {
+    const setting = (name: string) => at(content, 'spec', 'kafka', 'config', name);
+    for (const [name, value] of Object.entries(KAFKA)) {
+      if (setting(name) !== value) found.push(`${file}: ${name} is not ${String(value)}`);
+    }
+    const longest = Math.max(...kafkaTopics.map(({ config }) => Number(config['retention.ms'])));
+    if (!(Number(setting('offsets.retention.minutes')) * 60_000 >= longest))
+      found.push(`${file}: offsets.retention.minutes is shorter than events are kept`);
+    const listeners = [at(content, 'spec', 'kafka', 'listeners')].flat();
+    if (
+      listeners.some(
+        (one) => at(one, 'tls') !== true || at(one, 'authentication', 'type') !== 'scram-sha-512',
+      )
+    )
+      found.push(`${file}: a listener goes without TLS or a password`);
+  }
+  // They would be refused where Kafka has one node, and are worth less than the cluster's where it has three.
+  for (const { file, content } of ofKind(repository, 'KafkaTopic')) {
+    if (at(content, 'spec', 'replicas') !== undefined)
+      found.push(`${file}: replicas are the cluster's matter`);
+    if (at(content, 'spec', 'config', 'min.insync.replicas') !== undefined)
+      found.push(`${file}: min.insync.replicas is the cluster's matter`);
+    if (at(content, 'spec', 'config', 'retention.ms') === undefined)
+      found.push(`${file}: retention.ms is missing`);
+  }
+  for (const { file, content } of ofKind(repository, 'Broker')) {
+    const topic = at(content, 'metadata', 'annotations', 'kafka.eventing.knative.dev/external.topic');
+    if (!kafkaTopics.some((one) => one.topic === topic))
+      found.push(`${file}: its topic is no KafkaTopic of ours`);
+  }
+  return found;
+};
+
+const KAFKA = {
+  'auto.create.topics.enable': false,
+  'default.replication.factor': 3,
+  'min.insync.replicas': 2,
+  'offsets.topic.replication.factor': 3,
+  'unclean.leader.election.enable': false,
+};
+
+/** What runs all the time loses one pod at a time, and is reached by those who have to reach it. */
+export const guards: Rule = (repository) =>
+  ['Deployment', 'StatefulSet', 'Prometheus']
+    .flatMap((kind) => ofKind(repository, kind))
+    .flatMap(({ file, name }) =>
+      ['PodDisruptionBudget', 'NetworkPolicy']
+        .filter((kind) => !ofKind(repository, kind).some((guard) => selects(guard.content, name)))
+        .map((kind) => `${file}: no ${kind} is for it`),
+    );
+
+/** Whoever uses Redis is let in by its NetworkPolicies, and nobody else is. */
+export const redisUsers: Rule = (repository) =>
+  ofKind(repository, 'Service').flatMap(({ file, content }) => {
+    const template = at(content, 'spec', 'template');
+    const env = [at(template, 'spec', 'containers', 0, 'env')].flat();
+    const uses = env.some((one) => at(one, 'name') === 'REDIS_PASSWORD');
+    const isLetIn = at(template, 'metadata', 'labels', 'formbus.dev/redis') === 'true';
+    if (uses === isLetIn) return [];
+    return [`${file}: the label formbus.dev/redis and REDIS_PASSWORD go together`];
+  });
+
+function selects(guard: Repository['resources'][number]['content'], app: string): boolean {
+  return ['selector', 'podSelector'].some((kind) => at(guard, 'spec', kind, 'matchLabels', 'app') === app);
+}
