@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { Admin, Consumer, Kafka } from 'kafkajs';
+import { askLeaders } from '../local/kafka/leaders.ts';
 import type { ConsumedRecord } from '../local/kafka/record.ts';
 
 export interface ReadTopicOptions {
@@ -31,12 +32,7 @@ export async function* readTopic({
   topic,
   ...from
 }: ReadTopicOptions): AsyncGenerator<ConsumedRecord> {
-  const admin = client.admin();
-  await admin.connect();
-  const ranges = rangesOf(admin, topic, from);
-  await ranges.catch(() => {});
-  await admin.disconnect();
-  const partitions = await ranges;
+  const partitions = await askLeaders(client, (admin) => rangesOf(admin, topic, from));
   const isOver = ({ next, end }: Partition) => next >= end;
   if ([...partitions.values()].every(isOver)) return;
 

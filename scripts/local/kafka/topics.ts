@@ -52,8 +52,9 @@ const DEFAULT_REPLICAS = 3;
 const knownWithinMs = 30_000;
 
 /**
- * Makes topics, and waits until they have leaders. kafkajs's own waiting gives up at a broker that has not heard of the topic yet.
- * @throws Error when they have none after half a minute
+ * Makes topics, and waits until their leaders answer; a broker may be named as leader before it knows that itself.
+ * kafkajs's own waiting gives up at a broker that has not heard of the topic yet.
+ * @throws Error when one does not answer after half a minute
  */
 export async function createTopics(admin: Admin, topics: ITopicConfig[]): Promise<void> {
   await admin.createTopics({ waitForLeaders: false, topics });
@@ -61,8 +62,10 @@ export async function createTopics(admin: Admin, topics: ITopicConfig[]): Promis
   for (;;) {
     try {
       const found = await admin.fetchTopicMetadata({ topics: topics.map(({ topic }) => topic) });
-      if (found.topics.every(({ partitions }) => partitions.every(({ leader }) => leader >= 0))) return;
-      if (performance.now() > deadline) throw new Error('new topics have no leader');
+      const led = found.topics.every(({ partitions }) => partitions.every(({ leader }) => leader >= 0));
+      if (!led) throw new Error('new topics have no leader');
+      await Promise.all(topics.map(({ topic }) => admin.fetchTopicOffsets(topic)));
+      return;
     } catch (error) {
       if (performance.now() > deadline) throw error;
     }

@@ -1,0 +1,27 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { KafkaJSProtocolError, type Admin, type Kafka } from 'kafkajs';
+
+/** For a partition to get a leader that knows of it: after its topic was made, or its broker was lost. */
+const ledWithinMs = 30_000;
+
+/**
+ * Asks Kafka what only the leaders of partitions know, such as offsets; again by a new connection while leaders change:
+ * kafkajs's admin gives up at "not the leader", and keeps its picture of who leads for five minutes.
+ * @throws KafkaJSError when Kafka is not there, or has no leaders for half a minute
+ */
+export async function askLeaders<T>(client: Kafka, ask: (admin: Admin) => Promise<T>): Promise<T> {
+  const deadline = performance.now() + ledWithinMs;
+  for (;;) {
+    const admin = client.admin();
+    try {
+      await admin.connect();
+      return await ask(admin);
+    } catch (error) {
+      const isPassing = error instanceof KafkaJSProtocolError && error.retriable;
+      if (!isPassing || performance.now() > deadline) throw error;
+    } finally {
+      await admin.disconnect();
+    }
+    await sleep(100);
+  }
+}
