@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { KafkaJSProtocolError, type Admin, type Kafka } from 'kafkajs';
+import type { Admin, Kafka, KafkaJSProtocolError } from 'kafkajs';
 
 /** For a partition to get a leader that knows of it: after its topic was made, or its broker was lost. */
 const ledWithinMs = 30_000;
@@ -17,11 +17,15 @@ export async function askLeaders<T>(client: Kafka, ask: (admin: Admin) => Promis
       await admin.connect();
       return await ask(admin);
     } catch (error) {
-      const isPassing = error instanceof KafkaJSProtocolError && error.retriable;
-      if (!isPassing || performance.now() > deadline) throw error;
+      if (!isAnswer(error) || !error.retriable || performance.now() > deadline) throw error;
     } finally {
       await admin.disconnect();
     }
     await sleep(100);
   }
+}
+
+/** By its name: Node finds no export of that class in kafkajs, which is CommonJS. */
+function isAnswer(error: unknown): error is KafkaJSProtocolError {
+  return error instanceof Error && error.name === 'KafkaJSProtocolError';
 }
