@@ -9,7 +9,7 @@ const help = `Sets this machine's Formbus on fire and counts what is lost and wh
 
   npm run chaos -- [--minutes N] [--rate R] [--seed S] [--kafka] [--sentinel] [--plan] [--json]
 
-  --minutes N   how long submissions come (default 2)
+  --minutes N   how long submissions come (default 2); longer where the machine is too slow for the plan
   --rate R      submissions a second (default 50)
   --seed S      the plan's seed (default: a random one, printed)
   --kafka       send everything through an Apache Kafka, which is killed and frozen as well (Java, and the first time Maven)

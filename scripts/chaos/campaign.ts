@@ -133,7 +133,7 @@ async function run(campaign: Campaign, faults: Faults): Promise<Report> {
   };
 }
 
-/** Submits, and goes through the plan one step after the other. */
+/** Submits, and goes through the plan one step after the other, to its end: where a step takes long, for longer than planned. */
 async function burn(
   { seed, lengthMs, kafka, sentinels, services, runner, restart, say, aborted }: Campaign,
   faults: Faults,
@@ -167,7 +167,7 @@ async function burn(
   }
 
   try {
-    while (elapsed() < lengthMs) {
+    while (elapsed() < lengthMs || plan.length > 0) {
       aborted.throwIfAborted();
       submitter.upTo(elapsed());
       if (!acting) {
