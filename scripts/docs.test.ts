@@ -6,7 +6,7 @@ import { parseAllDocuments } from 'yaml';
 import { readCrds } from './manifests/crds.ts';
 
 const root = join(import.meta.dirname, '..');
-const pages = ['README.md', 'knative/README.md'];
+const pages = ['README.md', 'functions/README.md', 'knative/README.md', 'scripts/README.md'];
 const read = (page: string) => readFileSync(join(root, page), 'utf8');
 
 /** As GitHub makes them from headings. */

@@ -45,8 +45,8 @@ describe('the manifests of this repository', () => {
   });
 });
 
-it("the README's command makes a Secret with the keys of the example", () => {
-  const readme = readFileSync(join(import.meta.dirname, '../README.md'), 'utf8');
+it("functions/README.md's command makes a Secret with the keys of the example", () => {
+  const readme = readFileSync(join(import.meta.dirname, '../functions/README.md'), 'utf8');
   const [command = ''] = /^kubectl create secret generic formbus [^`]*/m.exec(readme) ?? [];
   const said = `kubectl() { printf '%s\\n' "$@"; }; openssl() { echo random; }; ${command}`;
   const words = execFileSync('sh', ['-c', said], { encoding: 'utf8' }).trimEnd().split('\n');
