@@ -26,6 +26,7 @@ describe('npm run cluster -- up', () => {
     ['serving-core.yaml', 'kourier.yaml'],
     // Knative's own webhook looks at its settings: it has to be there.
     ['-n knative-serving --for=condition=Available', 'config-network'],
+    ['-n knative-serving --for=condition=Available', '"allow-zero-initial-scale":"true"'],
     ['kourier.yaml', 'service/kourier'],
     ['eventing-crds.yaml', 'eventing-core.yaml'],
     ['eventing-core.yaml', 'eventing-kafka-controller.yaml'],

@@ -47,6 +47,13 @@ export function upSteps(options: ClusterOptions): Step[] {
       command: merge('configmap/config-domain', 'knative-serving', { data: { [DOMAIN]: '' } }),
     },
     {
+      // Serving refuses `initial-scale: "0"` of a Service unless this is said.
+      title: 'releases that start nothing',
+      command: merge('configmap/config-autoscaler', 'knative-serving', {
+        data: { 'allow-zero-initial-scale': 'true' },
+      }),
+    },
+    {
       title: 'Kourier behind the edge, not beside it',
       command: merge('service/kourier', 'kourier-system', { spec: { type: 'ClusterIP' } }),
     },
