@@ -17,10 +17,14 @@ async function campaign(options: Omit<CampaignOptions, 'folder' | 'say'>) {
   return report;
 }
 
+/** A mail that was under way when its task or Redis was lost may have gone out or not: for a person to decide. */
+const notMails = (byTrigger: Record<string, number>) =>
+  Object.keys(byTrigger).filter((trigger) => trigger !== 'send-confirmation');
+
 it('loses nothing and doubles nothing while every process is killed or frozen and Google misbehaves', async () => {
   const { accepted, deadLetters, faults } = await campaign({ seed: 4, lengthMs: 45_000, rate: 40 });
   expect(accepted).toBeGreaterThan(100);
-  expect(deadLetters).toBe(0);
+  expect(notMails(deadLetters)).toEqual([]);
   expect(sum(faults)).toBeGreaterThan(5);
 }, 400_000);
 
@@ -30,7 +34,7 @@ it('loses nothing and doubles nothing while the master of its Redis is cut off, 
   const options = { seed: 4012, lengthMs: 22_000, rate: 40, services: ['sheets-buffer'] };
   const { accepted, deadLetters, faults } = await campaign({ ...options, sentinels });
   expect(accepted).toBeGreaterThan(100);
-  expect(deadLetters).toBe(0);
+  expect(notMails(deadLetters)).toEqual([]);
   expect(faults).toMatchObject({
     'kill redis-master': 1,
     'freeze redis-master': 1,
@@ -45,7 +49,7 @@ describeKafka('with a Kafka', () => {
     const options = { seed: 1354, lengthMs: 45_000, rate: 20, kafka: true, services };
     const { accepted, deadLetters, faults } = await campaign(options);
     expect(accepted).toBeGreaterThan(100);
-    expect(deadLetters).toBe(0);
+    expect(notMails(deadLetters)).toEqual([]);
     expect(faults).toMatchObject({ 'kill kafka': 1 });
   }, 600_000);
 });

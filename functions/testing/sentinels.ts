@@ -35,7 +35,7 @@ const patienceMs = 180_000;
 /**
  * Three Redis servers, each reached through a line that can be cut, and three Sentinels, as the cluster has them: by its scripts,
  * with its configuration.
- * @param options.quick for tests: a server is missed after one second in place of five and copies at once, and Sentinels look and tell each other
+ * @param options.quick for tests: a server is missed after three seconds in place of five and copies at once, and Sentinels look and tell each other
  * more often. How old a look may be by which they choose the next master matters: older than the loss, it would not show who has the last rows.
  */
 export async function startSentinels({ quick = false } = {}): Promise<Sentinels> {
@@ -126,7 +126,7 @@ export async function startSentinels({ quick = false } = {}): Promise<Sentinels>
           'SET',
           name,
           'down-after-milliseconds',
-          '1000',
+          '3000',
           'failover-timeout',
           '3000',
         );

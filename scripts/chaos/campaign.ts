@@ -1,5 +1,3 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { createWriteStream } from 'node:fs';
 import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
@@ -7,11 +5,11 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import * as v from 'valibot';
 import type { Sentinels } from '../../functions/testing/sentinels.ts';
 import { startFormbus, type StartedFormbus, type StartOptions } from '../testing.ts';
-import { compare, type Comparison } from './compare.ts';
 import { openDisk } from './disk.ts';
 import { openFaults, type Faults } from './faults.ts';
 import { openMemory, type Memory } from './memory.ts';
 import { makePlan, serviceNames, type Step } from './plan.ts';
+import { audit, deliverAll, drain } from './quiet.ts';
 import { isClean, sum, type Report } from './report.ts';
 import { openSentinelFaults } from './sentinel-faults.ts';
 import { forms, openSubmitter, type Submitter } from './submitter.ts';
@@ -39,8 +37,6 @@ export interface CampaignOptions {
 const flushEveryMs = 4_000;
 const measureEveryMs = 5_000;
 const tellEveryMs = 10_000;
-/** Nothing new in the sheets for so long ends the waiting. */
-const patienceMs = 180_000;
 
 /** Submits at a rate while a seeded plan kills, freezes and deceives; then waits until all is quiet and compares. */
 export async function runCampaign(options: CampaignOptions): Promise<Report> {
@@ -77,7 +73,7 @@ export async function runCampaign(options: CampaignOptions): Promise<Report> {
       batches: () => batches,
       runner: () => formbus?.pid ?? 0,
       rows: () => Promise.all([...forms, 'Moderation'].map((tab) => started.rows(tab))),
-      deadLetters: async () => (await started.deadLetters()).length,
+      deadLetters: () => started.deadLetters(),
       restart: async () => void (formbus = await startAgain(disk.path, { port, kafka, log: output, env })),
     };
     const ofSentinels = sentinels && openSentinelFaults({ sentinels, aborted });
@@ -99,13 +95,13 @@ export async function runCampaign(options: CampaignOptions): Promise<Report> {
   }
 }
 
-interface Campaign extends Required<CampaignOptions> {
+export interface Campaign extends Required<CampaignOptions> {
   url: string;
   batches: () => number;
   runner: () => number;
   restart: () => Promise<void>;
   rows: () => Promise<Record<string, string>[][]>;
-  deadLetters: () => Promise<number>;
+  deadLetters: () => Promise<unknown[]>;
 }
 
 async function run(campaign: Campaign, faults: Faults): Promise<Report> {
@@ -118,6 +114,7 @@ async function run(campaign: Campaign, faults: Faults): Promise<Report> {
   const { submitted, refused, broken } = submitter;
   say(`waiting until ${submitted.accepted.size} accepted submissions stand in their sheets`);
   const drained = await drain(campaign, faults, submitter);
+  const undelivered = await deliverAll(campaign);
   return {
     seed,
     submitted: submitter.count(),
@@ -125,7 +122,8 @@ async function run(campaign: Campaign, faults: Faults): Promise<Report> {
     refused,
     broken,
     unanswered: submitter.unanswered(),
-    deadLetters: await campaign.deadLetters(),
+    undelivered,
+    deadLetters: countBy(v.parse(v.array(Letter), await campaign.deadLetters()).map((one) => one.trigger)),
     audit: await audit(url, campaign.sentinels?.env),
     memory: memory.trends(),
     ...happened,
@@ -202,44 +200,6 @@ async function burn(
   return { faults: done, leftOut, runnerEnded };
 }
 
-/** Waits until every accepted id stands in its sheet, or nothing comes any more; then until late doubles would have come. */
-async function drain(
-  { rows, batches, say, aborted }: Campaign,
-  { fireFlush }: Faults,
-  { submitted }: Submitter,
-): Promise<Comparison & { drainSeconds: number }> {
-  const begin = performance.now();
-  const look = async () => compare(submitted, await rows(), { batches: batches() });
-  let progress = begin;
-  let missing = Infinity;
-  let found = await look();
-  while (found.lost.length > 0 && performance.now() - progress < patienceMs) {
-    aborted.throwIfAborted();
-    if (found.lost.length < missing) progress = performance.now();
-    missing = found.lost.length;
-    say(`${missing} missing`);
-    await fireFlush();
-    await sleep(2_000);
-    found = await look();
-  }
-  const drainSeconds = Math.round((performance.now() - begin) / 1_000);
-  // What a network delivers twice comes up to 5 s later.
-  await sleep(6_000);
-  await fireFlush();
-  return { ...(await look()), drainSeconds };
-}
-
-/** Gives its exit code. */
-async function audit(url: string, env: Record<string, string> = {}): Promise<number> {
-  const script = join(import.meta.dirname, '../audit.ts');
-  const child = spawn(process.execPath, [script, '--url', url, '--json'], {
-    env: { ...process.env, ...env },
-    stdio: 'ignore',
-  });
-  const [code] = v.parse(v.tuple([v.number(), v.unknown()]), await once(child, 'exit'));
-  return code;
-}
-
 function rejectionOf(signal: AbortSignal): Promise<never> {
   return new Promise((_, reject) => {
     signal.addEventListener('abort', () => reject(signal.reason), { once: true });
@@ -263,4 +223,12 @@ async function stop(formbus: StartedFormbus): Promise<void> {
   const tooLong = setTimeout(() => signal(formbus.pid, 'SIGKILL'), 15_000);
   await formbus.end('SIGTERM');
   clearTimeout(tooLong);
+}
+
+const Letter = v.object({ trigger: v.string() });
+
+function countBy(names: string[]): Record<string, number> {
+  const counts: Record<string, number> = {};
+  for (const name of names) counts[name] = (counts[name] ?? 0) + 1;
+  return counts;
 }

@@ -13,7 +13,10 @@ export interface Report extends Comparison {
   broken: Record<string, number>;
   /** How often the runner ended though nobody had ended it. */
   runnerEnded: number;
-  deadLetters: number;
+  /** By consumer group: events that no task has taken long after the last fault. */
+  undelivered: Record<string, number>;
+  /** By Trigger. Of mails there may be some: a task killed in the midst of one leaves it open whether that went out. */
+  deadLetters: Record<string, number>;
   /** By what was done, such as `kill redis`. */
   faults: Record<string, number>;
   /** Faults of the plan that could not be done, as when there was no such process at the time. */
@@ -25,12 +28,12 @@ export interface Report extends Comparison {
   memory: Record<string, Trend>;
 }
 
-/** Nothing lost, doubled, mixed up or out of order, and the audit says so, too; every refusal a 4xx or 503, and 4xx only where it is deserved; no process whose memory grows. */
+/** Nothing lost, doubled, mixed up, out of order or undelivered, and the audit says so, too; every refusal a 4xx or 503, and 4xx only where it is deserved; no process whose memory grows. */
 export function isClean(report: Report): boolean {
-  const { lost, duplicated, wrong, outOfOrder, runnerEnded, broken, audit, memory } = report;
+  const { lost, duplicated, wrong, outOfOrder, undelivered, runnerEnded, broken, audit, memory } = report;
   const growing = Object.values(memory).filter(({ isFlat }) => isFlat === false);
   const lists = [lost, duplicated, wrong, growing].map(({ length }) => length);
-  const failures = [...lists, outOfOrder, runnerEnded, sum(broken), audit];
+  const failures = [...lists, outOfOrder, sum(undelivered), runnerEnded, sum(broken), audit];
   return failures.every((number) => number === 0);
 }
 
@@ -51,7 +54,8 @@ export function tableOf(report: Report): string {
     ['below a younger row', `${report.late}, by ${report.latestSeconds} s at most`],
     ['wrong answers', counts(report.broken)],
     ['runner ended itself', report.runnerEnded],
-    ['dead letters', report.deadLetters],
+    ['undelivered', counts(report.undelivered)],
+    ['dead letters', counts(report.deadLetters)],
     ['time to drain', `${report.drainSeconds} s`],
     ['faults', counts(report.faults)],
     ['left out', counts(report.leftOut)],
