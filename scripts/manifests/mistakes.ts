@@ -51,6 +51,11 @@ export const MISTAKES: [mistake: string, changes: Change[], finding: string][] =
     `${TASK}: FUNCTION_TARGET is not demo-task`,
   ],
   [
+    'a function that is named like a part of the platform',
+    [['knative/platform/edge/service.yaml', ['metadata', 'name'], 'demo-task']],
+    `${TASK}: there is a Service demo-task already`,
+  ],
+  [
     'a Trigger with a name of its own',
     [[DEMO, ['metadata', 'name'], 'x']],
     `${DEMO}: is not named after demo-task`,

@@ -1,5 +1,8 @@
 import { basename, dirname } from 'node:path';
-import type { Rule } from './repository.ts';
+import { at, type Rule } from './repository.ts';
+
+/** Where functions run, and parts of the platform beside them. */
+const NAMESPACE = 'formbus';
 
 /** Of these there is one, and the file says what it is for. */
 const NAMED_BY_ROLE = new Set(['eventing/broker.yaml', 'knative/config.yaml']);
@@ -26,6 +29,14 @@ export const functionNames: Rule = ({ resources, forms, tasks }, { services }) =
     const isPart = basename(dirname(file)) === name && part === kind.toLowerCase();
     if (part !== name && !isPart && !NAMED_BY_ROLE.has(file))
       found.push(`${file}: its resource is named ${name}`);
+  }
+  // A function becomes a Service of Kubernetes' own kind as well.
+  const others = resources.filter(({ apiVersion, kind }) => apiVersion === 'v1' && kind === 'Service');
+  for (const { file, name } of services) {
+    const other = others.find(
+      (one) => one.name === name && at(one.content, 'metadata', 'namespace') === NAMESPACE,
+    );
+    if (other) found.push(`${file}: there is a Service ${name} already, in ${other.file}`);
   }
   for (const { file, name, env, command } of services) {
     // A command of its own starts no function of the image.

@@ -38,6 +38,8 @@ it.each([
   'eval',
   'let',
   'undefined',
+  'redis',
+  'grafana',
   'main',
   'kubernetes',
   'form',

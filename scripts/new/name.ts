@@ -8,8 +8,11 @@ const MAX_LENGTH = 63 - LONGEST_SUFFIX.length;
 /** To YAML, as Kubernetes reads it, these are no texts. */
 const YAML_WORDS = ['true', 'false', 'null', 'yes', 'no', 'on', 'off', 'y', 'n'];
 
-/** `main.mjs` starts every function; TypeScript keeps `undefined` to itself; each cluster has a Service `kubernetes`. */
-const TAKEN = ['main', 'undefined', 'kubernetes'];
+/**
+ * `main.mjs` starts every function; TypeScript keeps `undefined` to itself; each cluster has a Service `kubernetes`, the platform
+ * some in the functions' namespace, and `/grafana/` is not a form's.
+ */
+const TAKEN = ['main', 'undefined', 'kubernetes', 'edge', 'redis', 'sentinel', 'grafana'];
 
 /**
  * Checks the name of a new function, which is also that of a Kubernetes Service (DNS-1035), and gives its name in code, in camelCase.
@@ -31,7 +34,7 @@ export function identifierOf(name: string, code: string): string {
   const isTaken = YAML_WORDS.includes(name) || TAKEN.includes(name) || !isIdentifier(identifier);
   if (isTaken || new RegExp(`\\b${identifier}\\b`).test(code)) {
     throw new Error(
-      `"${name}" means something already, in YAML or in code; take another name, such as my-${name}`,
+      `"${name}" means something already, in YAML, in code or in the cluster; take another name, such as my-${name}`,
     );
   }
   return identifier;
