@@ -103,6 +103,14 @@ it('says what is wrong', async () => {
   const { run } = await open();
   expect((await run('lst')).complaint).toContain('there are list, show and redrive');
   expect((await run('list', '--since', 'yesterday')).complaint).toContain('not yesterday');
+  expect((await run('list', '--error', 'none of them')).complaint).toContain('not none of them');
+  for (const command of ['list', 'show', 'redrive'])
+    expect(await run(command, '1', 'nowhere')).toMatchObject({
+      code: 2,
+      complaint: 'there is no dead letter nowhere; list, with --redriven, has all\n',
+    });
+  for (const command of ['list', 'show'])
+    expect((await run(command, '--task', 'post')).output).toBe('There are no such dead letters.\n');
   const { complaint, code } = await run('list', '--url', 'http://127.0.0.1:9');
   expect([complaint, code]).toEqual([expect.stringContaining('start it with npm start'), 2]);
 });

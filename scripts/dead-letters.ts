@@ -48,6 +48,8 @@ async function main(): Promise<void> {
   }
   const { form, task } = values;
   const error = values.error === 'none' ? '' : values.error;
+  if (error && !/^\d{3}$/.test(error))
+    throw new Error(`--error is an HTTP status such as 400, or none; not ${error}`);
   const isChosen = ids.length > 0 || [form, task, error, values.since].some((value) => value !== undefined);
   if (command === 'redrive' && !isChosen && !values.all)
     throw new Error('say which: ids, --form, --task, --error, --since, or --all');
@@ -58,9 +60,13 @@ async function main(): Promise<void> {
     const letters = cluster
       ? openTopicLetters({ cluster, topic: values.topic, since, say: (line) => console.error(line) })
       : openLoggedLetters(values.url.replace(/\/$/, ''));
-    const chosen = choose(await letters.list(), { ids, form, task, error, since });
+    const all = await letters.list();
+    const unknown = ids.find((id) => choose(all, { ids: [id] }).length === 0);
+    if (unknown !== undefined)
+      throw new Error(`there is no dead letter ${unknown}; list, with --redriven, has all`);
+    const chosen = choose(all, { ids, form, task, error, since });
     if (command === 'redrive') await redrive(letters, chosen, values['dry-run']);
-    else print(chosen, { ...values, whole: command === 'show' });
+    else print(chosen, { ...values, whole: command === 'show', isChosen });
   } finally {
     await cluster?.close();
   }
@@ -76,15 +82,19 @@ async function redrive(letters: Letters, chosen: Letter[], isDryRun: boolean): P
     console.log('The others were sent again meanwhile, or their task is gone or does not take them.');
 }
 
-function print(chosen: Letter[], how: { redriven: boolean; json: boolean; whole: boolean }): void {
+function print(
+  chosen: Letter[],
+  how: { redriven: boolean; json: boolean; whole: boolean; isChosen: boolean },
+): void {
   const shown = how.redriven ? chosen : chosen.filter(({ redrivenAt }) => redrivenAt === '');
   if (how.json) console.log(JSON.stringify(shown, null, 2));
+  else if (shown.length === 0) console.log(`There are no ${how.isChosen ? 'such ' : ''}dead letters.`);
   else if (how.whole) shown.forEach(printLetter);
   else printList(shown);
 }
 
 function printList(letters: Letter[]): void {
-  if (letters.length === 0) return console.log('There are no dead letters.');
+  if (letters.length === 0) return console.log('There are no such dead letters.');
   for (const { id, at, task, form, event, code, reason, redrivenAt } of letters)
     console.log(
       [id, at, task, form || '-', event, code || '-', oneLine(reason), redrivenAt && '(sent again)']

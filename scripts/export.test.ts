@@ -120,6 +120,9 @@ it('says what is wrong, and leaves no half of a file', async () => {
   );
   expect((await run('--form', 'f', '--format', 'csv', '--out', file)).code).toBe(2);
   expect([existsSync(file), existsSync(`${file}.part`)]).toEqual([false, false]);
+  const nowhere = join(folder.path, 'no-such-folder', 'f.csv');
+  const { code, err } = await run('--form', 'f', '--format', 'csv', '--out', nowhere);
+  expect([code, err]).toEqual([2, `ENOENT: no such file or directory, open '${nowhere}.part'\n`]);
 });
 
 it('says so when nothing was archived yet', async () => {

@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { createWriteStream } from 'node:fs';
 import { rename, rm } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
@@ -47,6 +48,8 @@ async function main(): Promise<void> {
   const part = `${out}.part`;
   try {
     const sink = out === undefined ? process.stdout : createWriteStream(part);
+    // Nobody listens for its errors before the first row comes.
+    if (out !== undefined) await once(sink, 'open');
     const count = await exportTo(sink, { client, choice, format, say });
     if (out !== undefined) await rename(part, out);
     say(`${count} submissions of ${form}${out === undefined ? '' : ` in ${out}`}`);

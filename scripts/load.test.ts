@@ -31,6 +31,7 @@ const Report = v.object({
 
 async function load(...options: string[]): Promise<{ code: unknown; output: string; complaint: string }> {
   const child = spawn(process.execPath, [join(import.meta.dirname, 'load.ts'), ...options]);
+  onTestFinished(() => void child.kill());
   const exited = once(child, 'exit');
   const [output, complaint] = await Promise.all([text(child.stdout), text(child.stderr)]);
   const [code] = v.parse(v.tuple([v.unknown(), v.unknown()]), await exited);
@@ -147,5 +148,16 @@ it('fails when a submission stands in the sheet twice', async () => {
 it('says what to do when nobody answers', async () => {
   const { code, complaint } = await load('http://127.0.0.1:1/demo-form/');
   expect(code).toBe(2);
-  expect(complaint).toContain('start it with npm start');
+  expect(complaint).toBe(
+    'Formbus does not answer at http://127.0.0.1:1/demo-form/; start it with npm start, or say where it is, as --help tells\n',
+  );
 });
+
+it('submits nothing when an option is wrong', async () => {
+  for (const option of ['--users', '--requests', '--rate', '--duration', '--patience'])
+    expect(await load(`${formbus.url}/demo-form/`, option, '0')).toEqual({
+      code: 2,
+      output: '',
+      complaint: `${option} takes a number above 0, not 0\n`,
+    });
+}, 30_000);

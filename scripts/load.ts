@@ -43,13 +43,14 @@ async function main(): Promise<void> {
   const [address = 'http://127.0.0.1:8080/student-data-form/'] = positionals;
   if (!URL.canParse(address)) throw new Error(`${address} is no address of a form\n\n${help}`);
   const url = new URL(address.replace(/\/?$/, '/'));
-  const number = (name: 'rate' | 'duration' | 'patience') => positive(`--${name}`, values[name] ?? '');
-  const count = (name: 'users' | 'requests') => Math.ceil(positive(`--${name}`, values[name]));
+  const number = (name: 'users' | 'requests' | 'duration' | 'patience') =>
+    positive(`--${name}`, values[name]);
+  const [users, requests] = [Math.ceil(number('users')), Math.ceil(number('requests'))];
+  const [forMs, patienceMs] = [number('duration') * 1_000, number('patience') * 1_000];
+  const rate = values.rate === undefined ? undefined : positive('--rate', values.rate);
 
   const schema = await call(v.unknown(), url.href, 'schema.json');
-  const verifier = values.verify
-    ? await openVerifier({ url: url.origin, say, patienceMs: number('patience') * 1_000 })
-    : undefined;
+  const verifier = values.verify ? await openVerifier({ url: url.origin, say, patienceMs }) : undefined;
   try {
     const tally = openTally({ keepIds: values.verify });
     const target = { url, body: bodiesFor(schema), record: tally.record };
@@ -59,9 +60,7 @@ async function main(): Promise<void> {
     }, 2_000);
     const begin = performance.now();
     await (
-      values.rate === undefined
-        ? runUsers({ ...target, users: count('users'), requests: count('requests') })
-        : runRate({ ...target, rate: number('rate'), forMs: number('duration') * 1_000 })
+      rate === undefined ? runUsers({ ...target, users, requests }) : runRate({ ...target, rate, forMs })
     ).finally(() => clearInterval(telling));
     const report = tally.report((performance.now() - begin) / 1_000);
     const verified = await verifier?.wait(tally.ids);

@@ -13,7 +13,7 @@ export async function call<S extends v.GenericSchema>(
 ): Promise<v.InferOutput<S>> {
   const answer = await fetch(url + path, init).catch((cause: unknown) => {
     throw new Error(
-      `Formbus does not answer at ${url}; start it with npm start, or say where it is with --url`,
+      `Formbus does not answer at ${url}; start it with npm start, or say where it is, as --help tells`,
       { cause },
     );
   });
