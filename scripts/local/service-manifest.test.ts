@@ -22,6 +22,15 @@ describe('a Service', () => {
     });
   });
 
+  it.each([
+    [{ timeoutSeconds: 60 }, 60],
+    [{ timeoutSeconds: 600 }, 300],
+    [{ timeoutSeconds: 600, responseStartTimeoutSeconds: 600 }, 600],
+    [{ timeoutSeconds: 60, responseStartTimeoutSeconds: 20 }, 20],
+  ])('with %j has to begin its answer within %i s', (spec, expected) => {
+    expect(service1({ spec })?.timeoutSeconds).toBe(expected);
+  });
+
   it('is scaled as its annotations say', () => {
     const annotations = {
       'autoscaling.knative.dev/min-scale': '1',

@@ -44,7 +44,10 @@ export function serviceOf(
     clusterLocal: metadata.labels['networking.knative.dev/visibility'] === 'cluster-local',
     env: container ? environment(file, container, context) : [],
     containerConcurrency: concurrency,
-    timeoutSeconds: revision.timeoutSeconds,
+    timeoutSeconds: Math.min(
+      revision.timeoutSeconds,
+      revision.responseStartTimeoutSeconds ?? DEFAULT_RESPONSE_START,
+    ),
     minScale,
     maxScale,
     // A hard limit is the target where none is named, and its bound where one is.
@@ -57,6 +60,9 @@ export function serviceOf(
 
 /** config-autoscaler: container-concurrency-target-default */
 const DEFAULT_TARGET = 100;
+
+/** config-defaults: revision-response-start-timeout-seconds. Functions answer all at once, so that it bounds the whole answer. */
+const DEFAULT_RESPONSE_START = 300;
 
 type Container = ServiceResource['spec']['template']['spec']['containers'][number];
 

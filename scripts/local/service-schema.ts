@@ -95,6 +95,7 @@ const RevisionSpec = v.strictObject({
   ),
   containerConcurrency: v.optional(v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(1_000)), 0),
   timeoutSeconds: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(600)), 300),
+  responseStartTimeoutSeconds: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(600))),
   volumes: v.optional(v.array(SecretVolume), []),
   affinity: clusterOnly,
   automountServiceAccountToken: clusterOnly,

@@ -22,13 +22,20 @@ export const deliveries: Rule = (repository) =>
       return found;
     });
 
-/** A task may take as long as its caller waits. */
-export const timeouts: Rule = (_, { triggers, services }) =>
-  triggers.flatMap(({ file, subscriber, delivery }) => {
+/** A task may take as long as its caller waits, and as long as its own manifest says. */
+export const timeouts: Rule = (repository, { triggers, services }) => [
+  ...triggers.flatMap(({ file, subscriber, delivery }) => {
     const service = services.find(({ name }) => 'service' in subscriber && subscriber.service === name);
     if (!service || service.timeoutSeconds * 1_000 >= delivery.timeoutMs) return [];
     return [`${service.file}: timeoutSeconds is shorter than the time-out in ${file}`];
-  });
+  }),
+  ...services.flatMap(({ file, timeoutSeconds: effective }) => {
+    const { content } = repository.resources.find((one) => one.file === file) ?? {};
+    const said = Number(at(content, 'spec', 'template', 'spec', 'timeoutSeconds') ?? effective);
+    if (said === effective) return [];
+    return [`${file}: timeoutSeconds is ${said}, and an answer has to begin after ${effective}`];
+  }),
+];
 
 /** Topics exist, all Kafka resources use one cluster, and no event is passed over by a consumer that starts late. */
 export const kafka: Rule = (repository, { configMaps }) => {

@@ -5,6 +5,7 @@ const MODERATION = 'eventing/triggers/sheets-buffer-moderation.yaml';
 export const DEMO = 'eventing/triggers/demo-task.yaml';
 export const TASK = 'knative/tasks/demo-task.yaml';
 export const FORM = 'knative/forms/demo-form.yaml';
+const AUDIT = 'knative/tasks/audit.yaml';
 const METRICS = 'knative/tasks/metrics.yaml';
 const FLUSH = 'eventing/sources/sheets-flush.yaml';
 export const SOURCE = 'eventing/sources/form-submissions.yaml';
@@ -192,6 +193,11 @@ export const MISTAKES: [mistake: string, changes: Change[], finding: string][] =
     'a task cut off before its caller gives up',
     [[TASK, ['spec', 'template', 'spec', 'timeoutSeconds'], 30]],
     `${TASK}: timeoutSeconds is shorter`,
+  ],
+  [
+    'a function cut off before it may answer',
+    [[AUDIT, ['spec', 'template', 'spec', 'responseStartTimeoutSeconds']]],
+    `${AUDIT}: timeoutSeconds is 600, and an answer has to begin after 300`,
   ],
   ['an unknown topic', [['eventing/dead-letters.yaml', ['spec', 'topic'], 'x']], 'there is no KafkaTopic x'],
   ['an unknown KAFKA_TOPIC', [[CONFIG, ['data', 'KAFKA_TOPIC'], 'x']], `${CONFIG}: there is no KafkaTopic x`],
