@@ -3,6 +3,7 @@ import { request, type IncomingMessage } from 'node:http';
 import { connect } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { expect, onTestFinished, test, vi } from 'vitest';
+import { hasBrowser, openBrowser } from '../../functions/testing/browser.ts';
 import { openGateway, type GatewayParts } from './gateway.ts';
 import { openServices } from './services.ts';
 import { demoFunction, launcher, openGate, recordingLog, service } from './testing.ts';
@@ -90,6 +91,20 @@ test('the index page leads to forms, sheets and dead letters, and escapes names'
     expect(page).toContain(`href="${address}"`);
   }
 });
+
+test.skipIf(!hasBrowser)(
+  'the index page is no wider than a phone, and dark where one is set so',
+  async () => {
+    const { url, services } = await open();
+    const browser = await openBrowser();
+    onTestFinished(() => browser.close());
+    const page = await browser.newPage({ viewport: { width: 360, height: 740 }, colorScheme: 'dark' });
+    await page.goto(url);
+    expect(services.status()).toHaveLength(await page.locator('td:first-child').count());
+    expect(await page.evaluate('document.documentElement.scrollWidth')).toBe(360);
+    expect(await page.evaluate('getComputedStyle(document.body).backgroundColor')).toBe('rgb(22, 24, 28)');
+  },
+);
 
 test('services, dead letters, schedules and health are JSON', async () => {
   const { get } = await open({ schedules: { status: () => [schedule], fire: () => undefined } });

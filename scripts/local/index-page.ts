@@ -20,12 +20,14 @@ export function indexPage(
 <meta name="viewport" content="width=device-width">
 <title>Formbus</title>
 <style>
-  body { font: 1rem/1.5 system-ui, sans-serif; max-width: 44rem; margin: 2rem auto; padding: 0 1rem; color: #1c2430; }
+  :root { color-scheme: light dark }
+  body { font: 1rem/1.5 system-ui, sans-serif; max-width: 44rem; margin: 2rem auto; padding: 0 1rem; color: light-dark(#1c2430, #e3e6ea); background: light-dark(#fff, #16181c) }
   h1 { font-size: 1.6rem } h2 { font-size: 1.1rem; margin-top: 2rem }
-  a { color: #0b57d0 } li { margin: .25rem 0 }
-  pre { background: #f1f4f8; padding: .8rem 1rem; border-radius: .4rem; overflow-x: auto }
+  a { color: light-dark(#0b57d0, #8ab4f8) } li { margin: .25rem 0 }
+  pre { background: light-dark(#f1f4f8, #21252b); padding: .8rem 1rem; border-radius: .4rem; overflow-x: auto }
+  .wide { overflow-x: auto }
   table { border-collapse: collapse; width: 100% }
-  th, td { text-align: right; padding: .3rem .5rem; border-bottom: 1px solid #dde3ea }
+  th, td { text-align: right; padding: .3rem .5rem; border-bottom: 1px solid light-dark(#dde3ea, #33383f) }
   th:first-child, td:first-child { text-align: left }
 </style>
 </head>
@@ -49,10 +51,12 @@ ${schedules
   )
   .join('\n')}
 <h2>Services</h2>
+<div class="wide" tabindex="0" role="region" aria-label="Services">
 <table>
 <tr><th scope="col">Service</th><th scope="col">Instances</th><th scope="col">In flight</th><th scope="col">Waiting</th><th scope="col">Cold starts</th></tr>
 ${rows.join('\n')}
 </table>
+</div>
 <p><a href="/_/services">as JSON</a></p>
 </body>
 </html>

@@ -127,6 +127,8 @@ test('a mistake in a manifest or in code is told with its file, what runs goes o
   edit('eventing/sources/sheets-flush.yaml', '* * * * *', '99 * * * *');
   await said('eventing/sources/sheets-flush.yaml: spec.schedule');
   edit('eventing/sources/sheets-flush.yaml', '99 * * * *', '* * * * *');
+  await said('what is saved is what runs');
+  expect(count('what is saved is what runs')).toBe(1);
   const triggers = readdirSync(join(root, 'eventing/triggers')).map((name) => `eventing/triggers/${name}`);
   for (const file of triggers) edit(file, 'broker: formbus', 'broker: other');
   edit('eventing/sources/form-submissions.yaml', 'name: formbus', 'name: other');

@@ -45,6 +45,7 @@ export function openReloader({
   log,
 }: ReloaderOptions): Reloader {
   let wanted = false;
+  let isWrong = false;
   let working: Promise<void> | undefined;
   const closing = new AbortController();
 
@@ -66,12 +67,16 @@ export function openReloader({
     }
     const ms = Math.round(performance.now() - began);
     if (services.count + others.count > 0) log.info({ ms }, 'the change is running');
+    // A mistake that was taken back changes nothing; whoever made it wants to know that it is gone.
+    else if (isWrong) log.info({}, 'what is saved is what runs');
+    isWrong = false;
   }
 
   async function work() {
     while (wanted && !closing.signal.aborted) {
       wanted = false;
       await reload().catch((error: unknown) => {
+        isWrong = true;
         const reason = error instanceof Error ? error.message : String(error);
         if (!closing.signal.aborted)
           log.error({}, `${reason}\nWhat runs goes on as it was; the next save is tried again.`);
