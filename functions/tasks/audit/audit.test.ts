@@ -193,7 +193,8 @@ it('raises no false alarm while Google, Redis or the database is away, and is co
   }
   await expect(run({ query: () => Promise.reject(new Error('gone')) })).rejects.toThrow('DATABASE_URL');
   const counts = { checked: 2, lost: 1, duplicated: 0 };
-  expect(await run()).toEqual({ 'demo-form': counts });
+  // By the schedule that begins none.
+  expect(await run({ mayBegin: false })).toEqual({ 'demo-form': counts });
 });
 
 it('killed at each of its steps, it is completed by the next runs with the same result', async () => {

@@ -39,6 +39,8 @@ export async function runAudit(options: RunOptions): Promise<Run['forms'] | unde
   const progress = await readProgress(redis);
   if (!progress.run && !mayBegin) return undefined;
   let run = progress.run ?? newRun(began, { days, places });
+  // Before anything can fail: the schedule that goes on with an audit begins none.
+  if (!progress.run && !(await progress.keep(run))) return undefined;
   const sheets = paced(options.sheets, { perMinute, isLate: () => now() - began > lateMs });
   while (now() - began <= budgetMs) {
     try {
