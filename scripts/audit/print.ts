@@ -54,7 +54,27 @@ export function printReport(report: AuditReport): void {
     );
   if (missing.length > 0) console.log('--repair puts missing rows back.');
   if (doubled.length > 0) console.log('Of a doubled row delete all but one by hand.');
-  if (missing.length + doubled.length === 0) console.log('Nothing is missing, nothing is doubled.');
+  const verdict = verdictOf(report);
+  if (verdict) console.log(verdict);
+}
+
+/** The last word, where nothing is wrong; undefined where what is wrong stands above it. */
+export function verdictOf({
+  missing,
+  doubled,
+  unreadable,
+  archive,
+}: {
+  missing: unknown[];
+  doubled: unknown[];
+  unreadable: unknown[];
+  archive: { missing: unknown[] } | { unreadable: string };
+}): string | undefined {
+  const unarchived = 'unreadable' in archive ? 0 : archive.missing.length;
+  if (missing.length + doubled.length + unarchived > 0) return undefined;
+  if (unreadable.length > 0 || 'unreadable' in archive)
+    return 'Nothing is missing and nothing is doubled in what could be checked.';
+  return 'Nothing is missing, nothing is doubled.';
 }
 
 /** Prints what the repair has done. */
