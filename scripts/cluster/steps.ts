@@ -179,7 +179,7 @@ function create({ tool, versions }: ClusterOptions): string {
     return `kind get clusters | grep -qx ${NAME} || ${make}`;
   }
   const version = /:(v[^@]+)/.exec(versions.kubernetes)?.[1];
-  return `minikube status -p ${NAME} >/dev/null || minikube start -p ${NAME} --kubernetes-version ${version} --cpus 4 --memory 8g`;
+  return `minikube status -p ${NAME} >/dev/null || minikube start -p ${NAME} --kubernetes-version ${version} --cpus 8 --memory 12g`;
 }
 
 const RANDOM = `"$(head -c 32 /dev/urandom | od -An -tx1 | tr -d ' \\n')"`;
