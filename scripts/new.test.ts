@@ -19,6 +19,7 @@ function clone(root: string) {
   git('add', '--all');
   git('-c', 'user.name=test', '-c', 'user.email=test@localhost', 'commit', '--quiet', '--message', 'all');
   return {
+    clean: () => git('clean', '--force', '-d', '--quiet'),
     status: () => git('status', '--porcelain', '--untracked-files=all').trimEnd().split('\n').filter(Boolean),
   };
 }
@@ -93,6 +94,7 @@ describe.skipIf(skipped)('npm run new, in a fresh clone', () => {
   });
 
   it('what it wrote is new files only, and passes all checks and its tests', () => {
+    git.clean();
     const long = 'a-name-that-is-as-long-as-knative-can-bear-i';
     expect(make('form', `${long}f`)).toMatchObject({ status: 0 });
     expect(make('task', `${long}t`, '--form', `${long}f`)).toMatchObject({ status: 0 });
