@@ -105,6 +105,7 @@ describe('with the SMTP server of npm start', { timeout: 300_000 }, () => {
   });
 
   it('while it is away, no other task waits for anything; when it is back, its backlog drains', async () => {
+    await expect.poll(() => waiting(formbus), patient).toEqual([]);
     const before = (await mails()).length;
     await post(formbus, '/_/mails/faults', { kind: 'away', ms: 600_000 });
     const people = Array.from({ length: 120 }, (_, n) => `away-${n}@example.org`);

@@ -1,3 +1,4 @@
+import { setTimeout } from 'node:timers/promises';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import type { Send } from './broker.ts';
 import type { PingSource } from './manifests.ts';
@@ -70,6 +71,22 @@ test('the schedule fires by itself, again while an earlier run is still under wa
   const { sent, schedules } = open({ schedule: '* * * * * *' }, never);
   expect(schedules.status()[0]?.next).toMatch(/^\d{4}-/);
   await vi.waitFor(() => expect(sent.mock.calls.length).toBeGreaterThan(1), { timeout: 5_000 });
+});
+
+test('by hand it is fired when the run of the schedule itself is over, and others by hand are not waited for', async () => {
+  const answers: (() => void)[] = [];
+  const answer = { status: 204, headers: {}, body: Buffer.alloc(0) };
+  const slow: Send = () => new Promise((resolve) => answers.push(() => resolve(answer)));
+  const { sent, schedules } = open({ schedule: '* * * * * *' }, slow);
+  await vi.waitFor(() => expect(sent).toHaveBeenCalledTimes(1), { timeout: 5_000 });
+  schedules.reconcile([source()]);
+  const byHand = Promise.all([schedules.fire('flush'), schedules.fire('flush')]);
+  await setTimeout(50);
+  expect(sent).toHaveBeenCalledTimes(1);
+  answers[0]?.();
+  await vi.waitFor(() => expect(sent).toHaveBeenCalledTimes(3));
+  for (const give of answers) give();
+  expect(await byHand).toMatchObject([{ status: 204 }, { status: 204 }]);
 });
 
 test('a failure is logged and not retried', async () => {

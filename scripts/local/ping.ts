@@ -9,7 +9,8 @@ import type { PingSource } from './manifests.ts';
 export interface Schedules {
   status(): ScheduleStatus[];
   /**
-   * Fires a schedule now, as an event of its own, and waits for the sink's answer; undefined when there is no such one.
+   * Fires a schedule by hand, as an event of its own, and waits for the sink's answer; undefined when there is no such one.
+   * Runs that the schedule has begun itself are finished first: a flush leaves alone what another is at.
    * Rejects when the sink cannot be reached.
    */
   fire(name: string): Promise<Fired> | undefined;
@@ -56,9 +57,11 @@ export function openSchedules({
 }): Schedules {
   const closing = new AbortController();
   const underWay = new Set<Promise<unknown>>();
+  /** Of those the ones that a schedule began itself, with its name. */
+  const ticks = new Map<Promise<unknown>, string>();
   const last = new Map<string, Fired & { time: string }>();
 
-  function fire(source: PingSource): Promise<Fired> {
+  function fire(source: PingSource): { run: Promise<Fired>; settled: Promise<unknown> } {
     const { headers, body } = pingEvent(source, namespace);
     const run = send(source.sink, { headers, body }, closing.signal).then(({ status }) => {
       const fired = { schedule: source.name, id: headers['ce-id'], status };
@@ -71,17 +74,24 @@ export function openSchedules({
         if (closing.signal.aborted) return;
         log.error({ from: source.name, id: headers['ce-id'] }, `schedule not delivered: ${String(error)}`);
       })
-      .finally(() => underWay.delete(settled));
+      .finally(() => {
+        underWay.delete(settled);
+        ticks.delete(settled);
+      });
     underWay.add(settled);
-    return run;
+    return { run, settled };
   }
 
-  // What `fire` rejects with is logged there.
   const jobOf = (source: PingSource) => ({
     source,
-    cron: schedule(source, () => void fire(source).catch(() => {})),
+    cron: schedule(source, () => void ticks.set(fire(source).settled, source.name)),
   });
   let jobs: ReturnType<typeof jobOf>[] = [];
+
+  async function fireByHand(source: PingSource): Promise<Fired> {
+    await Promise.all([...ticks].filter(([, name]) => name === source.name).map(([settled]) => settled));
+    return fire(source).run;
+  }
 
   function reconcile(next: PingSource[]) {
     const before = jobs;
@@ -105,7 +115,7 @@ export function openSchedules({
       })),
     fire(name) {
       const job = jobs.find(({ source }) => source.name === name);
-      return job && fire(job.source);
+      return job && fireByHand(job.source);
     },
     async close() {
       for (const { cron } of jobs) cron.stop();
