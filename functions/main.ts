@@ -5,7 +5,10 @@ import * as v from 'valibot';
 import { EnvError, readEnv } from './lib/env.ts';
 import { checkEnv, serve, type FunctionDefinition } from './lib/serve.ts';
 
-/** Starts the function that FUNCTION_TARGET names; with `--check` it only checks the environment. */
+/**
+ * Starts the function that FUNCTION_TARGET names. With `--check [NAME…]` it only checks the environment: that function's, and as if
+ * they had been meant, that of the functions named.
+ */
 async function main(): Promise<void> {
   const { FUNCTION_TARGET } = readEnv({
     FUNCTION_TARGET: v.pipe(
@@ -14,12 +17,12 @@ async function main(): Promise<void> {
       v.description('the name of the function to serve, e.g. demo-form'),
     ),
   });
-  const definition = await load(FUNCTION_TARGET);
-  if (process.argv.includes('--check')) {
-    checkEnv(definition);
+  const [option, ...others] = process.argv.slice(2);
+  if (option === '--check') {
+    for (const name of [FUNCTION_TARGET, ...others]) checkEnv(await load(name));
     return;
   }
-  const served = await serve(definition);
+  const served = await serve(await load(FUNCTION_TARGET));
   process.once('SIGTERM', () => {
     served.close().then(() => process.exit(0), stop);
   });
