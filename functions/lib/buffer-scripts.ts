@@ -207,10 +207,14 @@ if ARGV[3] ~= '' then nextNumber(sheet) end
 return 1
 `;
 
-/** ARGV: spreadsheet, highest number in the sheet, target. Numbers go on after it, and in the target; the batch in flight gets a new one or, when it is empty, ends. */
+/**
+ * ARGV: spreadsheet, highest number in the sheet, target, number of the batch in flight or '' for none. Numbers go on after it, and in the target;
+ * that batch gets a new one or, when it is empty, ends. Gives 0, and does nothing, when another one is in flight: it may be on its way with its number.
+ */
 export const renumberScript = `
 ${nextNumber}
 local sheet = ARGV[1]
+if (redis.call('GET', 'buffer:inflight:' .. sheet) or '') ~= ARGV[4] then return 0 end
 local last = tonumber(redis.call('GET', 'buffer:sequence:' .. sheet) or '0')
 redis.call('SET', 'buffer:sequence:' .. sheet, math.max(last, tonumber(ARGV[2])))
 if ARGV[3] ~= sheet then redis.call('SET', 'buffer:target:' .. sheet, ARGV[3]) end

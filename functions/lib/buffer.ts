@@ -67,8 +67,11 @@ export interface Buffer extends Erasure {
    * without it, it is done only when none is in flight. Gives whether it was done.
    */
   redirect(spreadsheetId: string, target: string, inFlight?: { sequence?: number }): Promise<boolean>;
-  /** Goes on with numbers after `highest`, the batch in flight included, and in the spreadsheet `target`. */
-  renumber(spreadsheetId: string, highest: number, target: string): Promise<void>;
+  /**
+   * Goes on with numbers after `highest`, the batch in flight with the number `sequence` included, and in the spreadsheet `target`. Does nothing
+   * when another one is in flight, or one at all and no number is given.
+   */
+  renumber(spreadsheetId: string, highest: number, target: string, sequence?: number): Promise<void>;
   /** Whether batches of this spreadsheet were numbered before. */
   isKnown(spreadsheetId: string): Promise<boolean>;
   /** Ended by the next batch that is acknowledged. */
@@ -176,8 +179,8 @@ export function openBuffer({
     async redirect(spreadsheetId, target, { sequence = '' }: { sequence?: number | '' } = {}) {
       return (await redis.write(scripts.redirectScript, [spreadsheetId, target, sequence])) === 1;
     },
-    async renumber(spreadsheetId, highest, target) {
-      await redis.write(scripts.renumberScript, [spreadsheetId, highest, target]);
+    async renumber(spreadsheetId, highest, target, sequence) {
+      await redis.write(scripts.renumberScript, [spreadsheetId, highest, target, sequence ?? '']);
     },
     async isKnown(spreadsheetId) {
       return (await redis.run(scripts.knownScript, [spreadsheetId])) === 1;

@@ -40,7 +40,7 @@ export async function deliver(batch: FrozenBatch, collaborators: Collaborators):
     if (token === undefined || token === fenced) {
       // Its number is out of use here, so it can go elsewhere.
       if (closed) {
-        await reconcile(spreadsheetId, collaborators);
+        await reconcile(spreadsheetId, collaborators, sequence);
         return 0;
       }
       if (isFull(layout) && (await moveOn(batch, collaborators, { inFlight: true }))) return 0;
@@ -51,7 +51,7 @@ export async function deliver(batch: FrozenBatch, collaborators: Collaborators):
         { spreadsheetId, sequence },
         'the number belongs to other rows: Redis lost its state, or somebody else writes here',
       );
-      await reconcile(spreadsheetId, collaborators);
+      await reconcile(spreadsheetId, collaborators, sequence);
       return 0;
     }
     log.info({ spreadsheetId, sequence }, 'had landed before');

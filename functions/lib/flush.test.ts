@@ -32,7 +32,7 @@ beforeAll(async () => {
   server = await startTestRedis();
   redis = await openRedis({ REDIS_URL: server.url, REDIS_REPLICAS: 0 }, log);
   buffer = openBuffer({ redis, maxRows: 50 });
-  const spreadsheets = Array.from({ length: 40 }, (_, i) => `s${i + 1}`);
+  const spreadsheets = Array.from({ length: 60 }, (_, i) => `s${i + 1}`);
   emulator = await startSheets({
     dir,
     spreadsheets,
@@ -330,6 +330,35 @@ describe('each row stands in the sheet once', () => {
     await Promise.all(Array.from({ length: 4 }, () => run()));
     await run();
     expect(await idsOf()).toEqual(Array.from({ length: 120 }, (_, n) => `id-${n}`));
+  });
+
+  it('although a flush that took long to compare ends that when another one has already sent a batch', async () => {
+    await push(1);
+    await run();
+    await server.look.flushall();
+    await push(2);
+    let sent: Promise<unknown> | undefined;
+    const compared = Promise.withResolvers<void>();
+    const slow: Sheets = {
+      ...sheets,
+      async column(...place) {
+        const found = await sheets.column(...place);
+        await server.look.del(`buffer:lease:${sheet}`);
+        await new Promise<void>((resolve) => {
+          beforeApply = () => {
+            resolve();
+            return compared.promise;
+          };
+          sent = run();
+        });
+        return found;
+      },
+    };
+    await flush({ buffer, sheets: slow, log, settleMs: 0 });
+    compared.resolve();
+    await sent;
+    await run();
+    expect(await idsOf()).toEqual(['id-1', 'id-2']);
   });
 
   it('when a row is delivered again before and after its flush', async () => {

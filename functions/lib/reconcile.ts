@@ -5,10 +5,12 @@ import { continuations } from './spreadsheet-pool.ts';
 /**
  * Brings the buffer and a spreadsheet together when their numbers disagree, or when this Redis has not written to it before:
  * rows that stand in the sheet are forgotten, and numbers go on after the highest that the sheet has.
+ * @param sequence the number of the batch in flight, whose number is out of use here
  */
 export async function reconcile(
   spreadsheetId: string,
   { buffer, sheets, log }: Collaborators,
+  sequence?: number,
 ): Promise<void> {
   let highest = 0;
   let forgotten = 0;
@@ -25,7 +27,7 @@ export async function reconcile(
       'rows compared with the sheet; those that stand there are not sent again',
     );
   }
-  await buffer.renumber(spreadsheetId, highest, target);
+  await buffer.renumber(spreadsheetId, highest, target, sequence);
 }
 
 /** Gives how many rows were still to be sent that stand in the spreadsheet `target`. */
