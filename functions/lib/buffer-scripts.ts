@@ -110,17 +110,20 @@ for i, member in ipairs(members) do cells[i] = redis.call('HGET', rows, member) 
 return { tonumber(sequence), members, cells, redis.call('GET', 'buffer:target:' .. sheet) or sheet }
 `;
 
-/** ARGV: spreadsheet, sequence number, target, tabs. Gives 1, or 0 when another batch or none is in flight. */
+/**
+ * ARGV: spreadsheet, sequence number, SHA-1 of the members with \0 between them, target, tabs. Gives 1, or 0 when another batch or none is in flight.
+ * A Redis that lost a batch gives its number again, and to other rows: the number alone does not tell which ones have landed.
+ */
 export const ackScript = `
 local sheet = ARGV[1]
 if redis.call('GET', 'buffer:inflight:' .. sheet) ~= ARGV[2] then return 0 end
-for _, member in ipairs(redis.call('ZRANGE', 'buffer:frozen:' .. sheet, 0, -1)) do
-  redis.call('HDEL', 'buffer:rows:' .. sheet, member)
-end
+local members = redis.call('ZRANGE', 'buffer:frozen:' .. sheet, 0, -1)
+if redis.sha1hex(table.concat(members, '\\0')) ~= ARGV[3] then return 0 end
+for _, member in ipairs(members) do redis.call('HDEL', 'buffer:rows:' .. sheet, member) end
 redis.call('DEL', 'buffer:frozen:' .. sheet, 'buffer:inflight:' .. sheet)
 redis.call('HDEL', 'buffer:parked', sheet)
 if redis.call('EXISTS', 'buffer:pending:' .. sheet, 'buffer:erase:' .. sheet) == 0 then redis.call('SREM', 'buffer:sheets', sheet) end
-for i = 4, #ARGV do redis.call('SADD', 'buffer:tabs:' .. ARGV[3], ARGV[i]) end
+for i = 5, #ARGV do redis.call('SADD', 'buffer:tabs:' .. ARGV[4], ARGV[i]) end
 return 1
 `;
 

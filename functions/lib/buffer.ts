@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import * as v from 'valibot';
 import * as scripts from './buffer-scripts.ts';
 import { openErasure, type Erasure } from './erasure.ts';
@@ -148,11 +148,12 @@ export function openBuffer({
           cells: v.parse(StoredCells, texts[index]),
         };
       });
-      return { spreadsheetId, target, sequence, digest: digestOf(members), rows };
+      return { spreadsheetId, target, sequence, digest: hash('sha256', joined(members)).slice(0, 16), rows };
     },
     async acknowledge({ spreadsheetId, sequence, target, rows }) {
       const tabs = new Set(rows.map(({ tab }) => tab));
-      return (await redis.write(scripts.ackScript, [spreadsheetId, sequence, target, ...tabs])) === 1;
+      const sha1 = hash('sha1', joined(rows.map(({ tab, id }) => `${tab}\n${id}`)));
+      return (await redis.write(scripts.ackScript, [spreadsheetId, sequence, sha1, target, ...tabs])) === 1;
     },
     async written(target, tabs) {
       return v.parse(v.array(v.string()), await redis.run(scripts.writtenScript, [target, ...tabs]));
@@ -207,8 +208,8 @@ export function openBuffer({
   };
 }
 
-function digestOf(members: string[]): string {
-  return createHash('sha256').update(members.join('\0')).digest('hex').slice(0, 16);
+function joined(members: string[]): string {
+  return members.join('\0');
 }
 
 const StoredCells = v.pipe(v.string(), v.parseJson(), Cells);

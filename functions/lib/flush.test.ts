@@ -361,6 +361,20 @@ describe('each row stands in the sheet once', () => {
     expect(await idsOf()).toEqual(['id-1', 'id-2']);
   });
 
+  it('when Redis lost a batch while it was under way, and has given its number to more rows', async () => {
+    await push(1);
+    beforeApply = async () => {
+      await server.look.flushall();
+      await push(1);
+      await push(2);
+      await buffer.freeze(sheet, { before: Date.now() });
+    };
+    await run();
+    await run();
+    await run();
+    expect(await idsOf()).toEqual(['id-1', 'id-2']);
+  });
+
   it('when a row is delivered again before and after its flush', async () => {
     expect([await push(1), await push(1)]).toEqual([true, false]);
     await run();
