@@ -69,6 +69,12 @@ end
 return result
 `;
 
+/**
+ * The first line of what a flush does that writes: it is done in a Redis that is full as well (https://redis.io/docs/latest/develop/programmability/lua-api/#script_flags),
+ * or the rows that fill it could never leave it.
+ */
+const evenWhenFull = '#!lua flags=allow-oom';
+
 /** A new number for the batch in flight; remembers when it was given, for two hours. */
 const nextNumber = `
 local function nextNumber(sheet)
@@ -82,7 +88,7 @@ end
 `;
 
 /** ARGV: spreadsheet, time up to which rows are taken, most rows, most bytes. Gives sequence, members, cells, target; nil when nothing is there. */
-export const freezeScript = `
+export const freezeScript = `${evenWhenFull}
 ${nextNumber}
 local sheet = ARGV[1]
 local rows, frozen = 'buffer:rows:' .. sheet, 'buffer:frozen:' .. sheet
@@ -114,7 +120,7 @@ return { tonumber(sequence), members, cells, redis.call('GET', 'buffer:target:' 
  * ARGV: spreadsheet, sequence number, SHA-1 of the members with \0 between them, target, tabs. Gives 1, or 0 when another batch or none is in flight.
  * A Redis that lost a batch gives its number again, and to other rows: the number alone does not tell which ones have landed.
  */
-export const ackScript = `
+export const ackScript = `${evenWhenFull}
 local sheet = ARGV[1]
 if redis.call('GET', 'buffer:inflight:' .. sheet) ~= ARGV[2] then return 0 end
 local members = redis.call('ZRANGE', 'buffer:frozen:' .. sheet, 0, -1)
@@ -137,7 +143,7 @@ return written
 `;
 
 /** ARGV: spreadsheet, sequence number, how many rows stay in the batch. The others wait again; the batch gets a new number. */
-export const reissueScript = `
+export const reissueScript = `${evenWhenFull}
 ${nextNumber}
 local sheet = ARGV[1]
 if redis.call('GET', 'buffer:inflight:' .. sheet) ~= ARGV[2] then return 0 end
@@ -154,7 +160,7 @@ return 1
  * ARGV: spreadsheet, sequence number of a batch of one row, cells of the mark, reason. Gives 1 when the row is now a mark.
  * When it was one already, it is not the row that is at fault: the row is itself again, and 0 is given.
  */
-export const refuseScript = `
+export const refuseScript = `${evenWhenFull}
 ${nextNumber}
 local sheet = ARGV[1]
 if redis.call('GET', 'buffer:inflight:' .. sheet) ~= ARGV[2] then return 0 end
@@ -176,7 +182,7 @@ return 1
 `;
 
 /** ARGV: spreadsheet, then members that stand in the sheet: they are neither sent nor kept. Gives how many there were. */
-export const forgetScript = `
+export const forgetScript = `${evenWhenFull}
 local sheet, count = ARGV[1], 0
 for i = 2, #ARGV do
   redis.call('ZREM', 'buffer:pending:' .. sheet, ARGV[i])
@@ -187,7 +193,7 @@ return count
 `;
 
 /** ARGV: spreadsheet, the pool. Gives the one that continues the spreadsheet's last one, a free one if none does yet; nil when all are taken. */
-export const claimScript = `
+export const claimScript = `${evenWhenFull}
 local full = redis.call('GET', 'buffer:target:' .. ARGV[1]) or ARGV[1]
 local free = nil
 for i = 2, #ARGV do
@@ -201,7 +207,7 @@ return free
 `;
 
 /** ARGV: spreadsheet, target, number of the batch in flight or '' for none. Gives 1, or 0 when that is not (any more) how it is. */
-export const redirectScript = `
+export const redirectScript = `${evenWhenFull}
 ${nextNumber}
 local sheet = ARGV[1]
 if (redis.call('GET', 'buffer:inflight:' .. sheet) or '') ~= ARGV[3] then return 0 end
@@ -214,7 +220,7 @@ return 1
  * ARGV: spreadsheet, highest number in the sheet, target, number of the batch in flight or '' for none. Numbers go on after it, and in the target;
  * that batch gets a new one or, when it is empty, ends. Gives 0, and does nothing, when another one is in flight: it may be on its way with its number.
  */
-export const renumberScript = `
+export const renumberScript = `${evenWhenFull}
 ${nextNumber}
 local sheet = ARGV[1]
 if (redis.call('GET', 'buffer:inflight:' .. sheet) or '') ~= ARGV[4] then return 0 end
@@ -234,20 +240,22 @@ return 1
 export const knownScript = `return redis.call('EXISTS', 'buffer:sequence:' .. ARGV[1])`;
 
 /** ARGV: spreadsheet, how it is parked as JSON. */
-export const parkScript = `return redis.call('HSET', 'buffer:parked', ARGV[1], ARGV[2])`;
+export const parkScript = `${evenWhenFull}
+return redis.call('HSET', 'buffer:parked', ARGV[1], ARGV[2])
+`;
 
 /** ARGV: spreadsheet. Gives the sequence numbers of the last two hours. */
 export const recentScript = `return redis.call('ZRANGE', 'buffer:tokens:' .. ARGV[1], 0, -1)`;
 
 /** ARGV: spreadsheet, holder, milliseconds. Gives 1 when the lease is had, also by one who had it already. */
-export const leaseScript = `
+export const leaseScript = `${evenWhenFull}
 local key = 'buffer:lease:' .. ARGV[1]
 if redis.call('SET', key, ARGV[2], 'NX', 'PX', ARGV[3]) then return 1 end
 return redis.call('GET', key) == ARGV[2] and redis.call('PEXPIRE', key, ARGV[3]) or 0
 `;
 
 /** ARGV: spreadsheet, holder. */
-export const releaseScript = `
+export const releaseScript = `${evenWhenFull}
 if redis.call('GET', 'buffer:lease:' .. ARGV[1]) == ARGV[2] then redis.call('DEL', 'buffer:lease:' .. ARGV[1]) end
 return 1
 `;

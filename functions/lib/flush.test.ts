@@ -272,6 +272,16 @@ describe('a flush', () => {
     expect(await idsOf()).toEqual(Array.from({ length: 150 }, (_, n) => `id-${n}`));
   });
 
+  it('writes what waits in a Redis that is full, and so makes room', async () => {
+    await push(1);
+    await server.look.config('SET', 'maxmemory', '1');
+    await expect(push(2)).rejects.toThrow('Redis');
+    const result = await run();
+    await server.look.config('SET', 'maxmemory', '0');
+    expect(result).toEqual({ rows: 1, failed: [] });
+    expect(await idsOf()).toEqual(['id-1']);
+  });
+
   it('begins nothing new after its time', async () => {
     await push(1);
     let clock = 0;
