@@ -282,6 +282,15 @@ describe('a flush', () => {
     expect(await idsOf()).toEqual(['id-1']);
   });
 
+  it('takes a batch of the most rows with many fields', async () => {
+    const fields = Object.fromEntries(Array.from({ length: 30 }, (_, n) => [`q${n}`, '']));
+    const large = openBuffer({ redis });
+    await Promise.all(Array.from({ length: 4_500 }, (_, n) => push(n, { cells: fields })));
+    const patient = openSheets({ SHEETS_URL: emulator.url });
+    const result = await flush({ buffer: large, sheets: patient, log, settleMs: 0 });
+    expect(result).toEqual({ rows: 4_500, failed: [] });
+  });
+
   it('begins nothing new after its time', async () => {
     await push(1);
     let clock = 0;

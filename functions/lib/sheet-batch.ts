@@ -202,7 +202,8 @@ function metadata(
 }
 
 function appendRequest(sheetId: number, columns: Map<string, number>, rows: Cells[]): SheetRequest {
-  const width = Math.max(...rows.flatMap((row) => Object.keys(row).map((key) => columns.get(key) ?? 0))) + 1;
+  const keys = new Set(rows.flatMap((row) => Object.keys(row)));
+  const width = Math.max(...[...keys].map((key) => columns.get(key) ?? 0)) + 1;
   const filled = rows.map((row) => {
     const values: { userEnteredValue?: ReturnType<typeof cell> }[] = Array.from(
       { length: width },
