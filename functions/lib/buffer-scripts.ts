@@ -192,10 +192,9 @@ end
 return count
 `;
 
-/** ARGV: spreadsheet, the pool. Gives the one that continues the spreadsheet's last one, a free one if none does yet; nil when all are taken. */
+/** ARGV: full spreadsheet, the pool. Gives the one that continues it, a free one if none does yet; nil when all are taken. */
 export const claimScript = `${evenWhenFull}
-local full = redis.call('GET', 'buffer:target:' .. ARGV[1]) or ARGV[1]
-local free = nil
+local full, free = ARGV[1], nil
 for i = 2, #ARGV do
   local continues = redis.call('HGET', 'buffer:spares', ARGV[i])
   if continues == full then return ARGV[i] end

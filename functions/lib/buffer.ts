@@ -60,8 +60,8 @@ export interface Buffer extends Erasure {
   refuse(batch: FrozenBatch, options: { mark: Cells; reason: string }): Promise<boolean>;
   /** Forgets rows that are known to stand in the sheet; gives how many were still to be sent. */
   forget(spreadsheetId: string, landed: { tab: string; id: string }[]): Promise<number>;
-  /** Takes the next spreadsheet for the rows of a full one, the same each time until they are redirected; undefined when all are taken. */
-  claimSpare(spreadsheetId: string, spares: string[]): Promise<string | undefined>;
+  /** Takes the next spreadsheet for the rows that were written to a full one, the same each time; undefined when all are taken. */
+  claimSpare(full: string, spares: string[]): Promise<string | undefined>;
   /**
    * From now on the rows are written to `target`. With the number of the batch in flight that one goes along with a new number;
    * without it, it is done only when none is in flight. Gives whether it was done.
@@ -173,8 +173,8 @@ export function openBuffer({
       }
       return count;
     },
-    async claimSpare(spreadsheetId, spares) {
-      const found = await redis.write(scripts.claimScript, [spreadsheetId, ...spares]);
+    async claimSpare(full, spares) {
+      const found = await redis.write(scripts.claimScript, [full, ...spares]);
       return v.parse(v.nullable(v.string()), found) ?? undefined;
     },
     async redirect(spreadsheetId, target, { sequence = '' }: { sequence?: number | '' } = {}) {
