@@ -180,6 +180,10 @@ describe('bad bodies are refused as problem+json, publish nothing and harm nothi
   const form = 'application/x-www-form-urlencoded';
   const nested = (depth: number) => `{"name":"a","message":"b","x":${'['.repeat(depth)}${']'.repeat(depth)}}`;
   const manyKeys = `{${Array.from({ length: 9_000 }, (_, i) => `"${i}":1`).join(',')}}`;
+  const parts = ['name', 'message'].map(
+    (name) => `--x\r\nContent-Disposition: form-data; name="${name}"\r\n\r\nMüller\r\n`,
+  );
+  const latin1Multipart = new Uint8Array(Buffer.from(`${parts.join('')}--x--\r\n`, 'latin1'));
   it.each<[string, string, string | Uint8Array<ArrayBuffer>, number]>([
     ['no JSON', json, '{"name":', 400],
     ['empty', json, '', 400],
@@ -188,6 +192,7 @@ describe('bad bodies are refused as problem+json, publish nothing and harm nothi
     ['null', json, 'null', 400],
     ['invalid UTF-8', json, Uint8Array.from([0x7b, 0x22, 0xff, 0x22, 0x7d]), 400],
     ['invalid UTF-8, percent-encoded', form, 'name=%FF&message=b', 400],
+    ['invalid UTF-8, multipart', 'multipart/form-data; boundary=x', latin1Multipart, 400],
     ['nested deeply', json, nested(20), 400],
     ['nested very deeply', json, nested(40_000), 400],
     ['with __proto__', json, '{"name":"a","message":"b","__proto__":{"x":1}}', 400],
