@@ -1,7 +1,10 @@
 import { connect } from 'node:net';
+import * as v from 'valibot';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { demoForm } from '../forms/demo-form/demo-form.ts';
 import { bodyOf, formEnv, postJson, startSink, type Sink } from '../testing/sink.ts';
+import { text } from './fields.ts';
+import { form } from './form.ts';
 import { serve, type Served } from './serve.ts';
 
 let sink: Sink;
@@ -173,6 +176,11 @@ describe('when the sink does not acknowledge', () => {
     expect((await postJson(form.url, valid)).status).toBe(503);
     await form.close();
   });
+});
+
+it.each(['constructor', 'prototype', '2nd'])('a form can not have a field named %s', (name) => {
+  const make = () => form('odd', v.object({ [name]: text('Odd', { max: 10 }) }));
+  expect(make).toThrow(`rename ${name}`);
 });
 
 describe('bad bodies are refused as problem+json, publish nothing and harm nothing', () => {

@@ -52,6 +52,13 @@ it('answers 204 to a submission that comes again, and keeps one', async () => {
   expect(await redis.look.zcard('buffer:pending:spreadsheet-1')).toBe(1);
 });
 
+it.each(['constructor', 'prototype'])(
+  'refuses a field named %s, which it could not keep, instead of losing it',
+  async (name) => {
+    expect(await post({ data: { name: 'Asha', [name]: 'Ferrari' } })).toBe(400);
+  },
+);
+
 it('puts a suspected submission into the tab for moderators, with its form', async () => {
   expect(await post({ type: 'form.suspected' })).toBe(204);
   expect(Object.keys(await rows())).toEqual(['Moderation\nid-1']);
