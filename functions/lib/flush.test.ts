@@ -195,6 +195,34 @@ describe('a flush', () => {
     },
   );
 
+  it.each([
+    ['of a person', async () => {}],
+    [
+      'of a field that no row has now',
+      async () => {
+        await push(9, { cells: { old: 'x' } });
+        await run();
+      },
+    ],
+  ])('takes no column %s for the one at its left that was deleted after its look', async (_, add) => {
+    await push(1);
+    await run();
+    await add();
+    const before = (await sheets.layout(sheet)).find(({ tab }) => tab === 'form');
+    const [sheetId, length] = [before?.sheetId ?? 0, before?.columnCount ?? 0];
+    const start = { sheetId, rowIndex: 0, columnIndex: length };
+    await sheets.apply(sheet, [
+      { appendDimension: { sheetId, dimension: 'COLUMNS', length: 1 } },
+      { updateCells: { start, rows: [{ values: [text('notes')] }], fields: 'userEnteredValue' } },
+    ]);
+    const requests = [{ deleteDimension: { range: column(sheetId, 2) } }];
+    emulator.faults.add([{ kind: 'edit', calls: 'write', times: 1, requests }]);
+    await push(2);
+    expect(await run()).toEqual({ rows: 1, failed: [] });
+    const [headings = [], ...rows] = await rowsOf();
+    expect(rows.at(-1)?.[headings.indexOf('name')]).toBe('Name 2');
+  });
+
   it('makes a tab beside one that a person gave its name', async () => {
     await push(1, { tab: 'first' });
     await run();
