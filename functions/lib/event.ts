@@ -5,13 +5,9 @@ import { HttpError, type HttpRequest } from './http.ts';
 
 type SubmissionType = 'form.submitted' | 'form.suspected';
 
-const Value = v.union([
-  v.string(),
-  v.number(),
-  v.boolean(),
-  v.null(),
-  v.array(v.union([v.string(), v.number()])),
-]);
+/** 1e999 is valid JSON, and read as Infinity, which JSON has no text for. */
+const Finite = v.pipe(v.number(), v.finite());
+const Value = v.union([v.string(), Finite, v.boolean(), v.null(), v.array(v.union([v.string(), Finite]))]);
 
 /** CloudEvents 1.0, 3.1: a string has no control characters. Structured mode could carry them in. */
 const PlainText = v.pipe(v.string(), v.regex(/^\P{Cc}+$/u, 'empty, or with control characters'));

@@ -59,6 +59,13 @@ it.each(['constructor', 'prototype'])(
   },
 );
 
+it('refuses a number that is out of range, which would hold up all rows of its sheet', async () => {
+  const headers = { 'content-type': 'application/cloudevents+json' };
+  const body = JSON.stringify({ ...event, data: { score: 0 } }).replace('"score":0', '"score":1e999');
+  expect((await fetch(served.url, { method: 'POST', headers, body })).status).toBe(400);
+  expect(await rows()).toEqual({});
+});
+
 it('puts a suspected submission into the tab for moderators, with its form', async () => {
   expect(await post({ type: 'form.suspected' })).toBe(204);
   expect(Object.keys(await rows())).toEqual(['Moderation\nid-1']);
