@@ -17,6 +17,7 @@ import { isForgotten } from './erasure-scripts.ts';
  *   buffer:spares        hash, spreadsheet of the pool → the full one that it continues
  *   buffer:tabs:S        set of the tabs that rows were written to in the spreadsheet S
  *   buffer:duplicates    how many rows came again
+ *   buffer:since:S       when S was found to have rows that this Redis knows nothing of, milliseconds since 1970; five minutes more, for clocks differ
  */
 
 /**
@@ -87,7 +88,7 @@ local function nextNumber(sheet)
 end
 `;
 
-/** ARGV: spreadsheet, time up to which rows are taken, most rows, most bytes. Gives sequence, members, cells, target; nil when nothing is there. */
+/** ARGV: spreadsheet, time up to which rows are taken, most rows, most bytes. Gives sequence, members, cells, target, and 1 when rows are older than its `since`; nil when nothing is there. */
 export const freezeScript = `${evenWhenFull}
 ${nextNumber}
 local sheet = ARGV[1]
@@ -113,7 +114,9 @@ end
 local members = redis.call('ZRANGE', frozen, 0, -1)
 local cells = {}
 for i, member in ipairs(members) do cells[i] = redis.call('HGET', rows, member) end
-return { tonumber(sequence), members, cells, redis.call('GET', 'buffer:target:' .. sheet) or sheet }
+local oldest = redis.call('ZRANGE', frozen, 0, 0, 'WITHSCORES')[2] or 'inf'
+local isOld = tonumber(oldest) < tonumber(redis.call('GET', 'buffer:since:' .. sheet) or '-inf')
+return { tonumber(sequence), members, cells, redis.call('GET', 'buffer:target:' .. sheet) or sheet, isOld and 1 or 0 }
 `;
 
 /**
@@ -225,6 +228,7 @@ local sheet = ARGV[1]
 if (redis.call('GET', 'buffer:inflight:' .. sheet) or '') ~= ARGV[4] then return 0 end
 local last = tonumber(redis.call('GET', 'buffer:sequence:' .. sheet) or '0')
 redis.call('SET', 'buffer:sequence:' .. sheet, math.max(last, tonumber(ARGV[2])))
+if tonumber(ARGV[2]) > 0 then redis.call('SET', 'buffer:since:' .. sheet, (redis.call('TIME')[1] + 300) * 1000) end
 if ARGV[3] ~= sheet then redis.call('SET', 'buffer:target:' .. sheet, ARGV[3]) end
 if redis.call('ZCARD', 'buffer:frozen:' .. sheet) > 0 then
   nextNumber(sheet)

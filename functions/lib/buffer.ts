@@ -29,6 +29,8 @@ export interface FrozenBatch {
   /** 16 hexadecimal characters over the rows' tabs and ids in order. */
   digest: string;
   rows: { tab: string; id: string; cells: Cells }[];
+  /** Some were submitted before the spreadsheet was found to have rows that this Redis knows nothing of: they may be among them. */
+  isOld: boolean;
 }
 
 export interface WaitingSheet {
@@ -139,7 +141,7 @@ export function openBuffer({
         await redis.write(scripts.freezeScript, [spreadsheetId, before, maxRows, maxBytes]),
       );
       if (!found) return undefined;
-      const [sequence, members, texts, target] = found;
+      const [sequence, members, texts, target, isOld] = found;
       const rows = members.map((member, index) => {
         const end = member.indexOf('\n');
         return {
@@ -148,7 +150,14 @@ export function openBuffer({
           cells: v.parse(StoredCells, texts[index]),
         };
       });
-      return { spreadsheetId, target, sequence, digest: hash('sha256', joined(members)).slice(0, 16), rows };
+      return {
+        spreadsheetId,
+        target,
+        sequence,
+        digest: hash('sha256', joined(members)).slice(0, 16),
+        rows,
+        isOld: isOld === 1,
+      };
     },
     async acknowledge({ spreadsheetId, sequence, target, rows }) {
       const tabs = new Set(rows.map(({ tab }) => tab));
@@ -225,4 +234,6 @@ const StoredParked = v.union([
   v.pipe(v.string(), v.parseJson(), Parked),
 ]);
 const Waiting = v.array(v.tuple([v.string(), Score, Score, StoredParked]));
-const Frozen = v.nullable(v.tuple([v.number(), v.array(v.string()), v.array(v.string()), v.string()]));
+const Frozen = v.nullable(
+  v.tuple([v.number(), v.array(v.string()), v.array(v.string()), v.string(), v.number()]),
+);

@@ -469,6 +469,18 @@ describe('when something is wrong with a spreadsheet', () => {
     expect(await idsOf()).toEqual(['id-1', 'id-2', 'id-3']);
   });
 
+  it('one that Redis has forgotten is compared as well with rows that come back later, as in a replay', async () => {
+    for (const n of [1, 2]) await push(n);
+    await run();
+    await server.look.flushall();
+    await push(3);
+    await run();
+    for (const n of [1, 2, 4]) await push(n);
+    expect(await run()).toEqual({ rows: 1, failed: [] });
+    expect(await idsOf()).toEqual(['id-1', 'id-2', 'id-3', 'id-4']);
+    expect(await buffer.waiting()).toEqual([]);
+  });
+
   it('one whose numbers Redis has given before, as after a failover that lost writes, is compared as well', async () => {
     for (const n of [1, 2]) {
       await push(n);
