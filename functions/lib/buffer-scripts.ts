@@ -17,6 +17,7 @@ import { isForgotten } from './erasure-scripts.ts';
  *   buffer:spares        hash, spreadsheet of the pool → the full one that it continues
  *   buffer:tabs:S        set of the tabs that rows were written to in the spreadsheet S
  *   buffer:duplicates    how many rows came again
+ *   buffer:since:S       when S was found to have rows that this Redis knows nothing of, milliseconds since 1970; five minutes more, for clocks differ
  */
 
 /**
@@ -69,6 +70,12 @@ end
 return result
 `;
 
+/**
+ * The first line of what a flush does that writes: it is done in a Redis that is full as well (https://redis.io/docs/latest/develop/programmability/lua-api/#script_flags),
+ * or the rows that fill it could never leave it.
+ */
+const evenWhenFull = '#!lua flags=allow-oom';
+
 /** A new number for the batch in flight; remembers when it was given, for two hours. */
 const nextNumber = `
 local function nextNumber(sheet)
@@ -81,8 +88,8 @@ local function nextNumber(sheet)
 end
 `;
 
-/** ARGV: spreadsheet, time up to which rows are taken, most rows, most bytes. Gives sequence, members, cells, target; nil when nothing is there. */
-export const freezeScript = `
+/** ARGV: spreadsheet, time up to which rows are taken, most rows, most bytes. Gives sequence, members, cells, target, and 1 when rows are older than its `since`; nil when nothing is there. */
+export const freezeScript = `${evenWhenFull}
 ${nextNumber}
 local sheet = ARGV[1]
 local rows, frozen = 'buffer:rows:' .. sheet, 'buffer:frozen:' .. sheet
@@ -107,20 +114,25 @@ end
 local members = redis.call('ZRANGE', frozen, 0, -1)
 local cells = {}
 for i, member in ipairs(members) do cells[i] = redis.call('HGET', rows, member) end
-return { tonumber(sequence), members, cells, redis.call('GET', 'buffer:target:' .. sheet) or sheet }
+local oldest = redis.call('ZRANGE', frozen, 0, 0, 'WITHSCORES')[2] or 'inf'
+local isOld = tonumber(oldest) < tonumber(redis.call('GET', 'buffer:since:' .. sheet) or '-inf')
+return { tonumber(sequence), members, cells, redis.call('GET', 'buffer:target:' .. sheet) or sheet, isOld and 1 or 0 }
 `;
 
-/** ARGV: spreadsheet, sequence number, target, tabs. Gives 1, or 0 when another batch or none is in flight. */
-export const ackScript = `
+/**
+ * ARGV: spreadsheet, sequence number, SHA-1 of the members with \0 between them, target, tabs. Gives 1, or 0 when another batch or none is in flight.
+ * A Redis that lost a batch gives its number again, and to other rows: the number alone does not tell which ones have landed.
+ */
+export const ackScript = `${evenWhenFull}
 local sheet = ARGV[1]
 if redis.call('GET', 'buffer:inflight:' .. sheet) ~= ARGV[2] then return 0 end
-for _, member in ipairs(redis.call('ZRANGE', 'buffer:frozen:' .. sheet, 0, -1)) do
-  redis.call('HDEL', 'buffer:rows:' .. sheet, member)
-end
+local members = redis.call('ZRANGE', 'buffer:frozen:' .. sheet, 0, -1)
+if redis.sha1hex(table.concat(members, '\\0')) ~= ARGV[3] then return 0 end
+for _, member in ipairs(members) do redis.call('HDEL', 'buffer:rows:' .. sheet, member) end
 redis.call('DEL', 'buffer:frozen:' .. sheet, 'buffer:inflight:' .. sheet)
 redis.call('HDEL', 'buffer:parked', sheet)
 if redis.call('EXISTS', 'buffer:pending:' .. sheet, 'buffer:erase:' .. sheet) == 0 then redis.call('SREM', 'buffer:sheets', sheet) end
-for i = 4, #ARGV do redis.call('SADD', 'buffer:tabs:' .. ARGV[3], ARGV[i]) end
+for i = 5, #ARGV do redis.call('SADD', 'buffer:tabs:' .. ARGV[4], ARGV[i]) end
 return 1
 `;
 
@@ -134,7 +146,7 @@ return written
 `;
 
 /** ARGV: spreadsheet, sequence number, how many rows stay in the batch. The others wait again; the batch gets a new number. */
-export const reissueScript = `
+export const reissueScript = `${evenWhenFull}
 ${nextNumber}
 local sheet = ARGV[1]
 if redis.call('GET', 'buffer:inflight:' .. sheet) ~= ARGV[2] then return 0 end
@@ -151,7 +163,7 @@ return 1
  * ARGV: spreadsheet, sequence number of a batch of one row, cells of the mark, reason. Gives 1 when the row is now a mark.
  * When it was one already, it is not the row that is at fault: the row is itself again, and 0 is given.
  */
-export const refuseScript = `
+export const refuseScript = `${evenWhenFull}
 ${nextNumber}
 local sheet = ARGV[1]
 if redis.call('GET', 'buffer:inflight:' .. sheet) ~= ARGV[2] then return 0 end
@@ -173,7 +185,7 @@ return 1
 `;
 
 /** ARGV: spreadsheet, then members that stand in the sheet: they are neither sent nor kept. Gives how many there were. */
-export const forgetScript = `
+export const forgetScript = `${evenWhenFull}
 local sheet, count = ARGV[1], 0
 for i = 2, #ARGV do
   redis.call('ZREM', 'buffer:pending:' .. sheet, ARGV[i])
@@ -183,10 +195,9 @@ end
 return count
 `;
 
-/** ARGV: spreadsheet, the pool. Gives the one that continues the spreadsheet's last one, a free one if none does yet; nil when all are taken. */
-export const claimScript = `
-local full = redis.call('GET', 'buffer:target:' .. ARGV[1]) or ARGV[1]
-local free = nil
+/** ARGV: full spreadsheet, the pool. Gives the one that continues it, a free one if none does yet; nil when all are taken. */
+export const claimScript = `${evenWhenFull}
+local full, free = ARGV[1], nil
 for i = 2, #ARGV do
   local continues = redis.call('HGET', 'buffer:spares', ARGV[i])
   if continues == full then return ARGV[i] end
@@ -198,7 +209,7 @@ return free
 `;
 
 /** ARGV: spreadsheet, target, number of the batch in flight or '' for none. Gives 1, or 0 when that is not (any more) how it is. */
-export const redirectScript = `
+export const redirectScript = `${evenWhenFull}
 ${nextNumber}
 local sheet = ARGV[1]
 if (redis.call('GET', 'buffer:inflight:' .. sheet) or '') ~= ARGV[3] then return 0 end
@@ -207,12 +218,17 @@ if ARGV[3] ~= '' then nextNumber(sheet) end
 return 1
 `;
 
-/** ARGV: spreadsheet, highest number in the sheet, target. Numbers go on after it, and in the target; the batch in flight gets a new one or, when it is empty, ends. */
-export const renumberScript = `
+/**
+ * ARGV: spreadsheet, highest number in the sheet, target, number of the batch in flight or '' for none. Numbers go on after it, and in the target;
+ * that batch gets a new one or, when it is empty, ends. Gives 0, and does nothing, when another one is in flight: it may be on its way with its number.
+ */
+export const renumberScript = `${evenWhenFull}
 ${nextNumber}
 local sheet = ARGV[1]
+if (redis.call('GET', 'buffer:inflight:' .. sheet) or '') ~= ARGV[4] then return 0 end
 local last = tonumber(redis.call('GET', 'buffer:sequence:' .. sheet) or '0')
 redis.call('SET', 'buffer:sequence:' .. sheet, math.max(last, tonumber(ARGV[2])))
+if tonumber(ARGV[2]) > 0 then redis.call('SET', 'buffer:since:' .. sheet, (redis.call('TIME')[1] + 300) * 1000) end
 if ARGV[3] ~= sheet then redis.call('SET', 'buffer:target:' .. sheet, ARGV[3]) end
 if redis.call('ZCARD', 'buffer:frozen:' .. sheet) > 0 then
   nextNumber(sheet)
@@ -227,20 +243,22 @@ return 1
 export const knownScript = `return redis.call('EXISTS', 'buffer:sequence:' .. ARGV[1])`;
 
 /** ARGV: spreadsheet, how it is parked as JSON. */
-export const parkScript = `return redis.call('HSET', 'buffer:parked', ARGV[1], ARGV[2])`;
+export const parkScript = `${evenWhenFull}
+return redis.call('HSET', 'buffer:parked', ARGV[1], ARGV[2])
+`;
 
 /** ARGV: spreadsheet. Gives the sequence numbers of the last two hours. */
 export const recentScript = `return redis.call('ZRANGE', 'buffer:tokens:' .. ARGV[1], 0, -1)`;
 
 /** ARGV: spreadsheet, holder, milliseconds. Gives 1 when the lease is had, also by one who had it already. */
-export const leaseScript = `
+export const leaseScript = `${evenWhenFull}
 local key = 'buffer:lease:' .. ARGV[1]
 if redis.call('SET', key, ARGV[2], 'NX', 'PX', ARGV[3]) then return 1 end
 return redis.call('GET', key) == ARGV[2] and redis.call('PEXPIRE', key, ARGV[3]) or 0
 `;
 
 /** ARGV: spreadsheet, holder. */
-export const releaseScript = `
+export const releaseScript = `${evenWhenFull}
 if redis.call('GET', 'buffer:lease:' .. ARGV[1]) == ARGV[2] then redis.call('DEL', 'buffer:lease:' .. ARGV[1]) end
 return 1
 `;

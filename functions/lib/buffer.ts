@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import * as v from 'valibot';
 import * as scripts from './buffer-scripts.ts';
 import { openErasure, type Erasure } from './erasure.ts';
@@ -29,6 +29,8 @@ export interface FrozenBatch {
   /** 16 hexadecimal characters over the rows' tabs and ids in order. */
   digest: string;
   rows: { tab: string; id: string; cells: Cells }[];
+  /** Some were submitted before the spreadsheet was found to have rows that this Redis knows nothing of: they may be among them. */
+  isOld: boolean;
 }
 
 export interface WaitingSheet {
@@ -60,15 +62,18 @@ export interface Buffer extends Erasure {
   refuse(batch: FrozenBatch, options: { mark: Cells; reason: string }): Promise<boolean>;
   /** Forgets rows that are known to stand in the sheet; gives how many were still to be sent. */
   forget(spreadsheetId: string, landed: { tab: string; id: string }[]): Promise<number>;
-  /** Takes the next spreadsheet for the rows of a full one, the same each time until they are redirected; undefined when all are taken. */
-  claimSpare(spreadsheetId: string, spares: string[]): Promise<string | undefined>;
+  /** Takes the next spreadsheet for the rows that were written to a full one, the same each time; undefined when all are taken. */
+  claimSpare(full: string, spares: string[]): Promise<string | undefined>;
   /**
    * From now on the rows are written to `target`. With the number of the batch in flight that one goes along with a new number;
    * without it, it is done only when none is in flight. Gives whether it was done.
    */
   redirect(spreadsheetId: string, target: string, inFlight?: { sequence?: number }): Promise<boolean>;
-  /** Goes on with numbers after `highest`, the batch in flight included, and in the spreadsheet `target`. */
-  renumber(spreadsheetId: string, highest: number, target: string): Promise<void>;
+  /**
+   * Goes on with numbers after `highest`, the batch in flight with the number `sequence` included, and in the spreadsheet `target`. Does nothing
+   * when another one is in flight, or one at all and no number is given.
+   */
+  renumber(spreadsheetId: string, highest: number, target: string, sequence?: number): Promise<void>;
   /** Whether batches of this spreadsheet were numbered before. */
   isKnown(spreadsheetId: string): Promise<boolean>;
   /** Ended by the next batch that is acknowledged. */
@@ -136,7 +141,7 @@ export function openBuffer({
         await redis.write(scripts.freezeScript, [spreadsheetId, before, maxRows, maxBytes]),
       );
       if (!found) return undefined;
-      const [sequence, members, texts, target] = found;
+      const [sequence, members, texts, target, isOld] = found;
       const rows = members.map((member, index) => {
         const end = member.indexOf('\n');
         return {
@@ -145,11 +150,19 @@ export function openBuffer({
           cells: v.parse(StoredCells, texts[index]),
         };
       });
-      return { spreadsheetId, target, sequence, digest: digestOf(members), rows };
+      return {
+        spreadsheetId,
+        target,
+        sequence,
+        digest: hash('sha256', joined(members)).slice(0, 16),
+        rows,
+        isOld: isOld === 1,
+      };
     },
     async acknowledge({ spreadsheetId, sequence, target, rows }) {
       const tabs = new Set(rows.map(({ tab }) => tab));
-      return (await redis.write(scripts.ackScript, [spreadsheetId, sequence, target, ...tabs])) === 1;
+      const sha1 = hash('sha1', joined(rows.map(({ tab, id }) => `${tab}\n${id}`)));
+      return (await redis.write(scripts.ackScript, [spreadsheetId, sequence, sha1, target, ...tabs])) === 1;
     },
     async written(target, tabs) {
       return v.parse(v.array(v.string()), await redis.run(scripts.writtenScript, [target, ...tabs]));
@@ -169,15 +182,15 @@ export function openBuffer({
       }
       return count;
     },
-    async claimSpare(spreadsheetId, spares) {
-      const found = await redis.write(scripts.claimScript, [spreadsheetId, ...spares]);
+    async claimSpare(full, spares) {
+      const found = await redis.write(scripts.claimScript, [full, ...spares]);
       return v.parse(v.nullable(v.string()), found) ?? undefined;
     },
     async redirect(spreadsheetId, target, { sequence = '' }: { sequence?: number | '' } = {}) {
       return (await redis.write(scripts.redirectScript, [spreadsheetId, target, sequence])) === 1;
     },
-    async renumber(spreadsheetId, highest, target) {
-      await redis.write(scripts.renumberScript, [spreadsheetId, highest, target]);
+    async renumber(spreadsheetId, highest, target, sequence) {
+      await redis.write(scripts.renumberScript, [spreadsheetId, highest, target, sequence ?? '']);
     },
     async isKnown(spreadsheetId) {
       return (await redis.run(scripts.knownScript, [spreadsheetId])) === 1;
@@ -204,8 +217,8 @@ export function openBuffer({
   };
 }
 
-function digestOf(members: string[]): string {
-  return createHash('sha256').update(members.join('\0')).digest('hex').slice(0, 16);
+function joined(members: string[]): string {
+  return members.join('\0');
 }
 
 const StoredCells = v.pipe(v.string(), v.parseJson(), Cells);
@@ -221,4 +234,6 @@ const StoredParked = v.union([
   v.pipe(v.string(), v.parseJson(), Parked),
 ]);
 const Waiting = v.array(v.tuple([v.string(), Score, Score, StoredParked]));
-const Frozen = v.nullable(v.tuple([v.number(), v.array(v.string()), v.array(v.string()), v.string()]));
+const Frozen = v.nullable(
+  v.tuple([v.number(), v.array(v.string()), v.array(v.string()), v.string(), v.number()]),
+);

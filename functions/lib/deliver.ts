@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { Buffer, FrozenBatch } from './buffer.ts';
 import { reasonOf, type Log } from './log.ts';
 import { batchRequests, forgetRequests, tokenRequest } from './sheet-batch.ts';
-import { reconcile } from './reconcile.ts';
+import { dropLanded, reconcile } from './reconcile.ts';
 import { isFull, moveOn } from './spreadsheet-pool.ts';
 import { SheetsError, type Sheets, type TabLayout } from './sheets.ts';
 
@@ -24,7 +24,8 @@ const fenced = 'void';
  */
 export async function deliver(batch: FrozenBatch, collaborators: Collaborators): Promise<number> {
   const { buffer, sheets, log } = collaborators;
-  const { spreadsheetId, target, sequence, digest, rows } = batch;
+  const { spreadsheetId, target, sequence, digest, rows, isOld } = batch;
+  if (isOld && (await dropLanded(batch, collaborators))) return 0;
   const layout = await sheets.layout(target);
   await warnOfDeletedTabs(batch, layout, collaborators);
   const closed = await closedBy(target, layout, sheets);
@@ -40,7 +41,7 @@ export async function deliver(batch: FrozenBatch, collaborators: Collaborators):
     if (token === undefined || token === fenced) {
       // Its number is out of use here, so it can go elsewhere.
       if (closed) {
-        await reconcile(spreadsheetId, collaborators);
+        await reconcile(spreadsheetId, collaborators, sequence);
         return 0;
       }
       if (isFull(layout) && (await moveOn(batch, collaborators, { inFlight: true }))) return 0;
@@ -51,7 +52,7 @@ export async function deliver(batch: FrozenBatch, collaborators: Collaborators):
         { spreadsheetId, sequence },
         'the number belongs to other rows: Redis lost its state, or somebody else writes here',
       );
-      await reconcile(spreadsheetId, collaborators);
+      await reconcile(spreadsheetId, collaborators, sequence);
       return 0;
     }
     log.info({ spreadsheetId, sequence }, 'had landed before');

@@ -32,7 +32,7 @@ beforeAll(async () => {
   server = await startTestRedis();
   redis = await openRedis({ REDIS_URL: server.url, REDIS_REPLICAS: 0 }, log);
   buffer = openBuffer({ redis, maxRows: 50 });
-  const spreadsheets = Array.from({ length: 40 }, (_, i) => `s${i + 1}`);
+  const spreadsheets = Array.from({ length: 60 }, (_, i) => `s${i + 1}`);
   emulator = await startSheets({
     dir,
     spreadsheets,
@@ -195,6 +195,34 @@ describe('a flush', () => {
     },
   );
 
+  it.each([
+    ['of a person', async () => {}],
+    [
+      'of a field that no row has now',
+      async () => {
+        await push(9, { cells: { old: 'x' } });
+        await run();
+      },
+    ],
+  ])('takes no column %s for the one at its left that was deleted after its look', async (_, add) => {
+    await push(1);
+    await run();
+    await add();
+    const before = (await sheets.layout(sheet)).find(({ tab }) => tab === 'form');
+    const [sheetId, length] = [before?.sheetId ?? 0, before?.columnCount ?? 0];
+    const start = { sheetId, rowIndex: 0, columnIndex: length };
+    await sheets.apply(sheet, [
+      { appendDimension: { sheetId, dimension: 'COLUMNS', length: 1 } },
+      { updateCells: { start, rows: [{ values: [text('notes')] }], fields: 'userEnteredValue' } },
+    ]);
+    const requests = [{ deleteDimension: { range: column(sheetId, 2) } }];
+    emulator.faults.add([{ kind: 'edit', calls: 'write', times: 1, requests }]);
+    await push(2);
+    expect(await run()).toEqual({ rows: 1, failed: [] });
+    const [headings = [], ...rows] = await rowsOf();
+    expect(rows.at(-1)?.[headings.indexOf('name')]).toBe('Name 2');
+  });
+
   it('makes a tab beside one that a person gave its name', async () => {
     await push(1, { tab: 'first' });
     await run();
@@ -272,6 +300,25 @@ describe('a flush', () => {
     expect(await idsOf()).toEqual(Array.from({ length: 150 }, (_, n) => `id-${n}`));
   });
 
+  it('writes what waits in a Redis that is full, and so makes room', async () => {
+    await push(1);
+    await server.look.config('SET', 'maxmemory', '1');
+    await expect(push(2)).rejects.toThrow('Redis');
+    const result = await run();
+    await server.look.config('SET', 'maxmemory', '0');
+    expect(result).toEqual({ rows: 1, failed: [] });
+    expect(await idsOf()).toEqual(['id-1']);
+  });
+
+  it('takes a batch of the most rows with many fields', async () => {
+    const fields = Object.fromEntries(Array.from({ length: 30 }, (_, n) => [`q${n}`, '']));
+    const large = openBuffer({ redis });
+    await Promise.all(Array.from({ length: 4_500 }, (_, n) => push(n, { cells: fields })));
+    const patient = openSheets({ SHEETS_URL: emulator.url });
+    const result = await flush({ buffer: large, sheets: patient, log, settleMs: 0 });
+    expect(result).toEqual({ rows: 4_500, failed: [] });
+  });
+
   it('begins nothing new after its time', async () => {
     await push(1);
     let clock = 0;
@@ -332,6 +379,49 @@ describe('each row stands in the sheet once', () => {
     expect(await idsOf()).toEqual(Array.from({ length: 120 }, (_, n) => `id-${n}`));
   });
 
+  it('although a flush that took long to compare ends that when another one has already sent a batch', async () => {
+    await push(1);
+    await run();
+    await server.look.flushall();
+    await push(2);
+    let sent: Promise<unknown> | undefined;
+    const compared = Promise.withResolvers<void>();
+    const slow: Sheets = {
+      ...sheets,
+      async column(...place) {
+        const found = await sheets.column(...place);
+        await server.look.del(`buffer:lease:${sheet}`);
+        await new Promise<void>((resolve) => {
+          beforeApply = () => {
+            resolve();
+            return compared.promise;
+          };
+          sent = run();
+        });
+        return found;
+      },
+    };
+    await flush({ buffer, sheets: slow, log, settleMs: 0 });
+    compared.resolve();
+    await sent;
+    await run();
+    expect(await idsOf()).toEqual(['id-1', 'id-2']);
+  });
+
+  it('when Redis lost a batch while it was under way, and has given its number to more rows', async () => {
+    await push(1);
+    beforeApply = async () => {
+      await server.look.flushall();
+      await push(1);
+      await push(2);
+      await buffer.freeze(sheet, { before: Date.now() });
+    };
+    await run();
+    await run();
+    await run();
+    expect(await idsOf()).toEqual(['id-1', 'id-2']);
+  });
+
   it('when a row is delivered again before and after its flush', async () => {
     expect([await push(1), await push(1)]).toEqual([true, false]);
     await run();
@@ -377,6 +467,18 @@ describe('when something is wrong with a spreadsheet', () => {
     await push(3);
     expect(await run()).toEqual({ rows: 1, failed: [] });
     expect(await idsOf()).toEqual(['id-1', 'id-2', 'id-3']);
+  });
+
+  it('one that Redis has forgotten is compared as well with rows that come back later, as in a replay', async () => {
+    for (const n of [1, 2]) await push(n);
+    await run();
+    await server.look.flushall();
+    await push(3);
+    await run();
+    for (const n of [1, 2, 4]) await push(n);
+    expect(await run()).toEqual({ rows: 1, failed: [] });
+    expect(await idsOf()).toEqual(['id-1', 'id-2', 'id-3', 'id-4']);
+    expect(await buffer.waiting()).toEqual([]);
   });
 
   it('one whose numbers Redis has given before, as after a failover that lost writes, is compared as well', async () => {

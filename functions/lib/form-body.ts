@@ -61,6 +61,8 @@ const parsers: Record<string, (body: Buffer, contentType: string) => unknown> = 
       if (typeof value !== 'string') throw new HttpError(415, 'Files are not accepted.');
       return [key, value];
     });
+    // Likewise here, where everything is a text by now.
+    decode(body);
     return collect(pairs);
   },
 };

@@ -1,7 +1,10 @@
 import { connect } from 'node:net';
+import * as v from 'valibot';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { demoForm } from '../forms/demo-form/demo-form.ts';
 import { bodyOf, formEnv, postJson, startSink, type Sink } from '../testing/sink.ts';
+import { text } from './fields.ts';
+import { form } from './form.ts';
 import { serve, type Served } from './serve.ts';
 
 let sink: Sink;
@@ -175,11 +178,20 @@ describe('when the sink does not acknowledge', () => {
   });
 });
 
+it.each(['constructor', 'prototype', '2nd'])('a form can not have a field named %s', (name) => {
+  const make = () => form('odd', v.object({ [name]: text('Odd', { max: 10 }) }));
+  expect(make).toThrow(`rename ${name}`);
+});
+
 describe('bad bodies are refused as problem+json, publish nothing and harm nothing', () => {
   const json = 'application/json';
   const form = 'application/x-www-form-urlencoded';
   const nested = (depth: number) => `{"name":"a","message":"b","x":${'['.repeat(depth)}${']'.repeat(depth)}}`;
   const manyKeys = `{${Array.from({ length: 9_000 }, (_, i) => `"${i}":1`).join(',')}}`;
+  const parts = ['name', 'message'].map(
+    (name) => `--x\r\nContent-Disposition: form-data; name="${name}"\r\n\r\nMüller\r\n`,
+  );
+  const latin1Multipart = new Uint8Array(Buffer.from(`${parts.join('')}--x--\r\n`, 'latin1'));
   it.each<[string, string, string | Uint8Array<ArrayBuffer>, number]>([
     ['no JSON', json, '{"name":', 400],
     ['empty', json, '', 400],
@@ -188,6 +200,7 @@ describe('bad bodies are refused as problem+json, publish nothing and harm nothi
     ['null', json, 'null', 400],
     ['invalid UTF-8', json, Uint8Array.from([0x7b, 0x22, 0xff, 0x22, 0x7d]), 400],
     ['invalid UTF-8, percent-encoded', form, 'name=%FF&message=b', 400],
+    ['invalid UTF-8, multipart', 'multipart/form-data; boundary=x', latin1Multipart, 400],
     ['nested deeply', json, nested(20), 400],
     ['nested very deeply', json, nested(40_000), 400],
     ['with __proto__', json, '{"name":"a","message":"b","__proto__":{"x":1}}', 400],

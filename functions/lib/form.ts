@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import * as v from 'valibot';
 import { mailAttributes, type MailAttributes, type MailTexts } from './confirmation.ts';
 import type { Env } from './env.ts';
-import { submissionEvent, traceparentOf } from './event.ts';
+import { isFieldName, submissionEvent, traceparentOf } from './event.ts';
 import { parseBody } from './form-body.ts';
 import { checkFields, type FieldError, type FormSchema } from './form-fields.ts';
 import { formPage, honeypot, messagePage, pageHeaders, thanksPage, tokenField } from './form-page.ts';
@@ -59,9 +59,11 @@ export function form(
   schema: FormSchema,
   { mail: texts }: { mail?: MailTexts } = {},
 ): FunctionDefinition {
-  const odd = Object.keys(schema.entries).filter((key) => !/^[A-Za-z][\w-]{0,63}$/.test(key));
+  const odd = Object.keys(schema.entries).filter((key) => !isFieldName(key));
   if (odd.length > 0)
-    throw new Error(`Form ${name}: rename ${odd.join(', ')}; a field is named by letters, digits, _ and -.`);
+    throw new Error(
+      `Form ${name}: rename ${odd.join(', ')}; a field is named by letters, digits, _ and -, and not constructor or prototype.`,
+    );
   const jsonSchema = toJsonSchema(schema, { errorMode: 'ignore' });
   const version = createHash('sha256').update(JSON.stringify(jsonSchema)).digest('hex').slice(0, 8);
   const dataschema = `urn:formbus:form:${name}:${version}`;

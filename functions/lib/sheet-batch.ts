@@ -64,7 +64,7 @@ export function eraseRequests(found: FoundRow[]): SheetRequest[] {
   for (const [tab, rows] of Map.groupBy(found, (one) => one.tab)) {
     const { sheetId, columnCount } = tab;
     const column = tab.columns.get(idColumn) ?? 0;
-    requests.push(...stillThere(tab, idColumn));
+    requests.push(...stillThere(tab, [idColumn]));
     // From below, so that those above stay where they are.
     for (const { row, rowId } of rows.toSorted((a, b) => b.row - a.row)) {
       const range = { sheetId, dimension: 'ROWS', startIndex: row, endIndex: row + 1 };
@@ -127,7 +127,7 @@ function extendTab(layout: TabLayout, tab: string, keys: string[]): ReadyTab {
     ...layout.columns,
     ...added.map((key, i): [string, number] => [key, columnCount + i]),
   ]);
-  const prepare = keys.flatMap((key) => stillThere(layout, key));
+  const prepare = stillThere(layout, keys);
   if (layout.tab === undefined) prepare.push(bindTab(sheetId, tab));
   if (added.length > 0) {
     prepare.push(
@@ -139,11 +139,21 @@ function extendTab(layout: TabLayout, tab: string, keys: string[]): ReadyTab {
 }
 
 /**
- * Requests that make Google refuse the batch when somebody has moved a column since the look at the layout: the binding is deleted
- * at the place where it was, and made again with the same id. Somewhere else it is not deleted, and no id can be given twice.
- * (Of a column that was deleted the id is free. Then the ones at its right stand elsewhere; had it none, its place is taken.)
+ * Requests that make Google refuse the batch when somebody has moved or deleted a column since the look at the layout. A binding is
+ * deleted at the place where it was, and made again with the same id: somewhere else it is not deleted, and no id can be given twice.
+ * Of a column that was deleted the id is free, but then the tab has no longer the last column, which gets something bound to it for a moment.
  */
-function stillThere({ sheetId, columns, bindings }: TabLayout, key: string): SheetRequest[] {
+function stillThere(layout: TabLayout, keys: string[]): SheetRequest[] {
+  const last = columnAt(layout.sheetId, layout.columnCount - 1);
+  const developerMetadataLookup = { metadataKey: metadataKeys.last };
+  return [
+    metadata(metadataKeys.last, '-', last),
+    { deleteDeveloperMetadata: { dataFilter: { developerMetadataLookup } } },
+    ...keys.flatMap((key) => bindAgain(layout, key)),
+  ];
+}
+
+function bindAgain({ sheetId, columns, bindings }: TabLayout, key: string): SheetRequest[] {
   const metadataId = bindings.get(key);
   const index = columns.get(key);
   if (metadataId === undefined || index === undefined) return [];
@@ -202,7 +212,8 @@ function metadata(
 }
 
 function appendRequest(sheetId: number, columns: Map<string, number>, rows: Cells[]): SheetRequest {
-  const width = Math.max(...rows.flatMap((row) => Object.keys(row).map((key) => columns.get(key) ?? 0))) + 1;
+  const keys = new Set(rows.flatMap((row) => Object.keys(row)));
+  const width = Math.max(...[...keys].map((key) => columns.get(key) ?? 0)) + 1;
   const filled = rows.map((row) => {
     const values: { userEnteredValue?: ReturnType<typeof cell> }[] = Array.from(
       { length: width },

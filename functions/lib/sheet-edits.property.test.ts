@@ -84,6 +84,7 @@ it('a row finds its columns after whatever people did to the tab, before the loo
           sequence,
           digest: 'x',
           rows: [row],
+          isOld: false,
         };
         const write = (layout: TabLayout[]) => sheets.apply(spreadsheetId, batchRequests(batch, layout));
         const after = await sheets.layout(spreadsheetId);

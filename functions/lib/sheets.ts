@@ -18,6 +18,7 @@ export const metadataKeys = {
   tab: 'formbus.tab',
   column: 'formbus.column',
   next: 'formbus.next',
+  last: 'formbus.last',
 };
 
 export type SheetRequest = sheets_v4.Schema$Request;

@@ -153,6 +153,32 @@ it('no two spreadsheets go on in the same one', async () => {
   expect(messages.filter((one) => one.includes('no spare is left'))).toHaveLength(1);
 });
 
+it('two flushes that move on at once go on in the same one', async () => {
+  await fill(first, 8_000_000);
+  await push(1);
+  let isSecond = false;
+  const slow: Sheets = {
+    ...sheets,
+    async successor(spreadsheetId) {
+      const found = await sheets.successor(spreadsheetId);
+      const layout = await sheets.layout(spreadsheetId);
+      if (!isSecond && layout.some(({ tab }) => tab === 'form')) {
+        isSecond = true;
+        await push(2);
+        await server.look.del(`buffer:lease:${first}`);
+        await run();
+      }
+      return found;
+    },
+  };
+  await run({ through: slow });
+  await push(3);
+  await run();
+  const chain = await continuations(first, sheets);
+  expect(chain).toEqual([first, spares[0]]);
+  expect((await Promise.all(chain.map(idsIn))).flat()).toEqual(['id-1', 'id-2', 'id-3']);
+});
+
 it('when Redis has lost everything, the chain is found in the spreadsheets, and nothing is doubled', async () => {
   await fill(first, 8_000_000);
   for (const n of [1, 2]) {

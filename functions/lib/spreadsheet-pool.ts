@@ -29,7 +29,7 @@ export async function moveOn(
   const facts = { spreadsheetId, full: target };
   try {
     const known = await sheets.successor(target);
-    const next = known ?? (await buffer.claimSpare(spreadsheetId, spares));
+    const next = known ?? (await buffer.claimSpare(target, spares));
     if (next === undefined) {
       log.error(facts, 'the spreadsheet is 80 % full and no spare is left: add one to SPREADSHEET_POOL');
       return false;

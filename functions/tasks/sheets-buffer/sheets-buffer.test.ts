@@ -52,6 +52,20 @@ it('answers 204 to a submission that comes again, and keeps one', async () => {
   expect(await redis.look.zcard('buffer:pending:spreadsheet-1')).toBe(1);
 });
 
+it.each(['constructor', 'prototype'])(
+  'refuses a field named %s, which it could not keep, instead of losing it',
+  async (name) => {
+    expect(await post({ data: { name: 'Asha', [name]: 'Ferrari' } })).toBe(400);
+  },
+);
+
+it('refuses a number that is out of range, which would hold up all rows of its sheet', async () => {
+  const headers = { 'content-type': 'application/cloudevents+json' };
+  const body = JSON.stringify({ ...event, data: { score: 0 } }).replace('"score":0', '"score":1e999');
+  expect((await fetch(served.url, { method: 'POST', headers, body })).status).toBe(400);
+  expect(await rows()).toEqual({});
+});
+
 it('puts a suspected submission into the tab for moderators, with its form', async () => {
   expect(await post({ type: 'form.suspected' })).toBe(204);
   expect(Object.keys(await rows())).toEqual(['Moderation\nid-1']);
