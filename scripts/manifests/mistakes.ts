@@ -15,10 +15,12 @@ const ANNOTATIONS = ['spec', 'template', 'metadata', 'annotations'];
 export const CONFIG = 'knative/config.yaml';
 export const TOPIC = 'knative/platform/kafka/topics/form-submissions.yaml';
 export const REDIS = 'knative/platform/redis/statefulset.yaml';
+const NODES = 'knative/platform/kafka/nodes.yaml';
 const KAFKA = 'knative/platform/kafka/formbus.yaml';
 const MONITOR = 'knative/platform/monitoring/pods/exporter.yaml';
 const PROMETHEUS = 'knative/platform/monitoring/prometheus/prometheus.yaml';
 const ALERTS = 'knative/platform/monitoring/alerts/redis.yaml';
+const NO_SHARING = ['affinity', 'podAntiAffinity', 'requiredDuringSchedulingIgnoredDuringExecution'];
 const ALERT = ['spec', 'groups', 0, 'rules', 0];
 const visibility = ['metadata', 'labels', 'networking.knative.dev/visibility'];
 export const replies = (type: string) =>
@@ -337,6 +339,16 @@ export const MISTAKES: [mistake: string, changes: Change[], finding: string][] =
     'a drain of all pods at once',
     [['knative/platform/redis/poddisruptionbudget.yaml', ['spec', 'selector', 'matchLabels', 'app'], 'x']],
     `${REDIS}: no PodDisruptionBudget is for it`,
+  ],
+  [
+    'Kafka nodes that may share a machine',
+    [[NODES, ['spec', 'template', 'pod', ...NO_SHARING], []]],
+    `${NODES}: two of its pods may share a node`,
+  ],
+  [
+    'a Redis that keeps away from another one than itself',
+    [[REDIS, ['spec', 'template', 'metadata', 'labels', 'app'], 'x']],
+    `${REDIS}: two of its pods may share a node`,
   ],
   [
     'a function that Redis does not let in',
