@@ -18,6 +18,7 @@ export const REDIS = 'knative/platform/redis/statefulset.yaml';
 const NODES = 'knative/platform/kafka/nodes.yaml';
 const KAFKA = 'knative/platform/kafka/formbus.yaml';
 const MONITOR = 'knative/platform/monitoring/pods/exporter.yaml';
+const POLICY = 'knative/platform/monitoring/prometheus/networkpolicy.yaml';
 const PROMETHEUS = 'knative/platform/monitoring/prometheus/prometheus.yaml';
 const ALERTS = 'knative/platform/monitoring/alerts/redis.yaml';
 const NO_SHARING = ['affinity', 'podAntiAffinity', 'requiredDuringSchedulingIgnoredDuringExecution'];
@@ -349,6 +350,11 @@ export const MISTAKES: [mistake: string, changes: Change[], finding: string][] =
     'a Redis that keeps away from another one than itself',
     [[REDIS, ['spec', 'template', 'metadata', 'labels', 'app'], 'x']],
     `${REDIS}: two of its pods may share a node`,
+  ],
+  [
+    "a Prometheus that does not reach minikube's API server",
+    [[POLICY, ['spec', 'egress', 2, 'ports'], [{ port: 443 }, { port: 6443 }]]],
+    `${POLICY}: there is no way out to port 8443`,
   ],
   [
     'a function that Redis does not let in',

@@ -75,6 +75,23 @@ export const copies: Rule = (repository) =>
     })
     .map(({ file }) => `${file}: two of its pods may share a node`);
 
+/** Prometheus, which may not go everywhere, gets to the API server of every kind of cluster. */
+export const exits: Rule = (repository) =>
+  ofKind(repository, 'NetworkPolicy')
+    .filter(({ name }) => name === 'prometheus')
+    .flatMap(({ file, content }) => {
+      const anywhere = [at(content, 'spec', 'egress')].flat().filter((egress) => !at(egress, 'to'));
+      const ports = anywhere
+        .flatMap((egress) => [at(egress, 'ports')].flat())
+        .map((port) => at(port, 'port'));
+      return API_SERVERS.filter((port) => !ports.includes(port)).map(
+        (port) => `${file}: there is no way out to port ${port}`,
+      );
+    });
+
+/** Of managed clusters, kind, minikube and MicroK8s; the rules of a policy hold after a Service's address is replaced by its pod's. */
+const API_SERVERS = [443, 6443, 8443, 16443];
+
 /** Whoever uses Redis is let in by its NetworkPolicies, and nobody else is. */
 export const redisUsers: Rule = (repository) =>
   ofKind(repository, 'Service').flatMap(({ file, content }) => {

@@ -3,7 +3,7 @@ import { deliveries, kafka, memory, timeouts } from './delivery-rules.ts';
 import { loops, overlaps, producers } from './event-rules.ts';
 import { alerts, prometheus, scrapes } from './monitoring-rules.ts';
 import { callerNames, functionNames } from './name-rules.ts';
-import { copies, durability, guards, redisUsers } from './platform-rules.ts';
+import { copies, durability, exits, guards, redisUsers } from './platform-rules.ts';
 import { secrets } from './secret-rules.ts';
 
 /** What all manifests keep to. */
@@ -26,6 +26,7 @@ export const RULES = {
   durability,
   guards,
   copies,
+  exits,
   redisUsers,
   prometheus,
   scrapes,
