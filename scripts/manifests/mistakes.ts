@@ -354,7 +354,12 @@ export const MISTAKES: [mistake: string, changes: Change[], finding: string][] =
   [
     "a Prometheus that does not reach minikube's API server",
     [[POLICY, ['spec', 'egress', 2, 'ports'], [{ port: 443 }, { port: 6443 }]]],
-    `${POLICY}: there is no way out to port 8443`,
+    `${POLICY}: there is no way out to TCP 8443`,
+  ],
+  [
+    'a Prometheus that asks for names in vain where the node answers',
+    [[POLICY, ['spec', 'egress', 3, 'to'], [{ namespaceSelector: {} }]]],
+    `${POLICY}: there is no way out to UDP 53`,
   ],
   [
     'a function that Redis does not let in',

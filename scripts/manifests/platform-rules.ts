@@ -75,22 +75,23 @@ export const copies: Rule = (repository) =>
     })
     .map(({ file }) => `${file}: two of its pods may share a node`);
 
-/** Prometheus, which may not go everywhere, gets to the API server of every kind of cluster. */
+/** Whoever may not go everywhere gets to DNS, wherever it is, and Prometheus to the API server of every kind of cluster. */
 export const exits: Rule = (repository) =>
   ofKind(repository, 'NetworkPolicy')
-    .filter(({ name }) => name === 'prometheus')
-    .flatMap(({ file, content }) => {
+    .filter(({ content }) => [at(content, 'spec', 'policyTypes')].flat().includes('Egress'))
+    .flatMap(({ file, name, content }) => {
       const anywhere = [at(content, 'spec', 'egress')].flat().filter((egress) => !at(egress, 'to'));
       const ports = anywhere
         .flatMap((egress) => [at(egress, 'ports')].flat())
-        .map((port) => at(port, 'port'));
-      return API_SERVERS.filter((port) => !ports.includes(port)).map(
-        (port) => `${file}: there is no way out to port ${port}`,
-      );
+        .map((port) => [at(port, 'protocol') ?? 'TCP', at(port, 'port')].join(' '));
+      return [...DNS, ...(name === 'prometheus' ? API_SERVERS : [])]
+        .filter((port) => !ports.includes(port))
+        .map((port) => `${file}: there is no way out to ${port}`);
     });
 
+const DNS = ['UDP 53', 'TCP 53'];
 /** Of managed clusters, kind, minikube and MicroK8s; the rules of a policy hold after a Service's address is replaced by its pod's. */
-const API_SERVERS = [443, 6443, 8443, 16443];
+const API_SERVERS = ['TCP 443', 'TCP 6443', 'TCP 8443', 'TCP 16443'];
 
 /** Whoever uses Redis is let in by its NetworkPolicies, and nobody else is. */
 export const redisUsers: Rule = (repository) =>
