@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync, globSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { expect, it } from 'vitest';
 import { parseAllDocuments } from 'yaml';
 import { patched, readKustomization } from './manifests/kustomize.ts';
@@ -36,6 +36,15 @@ it('mounts the ConfigMaps that it makes, of files that there are', () => {
   expect(mounted.filter((name) => typeof name === 'string').toSorted()).toEqual(
     base.configMapGenerator.map(({ name }) => name).toSorted(),
   );
+});
+
+it('puts what a command or a probe names, /etc/<ConfigMap>/<file>, into that ConfigMap', () => {
+  const there = base.configMapGenerator.flatMap(({ name, files }) =>
+    files.map((file) => `/etc/${name}/${basename(file)}`),
+  );
+  const named = JSON.stringify(platform).match(/\/etc\/[\w-]+\/[\w.-]+/g) ?? [];
+  expect(named).toContain('/etc/redis/start.sh');
+  expect(named.filter((file) => !there.includes(file))).toEqual([]);
 });
 
 it('has in each namespace only what is in a namespace of ours or of the released parts', () => {

@@ -1,6 +1,7 @@
 import { mkdirSync, rmSync } from 'node:fs';
 import { expect, it, onTestFinished } from 'vitest';
 import type { Pod } from '../functions/testing/pod.ts';
+import { complaint } from '../functions/testing/readiness.ts';
 import { startSentinels } from '../functions/testing/sentinels.ts';
 
 async function startCluster() {
@@ -34,10 +35,11 @@ it('a master that lost its disk does not empty the others: it waits until one of
   await expect.poll(() => first.look.get('row'), patience).toBe('1');
 }, 600_000);
 
-it('a master that died is a replica when it comes back, and all at once come back as they were', async () => {
+it('a master that died is a replica when it comes back, and all at once come back as they were; then all are ready', async () => {
   const { redis, sentinels, master, replaced, whole } = await startCluster();
   const [first] = redis;
   if (!first) throw new Error('no Redis');
+  expect(redis.map(complaint)).toEqual(['', '', '']);
   await first.kill();
   await replaced(first);
   const promoted = await master();
@@ -50,6 +52,7 @@ it('a master that died is a replica when it comes back, and all at once come bac
   for (const one of [...redis, ...sentinels]) one.start();
   await whole();
   expect(await master()).toBe(promoted);
+  expect(redis.map(complaint)).toEqual(['', '', '']);
   await expect
     .poll(() => Promise.all(redis.map(({ look }) => look.get('row'))), patience)
     .toEqual(['2', '2', '2']);

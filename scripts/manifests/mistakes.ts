@@ -15,10 +15,13 @@ const ANNOTATIONS = ['spec', 'template', 'metadata', 'annotations'];
 export const CONFIG = 'knative/config.yaml';
 export const TOPIC = 'knative/platform/kafka/topics/form-submissions.yaml';
 export const REDIS = 'knative/platform/redis/statefulset.yaml';
+const NODES = 'knative/platform/kafka/nodes.yaml';
 const KAFKA = 'knative/platform/kafka/formbus.yaml';
 const MONITOR = 'knative/platform/monitoring/pods/exporter.yaml';
+const POLICY = 'knative/platform/monitoring/prometheus/networkpolicy.yaml';
 const PROMETHEUS = 'knative/platform/monitoring/prometheus/prometheus.yaml';
 const ALERTS = 'knative/platform/monitoring/alerts/redis.yaml';
+const NO_SHARING = ['affinity', 'podAntiAffinity', 'requiredDuringSchedulingIgnoredDuringExecution'];
 const ALERT = ['spec', 'groups', 0, 'rules', 0];
 const visibility = ['metadata', 'labels', 'networking.knative.dev/visibility'];
 export const replies = (type: string) =>
@@ -337,6 +340,26 @@ export const MISTAKES: [mistake: string, changes: Change[], finding: string][] =
     'a drain of all pods at once',
     [['knative/platform/redis/poddisruptionbudget.yaml', ['spec', 'selector', 'matchLabels', 'app'], 'x']],
     `${REDIS}: no PodDisruptionBudget is for it`,
+  ],
+  [
+    'Kafka nodes that may share a machine',
+    [[NODES, ['spec', 'template', 'pod', ...NO_SHARING], []]],
+    `${NODES}: two of its pods may share a node`,
+  ],
+  [
+    'a Redis that keeps away from another one than itself',
+    [[REDIS, ['spec', 'template', 'metadata', 'labels', 'app'], 'x']],
+    `${REDIS}: two of its pods may share a node`,
+  ],
+  [
+    "a Prometheus that does not reach minikube's API server",
+    [[POLICY, ['spec', 'egress', 2, 'ports'], [{ port: 443 }, { port: 6443 }]]],
+    `${POLICY}: there is no way out to TCP 8443`,
+  ],
+  [
+    'a Prometheus that asks for names in vain where the node answers',
+    [[POLICY, ['spec', 'egress', 3, 'to'], [{ namespaceSelector: {} }]]],
+    `${POLICY}: there is no way out to UDP 53`,
   ],
   [
     'a function that Redis does not let in',

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import { at, ofKind, type Repository, type Rule } from './repository.ts';
 
 /** Kafka's acknowledgement is worth what the README says: two of three nodes have the event, and no consumer forgets where it was. */
@@ -53,6 +54,44 @@ export const guards: Rule = (repository) =>
         .filter((kind) => !ofKind(repository, kind).some((guard) => selects(guard.content, name)))
         .map((kind) => `${file}: no ${kind} is for it`),
     );
+
+/** The loss of a node takes one copy of what is kept, and no more. */
+export const copies: Rule = (repository) =>
+  ['KafkaNodePool', 'StatefulSet']
+    .flatMap((kind) => ofKind(repository, kind))
+    .filter(({ kind, name, content }) => {
+      const [pod, labels] =
+        kind === 'StatefulSet'
+          ? [at(content, 'spec', 'template', 'spec'), at(content, 'spec', 'template', 'metadata', 'labels')]
+          : [at(content, 'spec', 'template', 'pod'), { 'strimzi.io/pool-name': name }];
+      const affinity = at(
+        pod,
+        'affinity',
+        'podAntiAffinity',
+        'requiredDuringSchedulingIgnoredDuringExecution',
+      );
+      const apart = { topologyKey: 'kubernetes.io/hostname', labelSelector: { matchLabels: labels } };
+      return ![affinity].flat().some((term) => isDeepStrictEqual(term, apart));
+    })
+    .map(({ file }) => `${file}: two of its pods may share a node`);
+
+/** Whoever may not go everywhere gets to DNS, wherever it is, and Prometheus to the API server of every kind of cluster. */
+export const exits: Rule = (repository) =>
+  ofKind(repository, 'NetworkPolicy')
+    .filter(({ content }) => [at(content, 'spec', 'policyTypes')].flat().includes('Egress'))
+    .flatMap(({ file, name, content }) => {
+      const anywhere = [at(content, 'spec', 'egress')].flat().filter((egress) => !at(egress, 'to'));
+      const ports = anywhere
+        .flatMap((egress) => [at(egress, 'ports')].flat())
+        .map((port) => [at(port, 'protocol') ?? 'TCP', at(port, 'port')].join(' '));
+      return [...DNS, ...(name === 'prometheus' ? API_SERVERS : [])]
+        .filter((port) => !ports.includes(port))
+        .map((port) => `${file}: there is no way out to ${port}`);
+    });
+
+const DNS = ['UDP 53', 'TCP 53'];
+/** Of managed clusters, kind, minikube and MicroK8s; the rules of a policy hold after a Service's address is replaced by its pod's. */
+const API_SERVERS = ['TCP 443', 'TCP 6443', 'TCP 8443', 'TCP 16443'];
 
 /** Whoever uses Redis is let in by its NetworkPolicies, and nobody else is. */
 export const redisUsers: Rule = (repository) =>

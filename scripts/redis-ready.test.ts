@@ -1,0 +1,64 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect, it, onTestFinished } from 'vitest';
+import { freePort } from '../functions/testing/line.ts';
+import { type Pod, startPod } from '../functions/testing/pod.ts';
+import { complaint } from '../functions/testing/readiness.ts';
+
+const patience = { timeout: 60_000, interval: 50 };
+
+it('a replica is not ready while it does not reach its master', async () => {
+  const { master, replica } = await startPair();
+  expect(complaint(master)).toBe('');
+  await master.kill();
+  expect(complaint(master)).toContain('Connection refused');
+  await expect.poll(() => complaint(replica), patience).toContain('master_link_status:down');
+  master.start();
+  await expect.poll(() => complaint(replica), patience).toBe('');
+}, 200_000);
+
+it('one that stands still is not ready, and the look at it comes to its end', async () => {
+  const { master } = await startPair();
+  master.signal('SIGSTOP');
+  expect(complaint(master)).toContain('no answer');
+  master.signal('SIGCONT');
+  await expect.poll(() => complaint(master), patience).toBe('');
+}, 200_000);
+
+it('one that still loads what is on its disk is not ready', async () => {
+  // It looks up from loading every 1,024 rows.
+  const { master } = await startPair(['key-load-delay 500']);
+  await expect.poll(() => fill(master), patience).toBe('OK');
+  await master.kill();
+  master.start();
+  await expect.poll(() => complaint(master), patience).toContain('LOADING');
+  await expect.poll(() => complaint(master), patience).toBe('');
+}, 200_000);
+
+/** A master and a replica that follows it, and nobody who would put another one in the master's place. */
+async function startPair(settings: string[] = []) {
+  const dir = mkdtempSync(join(tmpdir(), 'formbus-ready-'));
+  const peers = [`127.0.0.1:${await freePort()}`, `127.0.0.1:${await freePort()}`] as const;
+  const env = { PEERS: peers.join(' '), SENTINELS: '' };
+  const [master, replica] = [start(peers[0]), start(peers[1])];
+  onTestFinished(async () => {
+    await Promise.all([master.close(), replica.close()]);
+    rmSync(dir, { recursive: true });
+  });
+  await expect.poll(() => complaint(replica), patience).toBe('');
+  return { master, replica };
+
+  function start(self: string) {
+    const common = { dir, kind: 'redis', password: 'only-for-this-machine' } as const;
+    const own = ['bind 127.0.0.1', 'repl-diskless-sync-delay 0', ...settings];
+    return startPod({ ...common, self, env, settings: own });
+  }
+}
+
+/** Refused until the replica has told how far it is. */
+async function fill({ look }: Pod): Promise<string> {
+  const rows = Array.from({ length: 8_192 }, (_, n) => ['set', `row:${n}`, 'x']);
+  const answers = (await look.pipeline(rows).exec()) ?? [];
+  return String(answers.find(([error]) => error)?.[0] ?? 'OK');
+}
