@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { createReadStream, existsSync, readFileSync } from 'node:fs';
+import { createReadStream, existsSync, readFileSync, statSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -130,6 +130,27 @@ it('says so when nothing was archived yet', async () => {
   const { code, err } = await run('--form', 'f', '--format', 'csv');
   await postgres.query('ALTER TABLE away RENAME TO submissions');
   expect([code, err]).toEqual([2, 'the archive has no submission yet\n']);
+});
+
+it('says so when the database dies in the midst of it, and leaves no half of a file', async () => {
+  await postgres.query(
+    `INSERT INTO submissions SELECT 'id-' || n, 'form.submitted', 'f', now() - interval '1 day', 's/t', '', '["name"]',
+       jsonb_build_object('name', repeat('x', 1000)) FROM generate_series(1, 50000) AS n`,
+  );
+  const file = join(folder.path, 'dies.csv');
+  const running = run('--form', 'f', '--format', 'csv', '--out', file);
+  const written = () => statSync(`${file}.part`, { throwIfNoEntry: false })?.size ?? 0;
+  await expect.poll(written, { interval: 5 }).toBeGreaterThan(0);
+  postgres.kill();
+  const { code, err } = await running;
+  expect([code, err]).toEqual([
+    2,
+    expect.stringMatching(
+      /^the archive at \S+ is not to be reached \(.*\); see whether it runs, and DATABASE_URL\n$/,
+    ),
+  ]);
+  expect([existsSync(file), existsSync(`${file}.part`)]).toEqual([false, false]);
+  await expect.poll(() => postgres.query('SELECT 1').catch(() => [])).toHaveLength(1);
 });
 
 it('exports a million rows in constant memory', { timeout: 300_000 }, async () => {

@@ -44,13 +44,13 @@ async function main(): Promise<void> {
     to: new Date(values.to === undefined ? Date.now() : parseTime('--to', values.to)),
   };
 
-  const client = await connectArchive(url.replace(/\/$/, ''));
+  const archive = await connectArchive(url.replace(/\/$/, ''));
   const part = `${out}.part`;
   try {
     const sink = out === undefined ? process.stdout : createWriteStream(part);
     // Nobody listens for its errors before the first row comes.
     if (out !== undefined) await once(sink, 'open');
-    const count = await exportTo(sink, { client, choice, format, say });
+    const count = await exportTo(sink, { archive, choice, format, say });
     if (out !== undefined) await rename(part, out);
     say(`${count} submissions of ${form}${out === undefined ? '' : ` in ${out}`}`);
   } catch (error) {
@@ -59,7 +59,7 @@ async function main(): Promise<void> {
     // Whoever reads our output has enough, as head does.
     if (!(error instanceof Error && 'code' in error && error.code === 'EPIPE')) throw error;
   } finally {
-    await client.end();
+    await archive.close();
   }
 }
 

@@ -1,15 +1,23 @@
-import { Client } from 'pg';
+import { Client, DatabaseError } from 'pg';
 import * as v from 'valibot';
-import { codeOf, undefinedTable } from '../../functions/lib/postgres.ts';
+import { reasonOf } from '../../functions/lib/log.ts';
+import { codeOf, undefinedTable, type Query } from '../../functions/lib/postgres.ts';
 import { call } from './call.ts';
 
 const Connections = v.object({ database: v.nullable(v.string()) });
+
+/** One connection to the archive. */
+export interface Archive {
+  /** Runs one statement. @throws DatabaseError as the server gave it, or an Error that says what to do when it is not to be reached */
+  query: Query;
+  close(): Promise<void>;
+}
 
 /**
  * Connects to the archive: DATABASE_URL of the environment, or else that of the Formbus that runs at `url`.
  * @throws Error that says what to do when it is not to be reached
  */
-export async function connectArchive(url: string): Promise<Client> {
+export async function connectArchive(url: string): Promise<Archive> {
   const given = process.env['DATABASE_URL'];
   const database = given || (await call(Connections, url, '/_/connections')).database;
   if (database === null)
@@ -21,19 +29,35 @@ export async function connectArchive(url: string): Promise<Client> {
     application_name: 'formbus-tool',
     keepAlive: true,
   });
-  // What goes wrong between two statements is told by the next one.
-  client.on('error', () => {});
-  try {
-    await client.connect();
-  } catch (cause) {
-    throw new Error(`the archive is not to be reached; see ${given ? 'DATABASE_URL' : 'npm start'}`, {
+  const where = `${client.host}:${client.port}/${client.database}`;
+  const help = given ? 'see whether it runs, and DATABASE_URL' : 'see what npm start says, or start it again';
+  let lost: unknown;
+  const failure = (cause: unknown) =>
+    new Error(`the archive at ${where} is not to be reached (${reasonOf(lost ?? cause)}); ${help}`, {
       cause,
     });
-  }
-  return client;
+  // What goes wrong between two statements is told by the next one.
+  client.on('error', (error) => (lost ??= error));
+  await client.connect().catch((cause: unknown) => {
+    throw failure(cause);
+  });
+  return {
+    async query(text, values) {
+      try {
+        return await client.query<Record<string, unknown>>(text, values);
+      } catch (cause) {
+        if (cause instanceof DatabaseError && !isGoodbye(cause)) throw cause;
+        throw failure(cause);
+      }
+    },
+    close: () => client.end(),
+  };
 }
 
 /** The first submission makes the tables. */
 export function isNotMadeYet(error: unknown): boolean {
   return codeOf(error) === undefinedTable;
 }
+
+/** What a server says that is being stopped. */
+const isGoodbye = (error: DatabaseError) => codeOf(error).startsWith('57P');

@@ -42,7 +42,7 @@ export function openAuditedArchive(url: string): AuditedArchive {
     },
     async close() {
       const client = await connecting?.catch(() => undefined);
-      await client?.end();
+      await client?.close();
     },
   };
 }

@@ -1,10 +1,9 @@
 import type { CloudEventV1 } from 'cloudevents';
-import type { Client } from 'pg';
 import * as v from 'valibot';
 import { belongsTo } from '../../functions/lib/erasure.ts';
 import { connectRedis } from '../../functions/lib/redis-address.ts';
 import { call } from '../api/call.ts';
-import { connectArchive, isNotMadeYet } from '../api/database.ts';
+import { connectArchive, isNotMadeYet, type Archive } from '../api/database.ts';
 
 interface Found {
   form: string;
@@ -130,14 +129,14 @@ export async function openStores(url: string): Promise<Stores> {
     },
     async close() {
       redis.disconnect();
-      await archive.end();
+      await archive.close();
     },
   };
 }
 
 /** What the archive has of a submission. */
 export async function archivedIn(
-  archive: Client,
+  archive: Archive,
   id: string,
 ): Promise<Awaited<ReturnType<Stores['archived']>>> {
   try {
