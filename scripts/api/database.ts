@@ -1,3 +1,4 @@
+import { Socket } from 'node:net';
 import { Client, DatabaseError } from 'pg';
 import * as v from 'valibot';
 import { reasonOf } from '../../functions/lib/log.ts';
@@ -14,21 +15,30 @@ export interface Archive {
 }
 
 /**
- * Connects to the archive: DATABASE_URL of the environment, or else that of the Formbus that runs at `url`.
+ * Connects to the archive: DATABASE_URL of the environment, or else that of the Formbus that runs at `url`. A statement may take
+ * as long as it needs. A server that says nothing for `silenceMs`, and takes no other connection within `connectMs`, stands still.
  * @throws Error that says what to do when it is not to be reached
  */
-export async function connectArchive(url: string): Promise<Archive> {
+export async function connectArchive(
+  url: string,
+  { connectMs = 10_000, silenceMs = 20_000 } = {},
+): Promise<Archive> {
   const given = process.env['DATABASE_URL'];
   const database = given || (await call(Connections, url, '/_/connections')).database;
   if (database === null)
     throw new Error(
       'this Formbus has its archive in a database of your own; set DATABASE_URL here as for npm start',
     );
-  const client = new Client({
-    connectionString: database,
-    application_name: 'formbus-tool',
-    keepAlive: true,
-  });
+  const socket = new Socket();
+  const clientOf = (stream: Socket) =>
+    new Client({
+      connectionString: database,
+      application_name: 'formbus-tool',
+      keepAlive: true,
+      connectionTimeoutMillis: connectMs,
+      stream: () => stream,
+    });
+  const client = clientOf(socket);
   const where = `${client.host}:${client.port}/${client.database}`;
   const help = given ? 'see whether it runs, and DATABASE_URL' : 'see what npm start says, or start it again';
   let lost: unknown;
@@ -41,6 +51,16 @@ export async function connectArchive(url: string): Promise<Archive> {
   await client.connect().catch((cause: unknown) => {
     throw failure(cause);
   });
+  socket.on('timeout', () => {
+    isAlive(clientOf(new Socket())).then(
+      (alive) => {
+        if (alive) socket.setTimeout(silenceMs);
+        else socket.destroy(new Error('it does not answer'));
+      },
+      () => {},
+    );
+  });
+  socket.setTimeout(silenceMs);
   return {
     async query(text, values) {
       try {
@@ -52,6 +72,19 @@ export async function connectArchive(url: string): Promise<Archive> {
     },
     close: () => client.end(),
   };
+}
+
+/** Whether a server says anything to somebody who comes, be it that it has no place for him. */
+async function isAlive(client: Client): Promise<boolean> {
+  client.on('error', () => {});
+  try {
+    await client.connect();
+    return true;
+  } catch (error) {
+    return error instanceof DatabaseError;
+  } finally {
+    await client.end();
+  }
 }
 
 /** The first submission makes the tables. */
