@@ -4,5 +4,21 @@ import { parseTime } from './time.ts';
 it('takes moments, and times ago', () => {
   expect(parseTime('--from', '90m', 6_000_000)).toBe(600_000);
   expect(parseTime('--from', '2026-01-01')).toBe(Date.UTC(2026, 0, 1));
-  expect(() => parseTime('--from', 'yesterday')).toThrow('--from is a time such as');
+  expect(parseTime('--from', '2028-02-29T12:00:00+01:00')).toBe(Date.UTC(2028, 1, 29, 11));
 });
+
+it.each(['yesterday', '2026-02-31', '2026-02-29T12:00:00Z', '2026-13-01', '2026-01-01T25:00:00Z', '12', ''])(
+  'refuses %o, which is no time',
+  (text) => {
+    expect(() => parseTime('--from', text)).toThrow(
+      `--from is a time such as 2026-01-31T12:00:00Z, or 30m, 12h, 2d ago; not ${text}`,
+    );
+  },
+);
+
+it.each(['999999d', '99999999999999999999d', '1969-12-31'])(
+  'refuses %s, before there was anything',
+  (text) => {
+    expect(() => parseTime('--from', text)).toThrow(`--from ${text} is before 1970`);
+  },
+);
