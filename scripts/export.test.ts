@@ -125,6 +125,22 @@ it('says what is wrong, and leaves no half of a file', async () => {
   expect([code, err]).toEqual([2, `ENOENT: no such file or directory, open '${nowhere}.part'\n`]);
 });
 
+it('names the forms when there is none of that name: those of this project, and those that are gone', async () => {
+  await keep('a', '2026-01-01T00:00:00Z', { name: 'x' }, { form: 'gone' });
+  await postgres.query(
+    `INSERT INTO submissions VALUES ('b', 'form.forgotten', 'forgotten', now(), 's/t', '', '[]', NULL)`,
+  );
+  const { code, out, err } = await run('--form', 'nobody', '--format', 'csv');
+  expect([code, out]).toEqual([2, '']);
+  expect(err).toBe(
+    'there is no form nobody, and no submission of one; there are demo-form, forgotten, gone, student-data-form\n',
+  );
+  for (const form of ['demo-form', 'forgotten'])
+    expect((await run('--form', form, '--format', 'csv')).err).toBe(`0 submissions of ${form}\n`);
+  const later = await run('--form', 'gone', '--format', 'csv', '--from', '1d');
+  expect([later.code, later.err]).toEqual([0, '0 submissions of gone\n']);
+});
+
 it('says so when nothing was archived yet', async () => {
   await postgres.query('ALTER TABLE submissions RENAME TO away');
   const { code, err } = await run('--form', 'f', '--format', 'csv');

@@ -2,10 +2,12 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { clusterHelp, clusterOptions, openCluster } from './kafka/cluster.ts';
 import { loadManifests } from './local/manifests.ts';
+import type { History, PastEvent } from './replay/history.ts';
 import { openLoggedHistory } from './replay/log.ts';
 import { openProgress } from './replay/progress.ts';
 import { replay } from './replay/run.ts';
 import { openTopicHistory } from './replay/topic.ts';
+import { refuseUnknownForm } from './api/forms.ts';
 import { parseTime } from './api/time.ts';
 
 const help = `Gives a task the submissions of a form that came before it, and no other task.
@@ -66,23 +68,16 @@ async function main(): Promise<void> {
   };
   const cluster = values.kafka ? await openCluster(values) : undefined;
   try {
-    const { delivered } = cluster
-      ? await replay({
-          ...common,
-          history: openTopicHistory({
-            cluster,
-            form,
-            filter,
-            host,
-            from,
-            deadLetterTopic: values.topic,
-            say,
-          }),
-        })
-      : await replay({
-          ...common,
-          history: openLoggedHistory({ url: values.url.replace(/\/$/, ''), form, trigger: task }),
-        });
+    const give = async <E extends PastEvent>(history: History<E>) => {
+      const { delivered } = await replay({ ...common, history });
+      if (delivered === 0) refuseUnknownForm(form, history.forms);
+      return delivered;
+    };
+    const delivered = cluster
+      ? await give(
+          openTopicHistory({ cluster, form, filter, host, from, deadLetterTopic: values.topic, say }),
+        )
+      : await give(openLoggedHistory({ url: values.url.replace(/\/$/, ''), form, trigger: task }));
     console.log(
       isDryRun ? `${delivered} events would be delivered to ${task}` : `${delivered} events go to ${task}`,
     );

@@ -7,6 +7,8 @@ import { call } from './call.ts';
 
 const Connections = v.object({ database: v.nullable(v.string()) });
 
+const Forms = v.array(v.object({ form: v.string() }));
+
 /** One connection to the archive. */
 export interface Archive {
   /** Runs one statement. @throws DatabaseError as the server gave it, or an Error that says what to do when it is not to be reached */
@@ -85,6 +87,18 @@ async function isAlive(client: Client): Promise<boolean> {
   } finally {
     await client.end();
   }
+}
+
+/** The forms that the archive has submissions of; a few looks into its index. */
+export async function formsIn({ query }: Archive): Promise<string[]> {
+  const { rows } = await query(
+    `WITH RECURSIVE found AS (
+       SELECT min(form) AS form FROM submissions
+       UNION ALL
+       SELECT (SELECT min(form) FROM submissions WHERE submissions.form > found.form) FROM found WHERE form IS NOT NULL
+     ) SELECT form FROM found WHERE form IS NOT NULL`,
+  );
+  return v.parse(Forms, rows).map(({ form }) => form);
 }
 
 /** The first submission makes the tables. */

@@ -2,7 +2,8 @@ import { Readable, Transform, type Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { stringify } from 'csv-stringify';
 import * as v from 'valibot';
-import type { Archive } from '../api/database.ts';
+import { formsIn, type Archive } from '../api/database.ts';
+import { refuseUnknownForm } from '../api/forms.ts';
 
 export const formats = ['csv', 'jsonl'] as const;
 export type Format = (typeof formats)[number];
@@ -40,7 +41,7 @@ const rowsAtOnce = 500;
 
 /**
  * Writes submissions as they were at one moment, some at a time, and ends the sink. Gives how many.
- * @throws Error of the database or the sink
+ * @throws Error of the database or the sink, or when there is no such form
  */
 export async function exportTo(
   sink: Writable,
@@ -60,6 +61,7 @@ export async function exportTo(
   );
   const shapes = v.parse(Shapes, rows);
   const total = shapes.reduce((sum, { count }) => sum + count, 0);
+  if (total === 0) refuseUnknownForm(form, await formsIn(archive));
   await archive.query(
     `DECLARE found NO SCROLL CURSOR FOR SELECT id, type, received_at, fields, data ${chosen} ORDER BY received_at, id`,
     values,
