@@ -37,6 +37,16 @@ it('does not wait for a statement whose server is frozen', async () => {
   await archive.close();
 });
 
+it.each(['foo', 'postgres://user:pass/word@host/database'])(
+  'names DATABASE_URL when it is %s',
+  async (url) => {
+    vi.stubEnv('DATABASE_URL', url);
+    await expect(connectArchive('')).rejects.toThrow(
+      'DATABASE_URL is no address such as postgres://user:password@',
+    );
+  },
+);
+
 it('waits for a statement that takes long', async () => {
   const archive = await connect({ connectMs: 10_000 });
   const { rows } = await archive.query("SELECT 'done' AS state FROM pg_sleep(2)");

@@ -31,6 +31,10 @@ export async function connectArchive(
     throw new Error(
       'this Formbus has its archive in a database of your own; set DATABASE_URL here as for npm start',
     );
+  if (!isAddress(database))
+    throw new Error(
+      'DATABASE_URL is no address such as postgres://user:password@host:5432/database; what is special in a password is escaped, as / by %2F',
+    );
   const socket = new Socket();
   const clientOf = (stream: Socket) =>
     new Client({
@@ -74,6 +78,15 @@ export async function connectArchive(
     },
     close: () => client.end(),
   };
+}
+
+/** What pg reads is more than what a URL may be: a socket's folder as well. */
+function isAddress(text: string): boolean {
+  try {
+    return /^postgres(ql)?:\/\//.test(text) && new Client(text).port > 0;
+  } catch {
+    return false;
+  }
 }
 
 /** Whether a server says anything to somebody who comes, be it that it has no place for him. */
