@@ -120,6 +120,10 @@ it('says what is wrong, and leaves no half of a file', async () => {
   );
   expect((await run('--form', 'f', '--format', 'csv', '--out', file)).code).toBe(2);
   expect([existsSync(file), existsSync(`${file}.part`)]).toEqual([false, false]);
+  expect(await run(...'--form f --format csv --from 1d --to 2d'.split(' '))).toMatchObject({
+    code: 2,
+    err: '--from 1d is not before --to 2d\n',
+  });
   const nowhere = join(folder.path, 'no-such-folder', 'f.csv');
   const { code, err } = await run('--form', 'f', '--format', 'csv', '--out', nowhere);
   expect([code, err]).toEqual([2, `ENOENT: no such file or directory, open '${nowhere}.part'\n`]);

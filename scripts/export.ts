@@ -3,7 +3,7 @@ import { createWriteStream } from 'node:fs';
 import { rename, rm } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
 import { connectArchive, isNotMadeYet } from './api/database.ts';
-import { parseTime } from './api/time.ts';
+import { parseTimes } from './api/time.ts';
 import { exportTo, formats, type Format } from './export/run.ts';
 
 const help = `Writes a form's submissions out of the archive, oldest first; forgotten ones are not there any more.
@@ -38,11 +38,8 @@ async function main(): Promise<void> {
   if (form === undefined || format === undefined)
     throw new Error('say which and how: --form F --format csv|jsonl; --help tells more');
   if (!isFormat(format)) throw new Error(`--format is ${formats.join(' or ')}, not ${format}`);
-  const choice = {
-    form,
-    from: new Date(values.from === undefined ? 0 : parseTime('--from', values.from)),
-    to: new Date(values.to === undefined ? Date.now() : parseTime('--to', values.to)),
-  };
+  const { from, to } = parseTimes(values);
+  const choice = { form, from: new Date(from), to: new Date(to) };
 
   const archive = await connectArchive(url.replace(/\/$/, ''));
   const part = `${out}.part`;

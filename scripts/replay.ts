@@ -8,7 +8,7 @@ import { openProgress } from './replay/progress.ts';
 import { replay } from './replay/run.ts';
 import { openTopicHistory } from './replay/topic.ts';
 import { refuseUnknownForm } from './api/forms.ts';
-import { parseTime } from './api/time.ts';
+import { parseTimes } from './api/time.ts';
 
 const help = `Gives a task the submissions of a form that came before it, and no other task.
   npm run replay -- --form F --task T [--from TIME] [--to TIME] [--rate N] [--dry-run]
@@ -52,7 +52,7 @@ async function main(): Promise<void> {
   const root = join(import.meta.dirname, '..');
   const { filter, host, memoryDays } = taskOf(root, task, values.namespace);
   const isDryRun = values['dry-run'];
-  const from = values.from === undefined ? 0 : parseTime('--from', values.from);
+  const { from, to } = parseTimes(values);
   const say = (line: string) => void process.stderr.write(`${line}\n`);
   const common = {
     progress: openProgress(
@@ -60,7 +60,7 @@ async function main(): Promise<void> {
       `${values.from ?? ''} ${values.to ?? ''} ${values.kafka ? 'kafka' : values.url}`,
     ),
     from,
-    to: values.to === undefined ? Date.now() : parseTime('--to', values.to),
+    to,
     rate,
     memoryDays,
     isDryRun,

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { parseTime } from './time.ts';
+import { parseTime, parseTimes } from './time.ts';
 
 it('takes moments, and times ago', () => {
   expect(parseTime('--from', '90m', 6_000_000)).toBe(600_000);
@@ -22,3 +22,10 @@ it.each(['999999d', '99999999999999999999d', '1969-12-31'])(
     expect(() => parseTime('--from', text)).toThrow(`--from ${text} is before 1970`);
   },
 );
+
+it('takes a time from one moment up to another, and none that is empty', () => {
+  expect(parseTimes({}, 9)).toEqual({ from: 0, to: 9 });
+  expect(parseTimes({ from: '2h', to: '1h' }, 9_000_000)).toEqual({ from: 1_800_000, to: 5_400_000 });
+  expect(() => parseTimes({ from: '1h', to: '2h' })).toThrow('--from 1h is not before --to 2h');
+  expect(() => parseTimes({ from: '2026-01-02' }, 0)).toThrow('--from 2026-01-02 is not before now');
+});

@@ -12,6 +12,20 @@ export function parseTime(option: string, text: string, now = Date.now()): numbe
   return at;
 }
 
+/** What --from and --to say, the whole past without them. @throws Error when one is no time, or nothing is between them */
+export function parseTimes(
+  given: { from?: string | undefined; to?: string | undefined },
+  now = Date.now(),
+): { from: number; to: number } {
+  const from = given.from === undefined ? 0 : parseTime('--from', given.from, now);
+  const to = given.to === undefined ? now : parseTime('--to', given.to, now);
+  if (from >= to)
+    throw new Error(
+      `--from ${given.from} is not before ${given.to === undefined ? 'now' : `--to ${given.to}`}`,
+    );
+  return { from, to };
+}
+
 function ago(text: string, now: number): number | undefined {
   const [, count, unit = ''] = /^(\d+)([smhd])$/.exec(text) ?? [];
   const ms = units[unit];
