@@ -103,6 +103,12 @@ it('finds the row that was deleted, the one that was doubled and the one that no
   expect(output).toContain(`missing: ${first} in formbus/demo-form`);
   expect(output).toContain(`doubled: ${third} in formbus/demo-form`);
   expect((await audit('--form', 'student-data-form')).code).toBe(0);
+  expect(await audit('--form', 'nobody')).toMatchObject({
+    code: 2,
+    complaint: expect.stringContaining(
+      'there is no form nobody, and no submission of one; there are demo-form',
+    ),
+  });
 }, 120_000);
 
 it('--repair puts the missing row back once, through the buffer only, and leaves the doubled one to people', async () => {

@@ -1,6 +1,7 @@
 import { parseArgs } from 'node:util';
 import { openSheets } from '../functions/lib/sheets.ts';
 import type { ReadSheets } from '../functions/lib/standing.ts';
+import { refuseUnknownForm } from './api/forms.ts';
 import { openAuditedBuffer, type AuditedBuffer } from './audit/buffer.ts';
 import { openFormbus, type Formbus } from './audit/formbus.ts';
 import { openAuditedArchive, readArchive, type AuditedArchive } from './audit/archive.ts';
@@ -95,6 +96,11 @@ async function audit(
   say('reading the log');
   const log = await formbus.rows();
   const chosen = form === undefined ? log : log.filter((row) => row.form === form);
+  if (form !== undefined && chosen.length === 0) {
+    // The log forgets after some days, and the archive does not.
+    const archived = await archive.forms().catch(() => []);
+    refuseUnknownForm(form, [...log.map((row) => row.form), ...archived]);
+  }
   if (chosen.length === 0) say(`the log has no submission${form === undefined ? '' : ` of ${form}`}`);
   const places = chosen.filter(({ tab }) => tab !== '').map(({ spreadsheetId }) => spreadsheetId);
   const others = form === undefined ? await parts.buffer.spreadsheets() : [];

@@ -99,6 +99,21 @@ it('what fails again is a dead letter again', async () => {
   await expect.poll(async () => (await run('list')).output, { timeout: 10_000 }).toContain('4 in all');
 });
 
+it('fails when a letter could not be sent, and says how many, for which task and what to do', async () => {
+  const { run, repair, broker } = await open();
+  repair();
+  broker.reconcile([triggerOf('mail')]);
+  const { output, complaint, code } = await run('redrive', '--all');
+  expect([code, output]).toEqual([1, 'sent again: 2 of 4\n']);
+  expect(complaint).toMatch(/^not sent: 2, for mail-2: .* repair it, and run this again\.\n$/);
+  broker.reconcile([triggerOf('mail-2')]);
+  expect(await run('redrive', '--all')).toEqual({
+    code: 0,
+    output: 'sent again: 2 of 2; 2 were before\n',
+    complaint: '',
+  });
+});
+
 it('says what is wrong', async () => {
   const { run } = await open();
   expect((await run('lst')).complaint).toContain('there are list, show and redrive');

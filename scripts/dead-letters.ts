@@ -21,6 +21,7 @@ Further
   --json          list and show: as JSON
   --url URL       where Formbus runs, on this machine (default http://127.0.0.1:8080)
 ${clusterHelp}  --topic NAME    the topic of the dead letters (default form-dead-letters)
+Exit code 1 when redrive could not send all of them, 2 when nothing could be done.
 `;
 
 async function main(): Promise<void> {
@@ -78,8 +79,16 @@ async function redrive(letters: Letters, chosen: Letter[], isDryRun: boolean): P
   const sent = await letters.redrive(open);
   const before = chosen.length > open.length ? `; ${chosen.length - open.length} were before` : '';
   console.log(`sent again: ${sent} of ${open.length}${before}`);
-  if (sent < open.length)
-    console.log('The others were sent again meanwhile, or their task is gone or does not take them.');
+  if (sent === open.length) return;
+  // Somebody else may have sent the others meanwhile.
+  const ids = new Set(open.map(({ id }) => id));
+  const left = (await letters.list()).filter(({ id, redrivenAt }) => ids.has(id) && redrivenAt === '');
+  if (left.length === 0) return;
+  const tasks = [...new Set(left.map(({ task }) => task))].join(', ');
+  console.error(
+    `not sent: ${left.length}, for ${tasks}: the task is gone, or does not take them. They are kept; repair it, and run this again.`,
+  );
+  process.exitCode = 1;
 }
 
 function print(

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { createReadStream, existsSync, readFileSync } from 'node:fs';
+import { createReadStream, existsSync, readFileSync, statSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -120,9 +120,29 @@ it('says what is wrong, and leaves no half of a file', async () => {
   );
   expect((await run('--form', 'f', '--format', 'csv', '--out', file)).code).toBe(2);
   expect([existsSync(file), existsSync(`${file}.part`)]).toEqual([false, false]);
+  expect(await run(...'--form f --format csv --from 1d --to 2d'.split(' '))).toMatchObject({
+    code: 2,
+    err: '--from 1d is not before --to 2d\n',
+  });
   const nowhere = join(folder.path, 'no-such-folder', 'f.csv');
   const { code, err } = await run('--form', 'f', '--format', 'csv', '--out', nowhere);
   expect([code, err]).toEqual([2, `ENOENT: no such file or directory, open '${nowhere}.part'\n`]);
+});
+
+it('names the forms when there is none of that name: those of this project, and those that are gone', async () => {
+  await keep('a', '2026-01-01T00:00:00Z', { name: 'x' }, { form: 'gone' });
+  await postgres.query(
+    `INSERT INTO submissions VALUES ('b', 'form.forgotten', 'forgotten', now(), 's/t', '', '[]', NULL)`,
+  );
+  const { code, out, err } = await run('--form', 'nobody', '--format', 'csv');
+  expect([code, out]).toEqual([2, '']);
+  expect(err).toBe(
+    'there is no form nobody, and no submission of one; there are demo-form, forgotten, gone, student-data-form\n',
+  );
+  for (const form of ['demo-form', 'forgotten'])
+    expect((await run('--form', form, '--format', 'csv')).err).toBe(`0 submissions of ${form}\n`);
+  const later = await run('--form', 'gone', '--format', 'csv', '--from', '1d');
+  expect([later.code, later.err]).toEqual([0, '0 submissions of gone\n']);
 });
 
 it('says so when nothing was archived yet', async () => {
@@ -130,6 +150,27 @@ it('says so when nothing was archived yet', async () => {
   const { code, err } = await run('--form', 'f', '--format', 'csv');
   await postgres.query('ALTER TABLE away RENAME TO submissions');
   expect([code, err]).toEqual([2, 'the archive has no submission yet\n']);
+});
+
+it('says so when the database dies in the midst of it, and leaves no half of a file', async () => {
+  await postgres.query(
+    `INSERT INTO submissions SELECT 'id-' || n, 'form.submitted', 'f', now() - interval '1 day', 's/t', '', '["name"]',
+       jsonb_build_object('name', repeat('x', 1000)) FROM generate_series(1, 50000) AS n`,
+  );
+  const file = join(folder.path, 'dies.csv');
+  const running = run('--form', 'f', '--format', 'csv', '--out', file);
+  const written = () => statSync(`${file}.part`, { throwIfNoEntry: false })?.size ?? 0;
+  await expect.poll(written, { interval: 5 }).toBeGreaterThan(0);
+  postgres.kill();
+  const { code, err } = await running;
+  expect([code, err]).toEqual([
+    2,
+    expect.stringMatching(
+      /^the archive at \S+ is not to be reached \(.*\); see whether it runs, and DATABASE_URL\n$/,
+    ),
+  ]);
+  expect([existsSync(file), existsSync(`${file}.part`)]).toEqual([false, false]);
+  await expect.poll(() => postgres.query('SELECT 1').catch(() => [])).toHaveLength(1);
 });
 
 it('exports a million rows in constant memory', { timeout: 300_000 }, async () => {

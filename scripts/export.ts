@@ -3,7 +3,7 @@ import { createWriteStream } from 'node:fs';
 import { rename, rm } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
 import { connectArchive, isNotMadeYet } from './api/database.ts';
-import { parseTime } from './api/time.ts';
+import { parseTimes } from './api/time.ts';
 import { exportTo, formats, type Format } from './export/run.ts';
 
 const help = `Writes a form's submissions out of the archive, oldest first; forgotten ones are not there any more.
@@ -38,19 +38,16 @@ async function main(): Promise<void> {
   if (form === undefined || format === undefined)
     throw new Error('say which and how: --form F --format csv|jsonl; --help tells more');
   if (!isFormat(format)) throw new Error(`--format is ${formats.join(' or ')}, not ${format}`);
-  const choice = {
-    form,
-    from: new Date(values.from === undefined ? 0 : parseTime('--from', values.from)),
-    to: new Date(values.to === undefined ? Date.now() : parseTime('--to', values.to)),
-  };
+  const { from, to } = parseTimes(values);
+  const choice = { form, from: new Date(from), to: new Date(to) };
 
-  const client = await connectArchive(url.replace(/\/$/, ''));
+  const archive = await connectArchive(url.replace(/\/$/, ''));
   const part = `${out}.part`;
   try {
     const sink = out === undefined ? process.stdout : createWriteStream(part);
     // Nobody listens for its errors before the first row comes.
     if (out !== undefined) await once(sink, 'open');
-    const count = await exportTo(sink, { client, choice, format, say });
+    const count = await exportTo(sink, { archive, choice, format, say });
     if (out !== undefined) await rename(part, out);
     say(`${count} submissions of ${form}${out === undefined ? '' : ` in ${out}`}`);
   } catch (error) {
@@ -59,7 +56,7 @@ async function main(): Promise<void> {
     // Whoever reads our output has enough, as head does.
     if (!(error instanceof Error && 'code' in error && error.code === 'EPIPE')) throw error;
   } finally {
-    await client.end();
+    await archive.close();
   }
 }
 

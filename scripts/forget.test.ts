@@ -5,7 +5,8 @@ import { text } from 'node:stream/consumers';
 import { Redis } from 'ioredis';
 import { Client } from 'pg';
 import * as v from 'valibot';
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { afterAll, beforeAll, expect, it, onTestFinished } from 'vitest';
+import { pidsOf } from './chaos/victims.ts';
 import { startFormbus, temporaryFolder, type StartedFormbus } from './testing.ts';
 
 let folder: Awaited<ReturnType<typeof temporaryFolder>>;
@@ -112,6 +113,24 @@ it('removes a submission from every store, wherever it is on its way, and no rep
 
   const again = await run('forget.ts', '--form', 'demo-form', '--id', inSheet);
   expect([again.code, again.output]).toEqual([0, expect.stringContaining('archive: was removed before')]);
+}, 120_000);
+
+it('says that Redis stands still and that it may be run again, and has removed it then', async () => {
+  const id = await submit({ name: 'Frozen', message: 'x' });
+  await settled();
+  const [pid = 0] = pidsOf(formbus.pid, 'redis');
+  process.kill(pid, 'SIGSTOP');
+  onTestFinished(() => void process.kill(pid, 'SIGCONT'));
+  const { code, output } = await run('forget.ts', '--form', 'demo-form', '--id', id);
+  expect([code, output]).toEqual([
+    1,
+    expect.stringMatching(
+      /not yet: the buffer's Redis at redis:\S+ is not to be reached \(.*run this again to see it, which is safe\n/,
+    ),
+  ]);
+  process.kill(pid, 'SIGCONT');
+  expect((await run('forget.ts', '--form', 'demo-form', '--id', id)).code).toBe(0);
+  expect(await everything()).not.toContain('Frozen');
 }, 120_000);
 
 it('says what is wrong', async () => {

@@ -114,6 +114,17 @@ it('fails when a submission was accepted and lost, and names errors by kind', as
   expect(code).toBe(1);
 }, 120_000);
 
+it('fails when nothing was accepted', async () => {
+  const busy = await startProxy((_, answer) => {
+    answer(503, '{}');
+    return true;
+  });
+  const { code, output, complaint } = await load(busy, '--users', '2', '--requests', '2');
+  expect(output).toContain('4 in');
+  expect(output).toContain('0 accepted');
+  expect([code, complaint]).toEqual([1, 'nothing was accepted; see the errors above\n']);
+}, 60_000);
+
 it('fails when a submission stands in the sheet twice', async () => {
   const connections = await (await fetch(`${formbus.url}/_/connections`)).json();
   const { sheets: root } = v.parse(v.object({ sheets: v.string() }), connections);

@@ -22,7 +22,7 @@ const help = `Submits to a form that runs, many times, and prints how long the a
   --json         print the report as JSON
   --help         this text
 
-Exit code 1 when --verify finds one that is lost or doubled.
+Exit code 1 when nothing was accepted, and when --verify finds one that is lost or doubled; 2 when it could not be run.
 `;
 
 async function main(): Promise<void> {
@@ -65,6 +65,10 @@ async function main(): Promise<void> {
     const report = tally.report((performance.now() - begin) / 1_000);
     const verified = await verifier?.wait(tally.ids);
     console.log(values.json ? JSON.stringify({ ...report, verified }, null, 2) : textOf(report, verified));
+    if (report.accepted === 0) {
+      console.error('nothing was accepted; see the errors above');
+      process.exitCode = 1;
+    }
     if (verified && verified.lost.length + verified.doubled.length > 0) process.exitCode = 1;
   } finally {
     verifier?.close();

@@ -37,6 +37,11 @@ it("gives a task a form's past, and no other task", async () => {
   expect((await run(formbus.url, ...asked)).output).toBe('3 events go to demo-task\n');
   await expect.poll(seen, { timeout: 20_000 }).toBe(6);
   expect((await run(formbus.url, ...asked.with(1, 'student-data-form'))).output).toContain('0 events');
+  expect(await run(formbus.url, ...asked.with(1, 'nobody'))).toMatchObject({
+    code: 2,
+    output: '',
+    complaint: 'there is no form nobody, and no submission of one; there are demo-form, student-data-form\n',
+  });
   await formbus.flush();
   expect(await formbus.rows('demo-form')).toHaveLength(3);
   expect((await run(formbus.url, ...asked.with(3, 'no-task'))).complaint).toContain(

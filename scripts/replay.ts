@@ -2,11 +2,13 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { clusterHelp, clusterOptions, openCluster } from './kafka/cluster.ts';
 import { loadManifests } from './local/manifests.ts';
+import type { History, PastEvent } from './replay/history.ts';
 import { openLoggedHistory } from './replay/log.ts';
 import { openProgress } from './replay/progress.ts';
 import { replay } from './replay/run.ts';
 import { openTopicHistory } from './replay/topic.ts';
-import { parseTime } from './api/time.ts';
+import { refuseUnknownForm } from './api/forms.ts';
+import { parseTimes } from './api/time.ts';
 
 const help = `Gives a task the submissions of a form that came before it, and no other task.
   npm run replay -- --form F --task T [--from TIME] [--to TIME] [--rate N] [--dry-run]
@@ -50,7 +52,7 @@ async function main(): Promise<void> {
   const root = join(import.meta.dirname, '..');
   const { filter, host, memoryDays } = taskOf(root, task, values.namespace);
   const isDryRun = values['dry-run'];
-  const from = values.from === undefined ? 0 : parseTime('--from', values.from);
+  const { from, to } = parseTimes(values);
   const say = (line: string) => void process.stderr.write(`${line}\n`);
   const common = {
     progress: openProgress(
@@ -58,7 +60,7 @@ async function main(): Promise<void> {
       `${values.from ?? ''} ${values.to ?? ''} ${values.kafka ? 'kafka' : values.url}`,
     ),
     from,
-    to: values.to === undefined ? Date.now() : parseTime('--to', values.to),
+    to,
     rate,
     memoryDays,
     isDryRun,
@@ -66,23 +68,16 @@ async function main(): Promise<void> {
   };
   const cluster = values.kafka ? await openCluster(values) : undefined;
   try {
-    const { delivered } = cluster
-      ? await replay({
-          ...common,
-          history: openTopicHistory({
-            cluster,
-            form,
-            filter,
-            host,
-            from,
-            deadLetterTopic: values.topic,
-            say,
-          }),
-        })
-      : await replay({
-          ...common,
-          history: openLoggedHistory({ url: values.url.replace(/\/$/, ''), form, trigger: task }),
-        });
+    const give = async <E extends PastEvent>(history: History<E>) => {
+      const { delivered } = await replay({ ...common, history });
+      if (delivered === 0) refuseUnknownForm(form, history.forms);
+      return delivered;
+    };
+    const delivered = cluster
+      ? await give(
+          openTopicHistory({ cluster, form, filter, host, from, deadLetterTopic: values.topic, say }),
+        )
+      : await give(openLoggedHistory({ url: values.url.replace(/\/$/, ''), form, trigger: task }));
     console.log(
       isDryRun ? `${delivered} events would be delivered to ${task}` : `${delivered} events go to ${task}`,
     );

@@ -43,3 +43,15 @@ export function integer(
     v.description(`${description} (${min} to ${max}, default ${fallback})`),
   );
 }
+
+/** For an address that may hold a name and a password, in which a percent sign begins an escape. */
+export function decodable() {
+  return v.check<string, string>((text) => {
+    try {
+      decodeURIComponent(text);
+      return true;
+    } catch {
+      return false;
+    }
+  }, 'a percent sign that begins no escape; write %25 for one');
+}

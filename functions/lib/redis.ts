@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import * as v from 'valibot';
-import { integer, type Env } from './env.ts';
+import { decodable, integer, type Env } from './env.ts';
 import { Unavailable } from './http.ts';
 import type { Log } from './log.ts';
 import { connectRedis, redisAddress } from './redis-address.ts';
@@ -9,6 +9,7 @@ export const redisEnv = {
   REDIS_URL: v.pipe(
     v.string(),
     v.regex(redisAddress, 'not a redis://, rediss:// or redis-sentinel://…#master URL'),
+    decodable(),
     v.description(
       "Redis's address, e.g. redis://redis:6379 or redis-sentinel://redis-0:26379,redis-1:26379#formbus",
     ),

@@ -1,39 +1,123 @@
-import { Client } from 'pg';
+import { Socket } from 'node:net';
+import { Client, DatabaseError } from 'pg';
 import * as v from 'valibot';
-import { codeOf, undefinedTable } from '../../functions/lib/postgres.ts';
+import { reasonOf } from '../../functions/lib/log.ts';
+import { codeOf, undefinedTable, type Query } from '../../functions/lib/postgres.ts';
 import { call } from './call.ts';
 
 const Connections = v.object({ database: v.nullable(v.string()) });
 
+const Forms = v.array(v.object({ form: v.string() }));
+
+/** One connection to the archive. */
+export interface Archive {
+  /** Runs one statement. @throws DatabaseError as the server gave it, or an Error that says what to do when it is not to be reached */
+  query: Query;
+  close(): Promise<void>;
+}
+
 /**
- * Connects to the archive: DATABASE_URL of the environment, or else that of the Formbus that runs at `url`.
+ * Connects to the archive: DATABASE_URL of the environment, or else that of the Formbus that runs at `url`. A statement may take
+ * as long as it needs. A server that says nothing for `silenceMs`, and takes no other connection within `connectMs`, stands still.
  * @throws Error that says what to do when it is not to be reached
  */
-export async function connectArchive(url: string): Promise<Client> {
+export async function connectArchive(
+  url: string,
+  { connectMs = 10_000, silenceMs = 20_000 } = {},
+): Promise<Archive> {
   const given = process.env['DATABASE_URL'];
   const database = given || (await call(Connections, url, '/_/connections')).database;
   if (database === null)
     throw new Error(
       'this Formbus has its archive in a database of your own; set DATABASE_URL here as for npm start',
     );
-  const client = new Client({
-    connectionString: database,
-    application_name: 'formbus-tool',
-    keepAlive: true,
-  });
+  if (!isAddress(database))
+    throw new Error(
+      'DATABASE_URL is no address such as postgres://user:password@host:5432/database; what is special in a password is escaped, as / by %2F',
+    );
+  const socket = new Socket();
+  const clientOf = (stream: Socket) =>
+    new Client({
+      connectionString: database,
+      application_name: 'formbus-tool',
+      keepAlive: true,
+      connectionTimeoutMillis: connectMs,
+      stream: () => stream,
+    });
+  const client = clientOf(socket);
+  const where = `${client.host}:${client.port}/${client.database}`;
+  const help = given ? 'see whether it runs, and DATABASE_URL' : 'see what npm start says, or start it again';
+  let lost: unknown;
+  const failure = (cause: unknown) =>
+    new Error(`the archive at ${where} is not to be reached (${reasonOf(lost ?? cause)}); ${help}`, {
+      cause,
+    });
   // What goes wrong between two statements is told by the next one.
+  client.on('error', (error) => (lost ??= error));
+  await client.connect().catch((cause: unknown) => {
+    throw failure(cause);
+  });
+  socket.on('timeout', () => {
+    isAlive(clientOf(new Socket())).then(
+      (alive) => {
+        if (alive) socket.setTimeout(silenceMs);
+        else socket.destroy(new Error('it does not answer'));
+      },
+      () => {},
+    );
+  });
+  socket.setTimeout(silenceMs);
+  return {
+    async query(text, values) {
+      try {
+        return await client.query<Record<string, unknown>>(text, values);
+      } catch (cause) {
+        if (cause instanceof DatabaseError && !isGoodbye(cause)) throw cause;
+        throw failure(cause);
+      }
+    },
+    close: () => client.end(),
+  };
+}
+
+/** What pg reads is more than what a URL may be: a socket's folder as well. */
+function isAddress(text: string): boolean {
+  try {
+    return /^postgres(ql)?:\/\//.test(text) && new Client(text).port > 0;
+  } catch {
+    return false;
+  }
+}
+
+/** Whether a server says anything to somebody who comes, be it that it has no place for him. */
+async function isAlive(client: Client): Promise<boolean> {
   client.on('error', () => {});
   try {
     await client.connect();
-  } catch (cause) {
-    throw new Error(`the archive is not to be reached; see ${given ? 'DATABASE_URL' : 'npm start'}`, {
-      cause,
-    });
+    return true;
+  } catch (error) {
+    return error instanceof DatabaseError;
+  } finally {
+    await client.end();
   }
-  return client;
+}
+
+/** The forms that the archive has submissions of; a few looks into its index. */
+export async function formsIn({ query }: Archive): Promise<string[]> {
+  const { rows } = await query(
+    `WITH RECURSIVE found AS (
+       SELECT min(form) AS form FROM submissions
+       UNION ALL
+       SELECT (SELECT min(form) FROM submissions WHERE submissions.form > found.form) FROM found WHERE form IS NOT NULL
+     ) SELECT form FROM found WHERE form IS NOT NULL`,
+  );
+  return v.parse(Forms, rows).map(({ form }) => form);
 }
 
 /** The first submission makes the tables. */
 export function isNotMadeYet(error: unknown): boolean {
   return codeOf(error) === undefinedTable;
 }
+
+/** What a server says that is being stopped. */
+const isGoodbye = (error: DatabaseError) => codeOf(error).startsWith('57P');

@@ -1,5 +1,5 @@
 import * as v from 'valibot';
-import { connectArchive, isNotMadeYet } from '../api/database.ts';
+import { connectArchive, formsIn, isNotMadeYet } from '../api/database.ts';
 import type { LoggedRow } from './reconcile.ts';
 
 export interface ArchiveReport {
@@ -15,6 +15,8 @@ export interface ArchiveReport {
 export interface AuditedArchive {
   /** Those of the ids that the archive has, and whether the submission is forgotten. */
   known(ids: Iterable<string>): Promise<Map<string, { isForgotten: boolean }>>;
+  /** The forms that it has submissions of. */
+  forms(): Promise<string[]>;
   close(): Promise<void>;
 }
 
@@ -24,12 +26,13 @@ const idsAtOnce = 5_000;
 /** Connects when it is asked for the first time. @param url where Formbus runs */
 export function openAuditedArchive(url: string): AuditedArchive {
   let connecting: ReturnType<typeof connectArchive> | undefined;
+  const open = () => (connecting ??= connectArchive(url));
   return {
     async known(ids) {
       const known = new Map<string, { isForgotten: boolean }>();
       const all = [...new Set(ids)];
       if (all.length === 0) return known;
-      const client = await (connecting ??= connectArchive(url));
+      const client = await open();
       for (let first = 0; first < all.length; first += idsAtOnce) {
         const { rows } = await client
           .query('SELECT id, data IS NULL AS "isForgotten" FROM submissions WHERE id = ANY($1)', [
@@ -40,9 +43,10 @@ export function openAuditedArchive(url: string): AuditedArchive {
       }
       return known;
     },
+    forms: async () => formsIn(await open()),
     async close() {
       const client = await connecting?.catch(() => undefined);
-      await client?.end();
+      await client?.close();
     },
   };
 }

@@ -1,5 +1,6 @@
 import * as v from 'valibot';
 import { connectRedis } from '../../functions/lib/redis-address.ts';
+import { redisFailure } from '../api/redis.ts';
 import { leaseScript, releaseScript } from '../../functions/lib/buffer-scripts.ts';
 
 /** All of a spreadsheet's states at one moment: a row is in one of them. Members are `<tab>\n<id>`. */
@@ -55,17 +56,19 @@ export async function openAuditedBuffer(
   try {
     await redis.connect();
   } catch (cause) {
-    throw new Error(`the buffer's Redis at ${url} is not to be reached; does Formbus run on this machine?`, {
-      cause,
-    });
+    throw redisFailure(url, cause);
   }
+  const guard = <T>(work: Promise<T>) =>
+    work.catch((cause: unknown) => {
+      throw redisFailure(url, cause);
+    });
   const run = async <S extends v.GenericSchema>(schema: S, script: string, args: (string | number)[]) =>
-    v.parse(schema, await redis.eval(script, 0, ...args));
+    v.parse(schema, await guard(redis.eval(script, 0, ...args)));
 
   return {
     spreadsheets: () => run(Texts, spreadsheetsScript, []),
     states: (spreadsheetId) => run(States, statesScript, [spreadsheetId]),
-    forgotten: async () => new Set(await redis.hkeys('buffer:forgotten')),
+    forgotten: async () => new Set(await guard(redis.hkeys('buffer:forgotten'))),
     async takeBack(spreadsheetId, { tab, ids, sequence }) {
       const args = [spreadsheetId, sequence, tab, ...ids];
       const taken = await run(v.nullable(v.tuple([Texts, Texts])), takeBackScript, args);

@@ -50,14 +50,20 @@ export async function openFormbus(url: string): Promise<Formbus> {
     },
     async redeliver(rows) {
       for (const [trigger, same] of Map.groupBy(rows, (row) => row.trigger)) {
-        const body = JSON.stringify({ trigger, seqs: same.map(({ seq }) => seq) });
-        await call(Queued, url, '/_/events/redeliver', { method: 'POST', body });
+        for (let first = 0; first < same.length; first += atOnce) {
+          const seqs = same.slice(first, first + atOnce).map(({ seq }) => seq);
+          const body = JSON.stringify({ trigger, seqs });
+          await call(Queued, url, '/_/events/redeliver', { method: 'POST', body });
+        }
       }
     },
   };
 }
 
 const Queued = v.object({ queued: v.number() });
+
+/** Events in one request. Formbus takes 10,000, in one transaction. */
+const atOnce = 1_000;
 
 function rowOf({ seq, attributes, triggers, waiting, dead }: Event): LoggedRow[] {
   const { id, type, time = '', sheet, form } = attributes;

@@ -1,9 +1,9 @@
-import { Transform, type Writable } from 'node:stream';
+import { Readable, Transform, type Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { stringify } from 'csv-stringify';
-import type { Client } from 'pg';
-import QueryStream from 'pg-query-stream';
 import * as v from 'valibot';
+import { formsIn, type Archive } from '../api/database.ts';
+import { refuseUnknownForm } from '../api/forms.ts';
 
 export const formats = ['csv', 'jsonl'] as const;
 export type Format = (typeof formats)[number];
@@ -41,31 +41,30 @@ const rowsAtOnce = 500;
 
 /**
  * Writes submissions as they were at one moment, some at a time, and ends the sink. Gives how many.
- * @throws Error of the database or the sink
+ * @throws Error of the database or the sink, or when there is no such form
  */
 export async function exportTo(
   sink: Writable,
   {
-    client,
+    archive,
     choice: { form, from, to },
     format,
     say,
-  }: { client: Client; choice: Choice; format: Format; say: (line: string) => void },
+  }: { archive: Archive; choice: Choice; format: Format; say: (line: string) => void },
 ): Promise<number> {
   const values = [form, from.toISOString(), to.toISOString()];
   // What comes in meanwhile has no part in it, and the columns are those of all rows.
-  await client.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY');
-  const { rows } = await client.query(
+  await archive.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY');
+  const { rows } = await archive.query(
     `SELECT fields, count(*) ${chosen} GROUP BY fields ORDER BY min(received_at)`,
     values,
   );
   const shapes = v.parse(Shapes, rows);
   const total = shapes.reduce((sum, { count }) => sum + count, 0);
-  const found = client.query(
-    new QueryStream(`SELECT id, type, received_at, fields, data ${chosen} ORDER BY received_at, id`, values, {
-      batchSize: rowsAtOnce,
-      highWaterMark: rowsAtOnce,
-    }),
+  if (total === 0) refuseUnknownForm(form, await formsIn(archive));
+  await archive.query(
+    `DECLARE found NO SCROLL CURSOR FOR SELECT id, type, received_at, fields, data ${chosen} ORDER BY received_at, id`,
+    values,
   );
   let count = 0;
   let told = performance.now();
@@ -81,13 +80,21 @@ export async function exportTo(
     },
   });
   await pipeline(
-    found,
+    Readable.from(found(archive)),
     counted,
     ...(format === 'csv' ? csv(shapes.flatMap(({ fields }) => fields)) : [jsonLines()]),
     sink,
   );
-  await client.query('COMMIT');
+  await archive.query('COMMIT');
   return count;
+}
+
+async function* found(archive: Archive): AsyncGenerator {
+  for (;;) {
+    const { rows } = await archive.query(`FETCH ${rowsAtOnce} FROM found`);
+    if (rows.length === 0) return;
+    yield* rows;
+  }
 }
 
 /** Attributes of a submission stand first; a field of the same name bears a prefix. */

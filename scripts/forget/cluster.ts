@@ -39,6 +39,6 @@ export async function openClusterStores({ write, formsTopic }: Cluster): Promise
       'how many mails its sender got, counted for two days under a hash of the address',
       'the write-ahead logs of Redis and PostgreSQL, until these are rewritten',
     ],
-    close: () => archive.end(),
+    close: () => archive.close(),
   };
 }

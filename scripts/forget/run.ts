@@ -38,22 +38,31 @@ export async function forget(
   let isErasing = true;
   let flushed = false;
   let last = '';
-  while (performance.now() < deadline) {
-    told = await stores.told(id, logged.end);
-    isErasing = await stores.isErasing(spreadsheetId, id);
-    if (told.waiting.length === 0 && !isErasing) break;
-    const line = told.waiting.length > 0 ? `waiting for ${told.waiting.join(', ')}` : 'waiting for the sheet';
-    if (line !== last) say(line);
-    last = line;
-    // By itself it goes each minute.
-    if (told.waiting.length === 0 && !flushed) {
-      flushed = true;
-      await stores.flush();
+  let trouble: string | undefined;
+  try {
+    while (performance.now() < deadline) {
+      told = await stores.told(id, logged.end);
+      isErasing = await stores.isErasing(spreadsheetId, id);
+      if (told.waiting.length === 0 && !isErasing) break;
+      const line =
+        told.waiting.length > 0 ? `waiting for ${told.waiting.join(', ')}` : 'waiting for the sheet';
+      if (line !== last) say(line);
+      last = line;
+      // By itself it goes each minute.
+      if (told.waiting.length === 0 && !flushed) {
+        flushed = true;
+        await stores.flush();
+      }
+      await new Promise((resolve) => setTimeout(resolve, pauseMs));
     }
-    await new Promise((resolve) => setTimeout(resolve, pauseMs));
+  } catch (error) {
+    trouble = error instanceof Error ? error.message : String(error);
   }
 
   const left = [
+    ...(trouble === undefined
+      ? []
+      : [`${trouble}. The tasks are told, and do it by themselves; run this again to see it, which is safe`]),
     ...told.waiting.map((task) => `${task} has not done it; it is tried again by itself`),
     ...told.dead.map((task) => `${task} could not do it: npm run dead-letters -- show ${id}/forgotten`),
     ...(isErasing

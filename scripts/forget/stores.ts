@@ -1,10 +1,10 @@
 import type { CloudEventV1 } from 'cloudevents';
-import type { Client } from 'pg';
 import * as v from 'valibot';
 import { belongsTo } from '../../functions/lib/erasure.ts';
 import { connectRedis } from '../../functions/lib/redis-address.ts';
 import { call } from '../api/call.ts';
-import { connectArchive, isNotMadeYet } from '../api/database.ts';
+import { connectArchive, isNotMadeYet, type Archive } from '../api/database.ts';
+import { redisFailure } from '../api/redis.ts';
 
 interface Found {
   form: string;
@@ -51,6 +51,9 @@ const Events = v.array(
 const DeadLetters = v.array(v.object({ id: v.number(), attributes: v.looseObject({ id: v.string() }) }));
 const Archived = v.array(v.object({ form: v.string(), sheet: v.string(), isForgotten: v.boolean() }));
 
+/** How long an answer of Formbus is waited for. */
+const answerMs = 30_000;
+
 /** @throws Error when Formbus does not answer at `url`, or its archive or Redis are not to be reached */
 export async function openStores(url: string): Promise<Stores> {
   const connections = await call(Connections, url, '/_/connections');
@@ -91,6 +94,7 @@ export async function openStores(url: string): Promise<Stores> {
         method: 'POST',
         headers,
         body: JSON.stringify(event),
+        signal: AbortSignal.timeout(answerMs),
       });
       if (!answer.ok) throw new Error(`the Broker answered ${answer.status}: ${await answer.text()}`);
     },
@@ -105,11 +109,17 @@ export async function openStores(url: string): Promise<Stores> {
       }
       return { done: [], waiting: ['the Broker'], dead: [] };
     },
-    isErasing: async (spreadsheetId, id) =>
-      (await redis.sismember(`buffer:erase:${spreadsheetId}`, id)) === 1,
+    isErasing: (spreadsheetId, id) =>
+      redis.sismember(`buffer:erase:${spreadsheetId}`, id).then(
+        (count) => count === 1,
+        (cause: unknown) => {
+          throw redisFailure(connections.redis, cause);
+        },
+      ),
     async flush() {
       // One that fails is made good by the next minute's.
-      await fetch(`${url}/_/schedules/sheets-flush`, { method: 'POST' }).catch(() => {});
+      const signal = AbortSignal.timeout(answerMs);
+      await fetch(`${url}/_/schedules/sheets-flush`, { method: 'POST', signal }).catch(() => {});
     },
     async unreachable(id, received) {
       const letters = await deadLettersOf(url, id);
@@ -130,14 +140,14 @@ export async function openStores(url: string): Promise<Stores> {
     },
     async close() {
       redis.disconnect();
-      await archive.end();
+      await archive.close();
     },
   };
 }
 
 /** What the archive has of a submission. */
 export async function archivedIn(
-  archive: Client,
+  archive: Archive,
   id: string,
 ): Promise<Awaited<ReturnType<Stores['archived']>>> {
   try {

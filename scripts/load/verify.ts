@@ -73,7 +73,7 @@ export async function openVerifier({
       let progress = begin;
       let fewest = Infinity;
       for (;;) {
-        // A flush that fails is followed by another one.
+        // A flush that fails, or takes its time, is followed by another one.
         await call(Flushed, url, '/_/schedules/sheets-flush', { method: 'POST' }).catch(() => {});
         const { lost, doubled, isQuiet } = await lookFor(ids);
         const now = performance.now();

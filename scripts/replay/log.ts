@@ -30,13 +30,16 @@ export function openLoggedHistory({
   form: string;
   trigger: string;
 }): History<LoggedEvent> {
+  const forms = new Set<string>();
   return {
+    forms,
     async *pages(after, to) {
       for (let place = Number(after); ;) {
         const page = await call(Page, url, `/_/events?after=${place}`);
         const last = page.at(-1);
         if (!last) return;
         place = last.seq;
+        for (const { attributes } of page) if (attributes.form !== undefined) forms.add(attributes.form);
         const wanted = page.filter(
           ({ attributes, triggers, waiting }) =>
             attributes.form === form && triggers.includes(trigger) && !waiting.includes(trigger),

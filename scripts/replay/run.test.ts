@@ -13,6 +13,7 @@ function past({ failAt = Infinity } = {}): History & { got: string[] } {
   let deliveries = 0;
   return {
     got,
+    forms: new Set(),
     async *pages(after) {
       for (let first = Number(after); first < 100; first += 10) {
         const events = Array.from({ length: 10 }, (_, n) => ({

@@ -59,7 +59,9 @@ export function openTopicHistory({
     }
   }
 
+  const forms = new Set<string>();
   return {
+    forms,
     async *pages(after, to) {
       const { client, formsTopic: topic } = cluster;
       const place = after === '' ? {} : v.parse(Place, after);
@@ -68,6 +70,7 @@ export function openTopicHistory({
         if (Number(record.timestamp) > to + 60_000) break;
         const event = eventOf(record, topic);
         const { id = '', form: of, time = '' } = event.attributes;
+        if (of !== undefined) forms.add(of);
         place[record.partition] = String(BigInt(record.offset) + 1n);
         if (of === form && matches(filter, event.attributes))
           events.push({ id, time: Date.parse(time), event });

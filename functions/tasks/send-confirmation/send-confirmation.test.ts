@@ -116,6 +116,14 @@ it('all that an event can take is less than its Trigger waits', () => {
 it.each([
   [{ SMTP_URL: 'http://mail.example.org' }, 'SMTP_URL is wrong'],
   [{ SMTP_URL: 'smtp://mail.example.org:587?pool=false' }, 'SMTP_URL is wrong'],
+  [
+    { SMTP_URL: 'smtp://100%@mail.example.org' },
+    'SMTP_URL is wrong (a percent sign that begins no escape; write %25',
+  ],
+  [
+    { REDIS_URL: 'redis://:100%@127.0.0.1:1' },
+    'REDIS_URL is wrong (a percent sign that begins no escape; write %25',
+  ],
   [{ MAIL_FROM: 'a@example.org, b@example.org' }, 'MAIL_FROM is wrong'],
   [{ MAIL_FROM: 'Evil\r\nBcc: eve@example.org <a@example.org>' }, 'MAIL_FROM is wrong'],
   [{ MAIL_REPLY_TO: 'nobody' }, 'MAIL_REPLY_TO is wrong'],

@@ -1,5 +1,5 @@
 import * as v from 'valibot';
-import { integer } from '../../lib/env.ts';
+import { decodable, integer } from '../../lib/env.ts';
 import { Submission } from '../../lib/event.ts';
 import { Forgotten, isForgotten } from '../../lib/forgotten.ts';
 import { HttpError, Unavailable } from '../../lib/http.ts';
@@ -38,6 +38,7 @@ export const sendConfirmation = task('send-confirmation', Taken, {
       v.string(),
       v.regex(/^smtps?:\/\/[^/?#]+\/?$/, 'not smtp://host:port or smtps://host:port'),
       v.check((text) => URL.canParse(text), 'not an address'),
+      decodable(),
       v.transform((text) => new URL(text)),
       v.description(
         'the address of the SMTP server, e.g. smtp://mail.example.org:587 or smtps://mail.example.org:465',
