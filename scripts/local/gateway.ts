@@ -105,7 +105,12 @@ function route(parts: GatewayParts, req: IncomingMessage, res: ServerResponse): 
     if (rest === undefined) return redirect(res, `/${name}/${query}`);
     return parts.services.request(name, req, res, rest + query);
   }
-  if (name === '_') return runnerPages(parts, req, res, rest ?? '/');
+  if (name === '_') {
+    const path = bare(rest ?? '/');
+    // The links in a page go by its address.
+    if (path !== rest && /^\/(sheets|mails)\/./.test(path)) return redirect(res, `/_${path}${query}`);
+    return runnerPages(parts, req, res, path);
+  }
   if (name === '' && rest === undefined) {
     return only(['GET', 'HEAD'], req, res, () => answerHtml(res, indexPage(parts, req.headers.host ?? '')));
   }
@@ -113,6 +118,11 @@ function route(parts: GatewayParts, req: IncomingMessage, res: ServerResponse): 
   answerProblem(res, 404, `There is no form at /${name}; the forms are ${forms.join(', ') || 'none'}.`, {
     forms,
   });
+}
+
+/** Without slashes at the end; the lists of pages have one. */
+function bare(path: string): string {
+  return ['/sheets/', '/mails/'].includes(path) ? path : path.replace(/\/+$/, '');
 }
 
 function runnerPages(parts: GatewayParts, req: IncomingMessage, res: ServerResponse, path: string): void {
