@@ -74,6 +74,22 @@ test('a cluster-local Service is not found, and neither is what does not exist; 
   expect(services.status().every(({ coldStarts }) => coldStarts === 0)).toBe(true);
 });
 
+test('a browser gets a page that leads on for an address where nothing is', async () => {
+  const { get } = await open();
+  const headers = { accept: 'text/html,application/xhtml+xml,*/*;q=0.8' };
+  for (const path of ['/nothing%3Cb%3E/', '/no<b>/', '/_/nothing', '/_']) {
+    const answer = await get(path, { headers });
+    expect([path, answer.status, answer.headers.get('content-type')]).toEqual([
+      path,
+      404,
+      'text/html; charset=utf-8',
+    ]);
+    const page = await answer.text();
+    expect(page).toContain('<a href="/">');
+    expect(page).not.toContain('<b>');
+  }
+});
+
 test('before it is opened everything is answered 503', async () => {
   const gateway = await openGateway({ port: 0, host: '127.0.0.1' });
   onTestFinished(() => gateway.close(0));

@@ -1,7 +1,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { answerHtml, answerJson, answerText, redirect } from './answers.ts';
 import type { DeadLetter, LoggedEvent } from './broker.ts';
-import { indexPage } from './index-page.ts';
+import { indexPage, missingPage } from './index-page.ts';
 import type { ScheduleStatus } from './ping.ts';
 import { answerProblem } from './problem.ts';
 import { readRedelivery, readRedrive } from './redelivery.ts';
@@ -115,7 +115,7 @@ function route(parts: GatewayParts, req: IncomingMessage, res: ServerResponse): 
     return only(['GET', 'HEAD'], req, res, () => answerHtml(res, indexPage(parts, req.headers.host ?? '')));
   }
   const forms = parts.forms.map((form) => `/${form}/`);
-  answerProblem(res, 404, `There is no form at /${name}; the forms are ${forms.join(', ') || 'none'}.`, {
+  answerMissing(req, res, `There is no form at /${name}; the forms are ${forms.join(', ') || 'none'}.`, {
     forms,
   });
 }
@@ -162,7 +162,12 @@ function runnerPages(parts: GatewayParts, req: IncomingMessage, res: ServerRespo
     if (mails(req, res, path.slice('/mails'.length))) return undefined;
     return only(['GET', 'HEAD'], req, res, () => {});
   }
-  answerProblem(res, 404, `There is nothing at /_${path}.`);
+  answerMissing(req, res, `There is nothing at /_${path}.`);
+}
+
+function answerMissing(req: IncomingMessage, res: ServerResponse, detail: string, members = {}) {
+  if (req.headers.accept?.includes('text/html')) return answerHtml(res, missingPage(detail), 404);
+  answerProblem(res, 404, detail, members);
 }
 
 async function answerMetrics({ metrics }: GatewayParts, res: ServerResponse) {
