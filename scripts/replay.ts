@@ -7,6 +7,7 @@ import { openProgress } from './replay/progress.ts';
 import { replay } from './replay/run.ts';
 import { openTopicHistory } from './replay/topic.ts';
 import { parseTime } from './api/time.ts';
+import { counted } from './counted.ts';
 
 const help = `Gives a task the submissions of a form that came before it, and no other task.
   npm run replay -- --form F --task T [--from TIME] [--to TIME] [--rate N] [--dry-run]
@@ -84,7 +85,9 @@ async function main(): Promise<void> {
           history: openLoggedHistory({ url: values.url.replace(/\/$/, ''), form, trigger: task }),
         });
     console.log(
-      isDryRun ? `${delivered} events would be delivered to ${task}` : `${delivered} events go to ${task}`,
+      isDryRun
+        ? `${counted(delivered, 'event')} would be delivered to ${task}`
+        : `${counted(delivered, 'event')} on the way to ${task}`,
     );
   } finally {
     await cluster?.close();
