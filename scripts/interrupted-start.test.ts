@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, it, onTestFinished } from 'vitest';
 import { processesOf, startFormbus, temporaryFolder } from './testing.ts';
 
-/** As a terminal does at Ctrl-C: a signal to all that are in the foreground. */
+/** As Ctrl-C does in a terminal: a signal to all that are in the foreground, and npm hands it on to what it runs. */
 async function interruptWhen(
   data: string,
   isTime: () => boolean,
@@ -23,6 +23,8 @@ async function interruptWhen(
   const closed = once(child, 'close');
   while (!isTime() && child.exitCode === null) await sleep(2);
   process.kill(-(child.pid ?? 0), 'SIGINT');
+  await sleep(50);
+  child.kill('SIGINT');
   const [code] = await closed;
   return { code, output };
 }

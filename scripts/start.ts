@@ -22,6 +22,9 @@ With SMTP_URL in the environment (and SMTP_USER, SMTP_PASSWORD, MAIL_FROM), mail
 
 const root = resolve(import.meta.dirname, '..');
 
+/** npm hands on a Ctrl-C that the terminal has sent here as well; a person's second one comes later. */
+const againMs = 500;
+
 async function main() {
   if (Number(process.versions.node.split('.')[0]) < 24) {
     throw new Error(
@@ -33,8 +36,13 @@ async function main() {
 
   const stopping = new AbortController();
   let runner: Runner | undefined;
+  let asked = 0;
   const stop = () => {
-    if (stopping.signal.aborted) process.exit(130);
+    if (stopping.signal.aborted) {
+      if (performance.now() - asked > againMs) process.exit(130);
+      return;
+    }
+    asked = performance.now();
     console.log(`\nStopping; once more stops at once.`);
     stopping.abort();
     runner?.close().then(() => process.exit(0), fail);
