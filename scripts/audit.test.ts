@@ -114,7 +114,7 @@ it('finds the row that was deleted, the one that was doubled and the one that no
 it('--repair puts the missing row back once, through the buffer only, and leaves the doubled one to people', async () => {
   const first = (await events())[0]?.attributes.id ?? '';
   const repaired = await audit('--repair');
-  expect(repaired.output).toContain('put back: 1 rows');
+  expect(repaired.output).toContain('put back: 1 row;');
   // The doubled one.
   expect(repaired.code).toBe(1);
   const { sheetId, apply } = await openBook();

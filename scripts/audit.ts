@@ -19,6 +19,7 @@ import {
   type LoggedRow,
 } from './audit/reconcile.ts';
 import { repair } from './audit/repair.ts';
+import { counted } from './counted.ts';
 
 const help = `Compares what was accepted with what stands in the sheets and in the archive, id by id.
 
@@ -105,7 +106,7 @@ async function audit(
   const places = chosen.filter(({ tab }) => tab !== '').map(({ spreadsheetId }) => spreadsheetId);
   const others = form === undefined ? await parts.buffer.spreadsheets() : [];
   const spreadsheets = [...new Set([...places, ...others])];
-  say(`reading the buffer and ${spreadsheets.length} spreadsheets`);
+  say(`reading the buffer and ${counted(spreadsheets.length, 'spreadsheet')}`);
   let found = await look(spreadsheets, parts);
   let report = await judge();
   if (report.missing.length + report.doubled.length > 0) {

@@ -87,6 +87,7 @@ it('writes CSV that is safe in a spreadsheet, with the columns in the order in w
   );
   const { code, out, err } = await run('--form', 'f', '--format', 'csv');
   expect([code, err]).toEqual([0, '3 submissions of f\n']);
+  expect((await run('--form', 'g', '--format', 'csv')).err).toBe('1 submission of g\n');
   expect(out.split('\r\n')).toEqual([
     'id,time,type,name,long,gone,new,number,data.id,list',
     'c,2026-01-01T00:00:00.000Z,form.submitted,"a ""b"", c\nd",ü😀,,,,,',

@@ -5,6 +5,7 @@ import { parseArgs } from 'node:util';
 import { connectArchive, isNotMadeYet } from './api/database.ts';
 import { parseTimes } from './api/time.ts';
 import { exportTo, formats, type Format } from './export/run.ts';
+import { counted } from './counted.ts';
 
 const help = `Writes a form's submissions out of the archive, oldest first; forgotten ones are not there any more.
 
@@ -49,7 +50,7 @@ async function main(): Promise<void> {
     if (out !== undefined) await once(sink, 'open');
     const count = await exportTo(sink, { archive, choice, format, say });
     if (out !== undefined) await rename(part, out);
-    say(`${count} submissions of ${form}${out === undefined ? '' : ` in ${out}`}`);
+    say(`${counted(count, 'submission')} of ${form}${out === undefined ? '' : ` in ${out}`}`);
   } catch (error) {
     if (out !== undefined) await rm(part, { force: true });
     if (isNotMadeYet(error)) throw new Error('the archive has no submission yet', { cause: error });

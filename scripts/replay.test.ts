@@ -34,7 +34,7 @@ it("gives a task a form's past, and no other task", async () => {
   expect((await run(formbus.url, ...asked, '--dry-run')).output).toBe(
     '3 events would be delivered to demo-task\n',
   );
-  expect((await run(formbus.url, ...asked)).output).toBe('3 events go to demo-task\n');
+  expect((await run(formbus.url, ...asked)).output).toBe('3 events on the way to demo-task\n');
   await expect.poll(seen, { timeout: 20_000 }).toBe(6);
   expect((await run(formbus.url, ...asked.with(1, 'student-data-form'))).output).toContain('0 events');
   expect(await run(formbus.url, ...asked.with(1, 'nobody'))).toMatchObject({

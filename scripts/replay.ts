@@ -9,6 +9,7 @@ import { replay } from './replay/run.ts';
 import { openTopicHistory } from './replay/topic.ts';
 import { refuseUnknownForm } from './api/forms.ts';
 import { parseTimes } from './api/time.ts';
+import { counted } from './counted.ts';
 
 const help = `Gives a task the submissions of a form that came before it, and no other task.
   npm run replay -- --form F --task T [--from TIME] [--to TIME] [--rate N] [--dry-run]
@@ -79,7 +80,9 @@ async function main(): Promise<void> {
         )
       : await give(openLoggedHistory({ url: values.url.replace(/\/$/, ''), form, trigger: task }));
     console.log(
-      isDryRun ? `${delivered} events would be delivered to ${task}` : `${delivered} events go to ${task}`,
+      isDryRun
+        ? `${counted(delivered, 'event')} would be delivered to ${task}`
+        : `${counted(delivered, 'event')} on the way to ${task}`,
     );
   } finally {
     await cluster?.close();

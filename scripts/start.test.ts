@@ -1,9 +1,8 @@
 import { randomUUID } from 'node:crypto';
-import { readFileSync, readdirSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import * as v from 'valibot';
 import { student } from '../functions/testing/sink.ts';
-import { startFormbus, temporaryFolder, type StartedFormbus } from './testing.ts';
+import { processesOf, startFormbus, temporaryFolder, type StartedFormbus } from './testing.ts';
 
 const Accepted = v.object({ id: v.string(), form: v.string(), receivedAt: v.string() });
 
@@ -19,22 +18,6 @@ async function submitUntilTaken(url: string, form: string, fields: Record<string
     const { status } = await submit(url, form, fields, key);
     if (status !== 503) return status;
   }
-}
-
-/** The ids of running processes that name the folder in their command line or environment: what a runner could leave behind. */
-function processesOf(folder: string): number[] {
-  return readdirSync('/proc')
-    .filter((name) => /^\d+$/.test(name))
-    .filter((pid) => {
-      try {
-        const seen =
-          readFileSync(`/proc/${pid}/cmdline`, 'utf8') + readFileSync(`/proc/${pid}/environ`, 'utf8');
-        return seen.includes(folder) && Number(pid) !== process.pid;
-      } catch {
-        return false;
-      }
-    })
-    .map(Number);
 }
 
 describe('from curl to a row', () => {

@@ -1,5 +1,6 @@
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
+import type { Runner } from './local/runner.ts';
 
 const help = `Runs Formbus on this machine.
 
@@ -21,6 +22,9 @@ With SMTP_URL in the environment (and SMTP_USER, SMTP_PASSWORD, MAIL_FROM), mail
 
 const root = resolve(import.meta.dirname, '..');
 
+/** npm hands on a Ctrl-C that the terminal has sent here as well; a person's second one comes later. */
+const againMs = 500;
+
 async function main() {
   if (Number(process.versions.node.split('.')[0]) < 24) {
     throw new Error(
@@ -30,30 +34,40 @@ async function main() {
   const { port, data, host, kafka, help: wantsHelp } = readOptions();
   if (wantsHelp) return console.log(help);
 
-  // Loaded after the check: its modules need a new Node.
-  const { startRunner } = await import('./local/runner.ts');
-  const { stop: stopEsbuild } = await import('esbuild');
-  let signals = 0;
-  let runner: Awaited<ReturnType<typeof startRunner>> | undefined;
+  const stopping = new AbortController();
+  let runner: Runner | undefined;
+  let asked = 0;
   const stop = () => {
-    signals += 1;
-    if (signals > 1) process.exit(130);
+    if (stopping.signal.aborted) {
+      if (performance.now() - asked > againMs) process.exit(130);
+      return;
+    }
+    asked = performance.now();
     console.log(`\nStopping; once more stops at once.`);
-    if (runner) runner.close().then(() => process.exit(0), fail);
+    stopping.abort();
+    runner?.close().then(() => process.exit(0), fail);
   };
   process.on('SIGINT', stop).on('SIGTERM', stop);
   if (process.env['npm_lifecycle_event']) whenParentIsGone(stop);
-  runner = await startRunner({
-    root,
-    port,
-    host,
-    kafka,
-    ...(data === undefined ? {} : { data: resolve(data) }),
-  });
+  // Loaded after the check: its modules need a new Node.
+  const { startRunner } = await import('./local/runner.ts');
+  const { stop: stopEsbuild } = await import('esbuild');
+  try {
+    runner = await startRunner({
+      root,
+      port,
+      host,
+      kafka,
+      ...(data === undefined ? {} : { data: resolve(data) }),
+      stopping: stopping.signal,
+    });
+  } catch (error) {
+    // Ctrl-C reaches esbuild, apt-get and so on, too: what fails then is no mistake.
+    if (stopping.signal.aborted) process.exit(0);
+    throw error;
+  }
   // Bundling is over; esbuild's own process would keep 130 MB.
   await stopEsbuild();
-  // Asked to stop while it was starting.
-  if (signals > 0) runner.close().then(() => process.exit(0), fail);
 }
 
 /** npm that is killed tells nobody; nobody would know then that Formbus still runs. */

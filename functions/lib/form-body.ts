@@ -41,6 +41,12 @@ const parsers: Record<string, (body: Buffer, contentType: string) => unknown> = 
   },
   'application/x-www-form-urlencoded': (body) => {
     const source = decode(body);
+    // curl's own label, where it is given none. A form that is sent so has its brace as %7B.
+    if (source.trimStart().startsWith('{'))
+      throw new HttpError(
+        415,
+        "The body is JSON, but is labelled as application/x-www-form-urlencoded; with curl, add -H 'content-type: application/json'.",
+      );
     const pairs = [...new URLSearchParams(source)];
     // URLSearchParams puts U+FFFD where the percent-encoded bytes are no UTF-8; what was typed would be lost silently.
     const replaced = pairs.flat().some((part) => part.includes('\uFFFD'));

@@ -97,15 +97,26 @@ describe.skipIf(!hasBrowser)('the page of a form, in Chromium', () => {
     expect(sink.events).toMatchObject([{ type: 'form.submitted', data: { ...student } }]);
   });
 
-  it('has nothing that axe finds fault with, empty and with errors, and fits a phone', async () => {
-    const axe = await readFile(new URL('../../node_modules/axe-core/axe.min.js', import.meta.url), 'utf8');
-    const page = await visit({ viewport: phone, bypassCSP: true });
-    for (const state of ['empty', 'with errors']) {
-      if (state === 'with errors') await page.click('button');
-      await page.addScriptTag({ content: axe });
-      const found = await page.evaluate('axe.run().then((result) => result.violations.map((one) => one.id))');
-      expect(found, state).toEqual([]);
-      expect(await page.evaluate(() => document.documentElement.scrollWidth), state).toBe(phone.width);
-    }
-  });
+  it.each([
+    ['light', 'rgb(255, 255, 255)'],
+    ['dark', 'rgb(27, 32, 40)'],
+  ] as const)(
+    'where %s is set it is so, has nothing that axe finds fault with, empty and with errors, and fits a phone',
+    async (colorScheme, ground) => {
+      const axe = await readFile(new URL('../../node_modules/axe-core/axe.min.js', import.meta.url), 'utf8');
+      const page = await visit({ viewport: phone, bypassCSP: true, colorScheme });
+      expect(await page.evaluate('getComputedStyle(document.querySelector("main")).backgroundColor')).toBe(
+        ground,
+      );
+      for (const state of ['empty', 'with errors']) {
+        if (state === 'with errors') await page.click('button');
+        await page.addScriptTag({ content: axe });
+        const found = await page.evaluate(
+          'axe.run().then((result) => result.violations.map((one) => one.id))',
+        );
+        expect(found, state).toEqual([]);
+        expect(await page.evaluate(() => document.documentElement.scrollWidth), state).toBe(phone.width);
+      }
+    },
+  );
 });

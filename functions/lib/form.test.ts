@@ -183,6 +183,18 @@ it.each(['constructor', 'prototype', '2nd'])('a form can not have a field named 
   expect(make).toThrow(`rename ${name}`);
 });
 
+it('JSON that curl labels as urlencoded is refused with the header that is missing', async () => {
+  const body = JSON.stringify(valid);
+  const headers = { 'content-type': 'application/x-www-form-urlencoded' };
+  const answer = await fetch(served.url, { method: 'POST', body: `\n${body}`, headers });
+  expect(answer.status).toBe(415);
+  expect(await bodyOf(answer)).toMatchObject({
+    detail: expect.stringContaining("-H 'content-type: application/json'"),
+  });
+  const quoted = new URLSearchParams({ ...valid, message: body });
+  expect((await fetch(served.url, { method: 'POST', body: quoted })).status).toBe(202);
+});
+
 describe('bad bodies are refused as problem+json, publish nothing and harm nothing', () => {
   const json = 'application/json';
   const form = 'application/x-www-form-urlencoded';

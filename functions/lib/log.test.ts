@@ -1,6 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
+import { reasonOf } from './log.ts';
 
 const lines = 2_000;
 
@@ -17,3 +18,13 @@ it.each(['', 'process.exit(0);', 'throw new Error("a bug");'])(
     expect(numbers).toEqual(Array.from({ length: lines }, (_, n) => n));
   },
 );
+
+it("tells an error's reason with those of its causes, and nothing twice", () => {
+  const away = new Error('connect ECONNREFUSED', { cause: { code: 'ECONNREFUSED' } });
+  expect(reasonOf(away)).toBe('connect ECONNREFUSED');
+  expect(reasonOf(new Error('not written', { cause: away }))).toBe('not written (connect ECONNREFUSED)');
+  expect(reasonOf(new Error('Google: connect ECONNREFUSED', { cause: away }))).toBe(
+    'Google: connect ECONNREFUSED',
+  );
+  expect(reasonOf('a text')).toBe('unknown');
+});

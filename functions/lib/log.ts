@@ -39,8 +39,10 @@ function linesOfATurn(): { write(line: string): void } {
 
 let standardOutput: ReturnType<typeof linesOfATurn> | undefined;
 
-/** An error's message and those of its causes, for a line of the log where a stack would say nothing more. */
+/** An error's message and what those of its causes add, for a line of the log where a stack would say nothing more. */
 export function reasonOf(error: unknown): string {
   if (!(error instanceof Error)) return 'unknown';
-  return error.cause === undefined ? error.message : `${error.message} (${reasonOf(error.cause)})`;
+  const { message, cause } = error;
+  const more = cause instanceof Error ? reasonOf(cause) : '';
+  return message.includes(more) ? message : `${message} (${more})`;
 }

@@ -1,5 +1,6 @@
 import type { AuditReport, LoggedRow } from './reconcile.ts';
 import type { Repaired } from './repair.ts';
+import { counted } from '../counted.ts';
 
 const shown = 20;
 
@@ -28,7 +29,9 @@ export function printReport(report: AuditReport): void {
     if (unarchived.length > 0) console.log('--repair puts them into the archive.');
   }
   if (forgotten > 0)
-    console.log(`forgotten: ${forgotten} events of the log are about submissions that were forgotten`);
+    console.log(
+      `forgotten: ${counted(forgotten, 'event')} of the log, about submissions that were forgotten`,
+    );
   list('forgotten, and not out of the sheet yet', standing);
   for (const tab of gone) console.log(`tab deleted: ${tab}; the repair makes it anew`);
   for (const { spreadsheetId, last } of full)
@@ -43,7 +46,7 @@ export function printReport(report: AuditReport): void {
     console.log(`not checked: ${tab === undefined ? spreadsheetId : `${spreadsheetId}/${tab}`}: ${reason}`);
   for (const { sheet, rows } of unlogged)
     console.log(
-      `neither in the log nor in the archive: ${rows} rows of ${sheet}, added by hand, or from before the archive`,
+      `neither in the log nor in the archive: ${counted(rows, 'row')} of ${sheet}, added by hand, or from before the archive`,
     );
   list('refused', refused, ({ reason }) => `: ${reason}`);
   list('missing', missing);
@@ -79,8 +82,8 @@ export function verdictOf({
 
 /** Prints what the repair has done. */
 export function printRepaired({ putBack, left, archived }: Repaired & { archived: number }): void {
-  if (archived > 0) console.log(`delivered to the archive again: ${archived} submissions`);
-  console.log(`put back: ${putBack.length} rows; they stand in their sheets after the next flush`);
+  if (archived > 0) console.log(`delivered to the archive again: ${counted(archived, 'submission')}`);
+  console.log(`put back: ${counted(putBack.length, 'row')}; in the sheets after the next flush`);
   for (const { id, reason } of left.slice(0, shown)) console.log(`not put back: ${id}: ${reason}`);
   if (left.length > shown) console.log(`not put back: ${left.length - shown} more; --json lists them`);
 }

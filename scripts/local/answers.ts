@@ -14,8 +14,8 @@ export function answerJson(res: ServerResponse, value: unknown) {
   res.end(body);
 }
 
-export function answerHtml(res: ServerResponse, body: string) {
-  res.writeHead(200, {
+export function answerHtml(res: ServerResponse, body: string, status = 200) {
+  res.writeHead(status, {
     'content-type': 'text/html; charset=utf-8',
     'content-length': Buffer.byteLength(body),
     'content-security-policy': "default-src 'none'; style-src 'unsafe-inline'",

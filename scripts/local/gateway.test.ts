@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { request, type IncomingMessage } from 'node:http';
+import { request, type IncomingMessage, type ServerResponse } from 'node:http';
 import { connect } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { expect, onTestFinished, test, vi } from 'vitest';
@@ -74,6 +74,22 @@ test('a cluster-local Service is not found, and neither is what does not exist; 
   expect(services.status().every(({ coldStarts }) => coldStarts === 0)).toBe(true);
 });
 
+test('a browser gets a page that leads on for an address where nothing is', async () => {
+  const { get } = await open();
+  const headers = { accept: 'text/html,application/xhtml+xml,*/*;q=0.8' };
+  for (const path of ['/nothing%3Cb%3E/', '/no<b>/', '/_/nothing', '/_']) {
+    const answer = await get(path, { headers });
+    expect([path, answer.status, answer.headers.get('content-type')]).toEqual([
+      path,
+      404,
+      'text/html; charset=utf-8',
+    ]);
+    const page = await answer.text();
+    expect(page).toContain('<a href="/">');
+    expect(page).not.toContain('<b>');
+  }
+});
+
 test('before it is opened everything is answered 503', async () => {
   const gateway = await openGateway({ port: 0, host: '127.0.0.1' });
   onTestFinished(() => gateway.close(0));
@@ -119,6 +135,31 @@ test('services, dead letters, schedules and health are JSON', async () => {
   const refused = await get('/_/services', { method: 'DELETE' });
   expect([refused.status, refused.headers.get('allow')]).toEqual([405, 'GET, HEAD']);
   expect((await get('/_/nothing')).status).toBe(404);
+});
+
+test('a slash at the end of an address of the runner is no mistake; a page, whose links it would bend, is redirected', async () => {
+  const fire = () => Promise.resolve({ schedule: 'flush', id: '1', status: 204 });
+  const pages = (_: unknown, res: ServerResponse, path: string) => Boolean(res.end(path));
+  const { get } = await open({ schedules: { status: () => [schedule], fire }, sheets: pages, mails: pages });
+  for (const path of [
+    '/healthz/',
+    '/metrics/',
+    '/services/',
+    '/dead-letters/',
+    '/events/?after=1',
+    '/schedules/',
+  ])
+    expect([path, (await get(`/_${path}`)).status]).toEqual([path, 200]);
+  expect((await get('/_/schedules/flush/', { method: 'POST' })).status).toBe(200);
+  for (const [path, led] of [
+    ['/sheets/demo-form/?a', '/sheets/demo-form?a'],
+    ['/mails/7//', '/mails/7'],
+  ]) {
+    const answer = await get(`/_${path}`);
+    expect([answer.status, answer.headers.get('location')]).toEqual([308, `/_${led}`]);
+  }
+  expect(await (await get('/_/mails/')).text()).toBe('/');
+  expect(await (await get('/_/sheets/')).text()).toBe('');
 });
 
 test("POST to a schedule fires it and tells the sink's answer", async () => {

@@ -1,7 +1,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { answerHtml, answerJson, answerText, redirect } from './answers.ts';
 import type { DeadLetter, LoggedEvent } from './broker.ts';
-import { indexPage } from './index-page.ts';
+import { indexPage, missingPage } from './index-page.ts';
 import type { ScheduleStatus } from './ping.ts';
 import { answerProblem } from './problem.ts';
 import { readRedelivery, readRedrive } from './redelivery.ts';
@@ -105,14 +105,24 @@ function route(parts: GatewayParts, req: IncomingMessage, res: ServerResponse): 
     if (rest === undefined) return redirect(res, `/${name}/${query}`);
     return parts.services.request(name, req, res, rest + query);
   }
-  if (name === '_') return runnerPages(parts, req, res, rest ?? '/');
+  if (name === '_') {
+    const path = bare(rest ?? '/');
+    // The links in a page go by its address.
+    if (path !== rest && /^\/(sheets|mails)\/./.test(path)) return redirect(res, `/_${path}${query}`);
+    return runnerPages(parts, req, res, path);
+  }
   if (name === '' && rest === undefined) {
     return only(['GET', 'HEAD'], req, res, () => answerHtml(res, indexPage(parts, req.headers.host ?? '')));
   }
   const forms = parts.forms.map((form) => `/${form}/`);
-  answerProblem(res, 404, `There is no form at /${name}; the forms are ${forms.join(', ') || 'none'}.`, {
+  answerMissing(req, res, `There is no form at /${name}; the forms are ${forms.join(', ') || 'none'}.`, {
     forms,
   });
+}
+
+/** Without slashes at the end; the lists of pages have one. */
+function bare(path: string): string {
+  return ['/sheets/', '/mails/'].includes(path) ? path : path.replace(/\/+$/, '');
 }
 
 function runnerPages(parts: GatewayParts, req: IncomingMessage, res: ServerResponse, path: string): void {
@@ -152,7 +162,12 @@ function runnerPages(parts: GatewayParts, req: IncomingMessage, res: ServerRespo
     if (mails(req, res, path.slice('/mails'.length))) return undefined;
     return only(['GET', 'HEAD'], req, res, () => {});
   }
-  answerProblem(res, 404, `There is nothing at /_${path}.`);
+  answerMissing(req, res, `There is nothing at /_${path}.`);
+}
+
+function answerMissing(req: IncomingMessage, res: ServerResponse, detail: string, members = {}) {
+  if (req.headers.accept?.includes('text/html')) return answerHtml(res, missingPage(detail), 404);
+  answerProblem(res, 404, detail, members);
 }
 
 async function answerMetrics({ metrics }: GatewayParts, res: ServerResponse) {

@@ -13,26 +13,7 @@ export function indexPage(
         `<tr><td>${escape(name)}</td>${[instances + starting, inFlight, queued, coldStarts].map((n) => `<td>${n}</td>`).join('')}</tr>`,
     );
   const curl = exampleCurl(forms, `http://${host}`);
-  return `<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width">
-<title>Formbus</title>
-<style>
-  :root { color-scheme: light dark }
-  body { font: 1rem/1.5 system-ui, sans-serif; max-width: 44rem; margin: 2rem auto; padding: 0 1rem; color: light-dark(#1c2430, #e3e6ea); background: light-dark(#fff, #16181c) }
-  h1 { font-size: 1.6rem } h2 { font-size: 1.1rem; margin-top: 2rem }
-  a { color: light-dark(#0b57d0, #8ab4f8) } li { margin: .25rem 0 }
-  pre { background: light-dark(#f1f4f8, #21252b); padding: .8rem 1rem; border-radius: .4rem; overflow-x: auto }
-  .wide { overflow-x: auto }
-  table { border-collapse: collapse; width: 100% }
-  th, td { text-align: right; padding: .3rem .5rem; border-bottom: 1px solid light-dark(#dde3ea, #33383f) }
-  th:first-child, td:first-child { text-align: left }
-</style>
-</head>
-<body>
-<h1>Formbus</h1>
+  return page(`<h1>Formbus</h1>
 <h2>Forms</h2>
 <ul>${forms.map((name) => `<li><a href="/${escape(name)}/">${escape(name)}</a></li>`).join('')}</ul>
 ${curl === undefined ? '' : `<pre>${escape(curl)}</pre>`}
@@ -57,7 +38,37 @@ ${schedules
 ${rows.join('\n')}
 </table>
 </div>
-<p><a href="/_/services">as JSON</a></p>
+<p><a href="/_/services">as JSON</a></p>`);
+}
+
+/** For a browser, where nothing is. */
+export function missingPage(detail: string): string {
+  return page(`<h1>There is nothing here</h1>
+<p>${escape(detail)}</p>
+<p><a href="/">Where everything is</a></p>`);
+}
+
+function page(body: string): string {
+  return `<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width">
+<title>Formbus</title>
+<style>
+  :root { color-scheme: light dark }
+  body { font: 1rem/1.5 system-ui, sans-serif; max-width: 44rem; margin: 2rem auto; padding: 0 1rem; color: light-dark(#1c2430, #e3e6ea); background: light-dark(#fff, #16181c) }
+  h1 { font-size: 1.6rem } h2 { font-size: 1.1rem; margin-top: 2rem }
+  a { color: light-dark(#0b57d0, #8ab4f8) } li { margin: .25rem 0 }
+  pre { background: light-dark(#f1f4f8, #21252b); padding: .8rem 1rem; border-radius: .4rem; overflow-x: auto }
+  .wide { overflow-x: auto }
+  table { border-collapse: collapse; width: 100% }
+  th, td { text-align: right; padding: .3rem .5rem; border-bottom: 1px solid light-dark(#dde3ea, #33383f) }
+  th:first-child, td:first-child { text-align: left }
+</style>
+</head>
+<body>
+${body}
 </body>
 </html>
 `;

@@ -1,5 +1,7 @@
+import { once } from 'node:events';
 import { mkdirSync } from 'node:fs';
 import { join, relative, resolve } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { allMetrics } from './all-metrics.ts';
 import { openBroker } from './broker.ts';
 import { openClusterLocal } from './cluster-local.ts';
@@ -49,7 +51,12 @@ export interface RunnerOptions {
   say?: (text: string) => void;
   /** Where the values of Secrets and the credentials for Google are looked up. */
   env?: Record<string, string | undefined>;
+  /** Gives up the start. What does not come up within seconds then, such as a Kafka, is left to the end of this process. */
+  stopping?: AbortSignal;
 }
+
+/** How long a start that is given up waits for what is coming up, so that it is stopped as it should be. */
+const comingUpMs = 5_000;
 
 /**
  * Runs what `eventing/` and `knative/` describe on this machine, and goes along with changes to them and to `functions/`.
@@ -78,12 +85,14 @@ async function start(
     log,
     say = console.log,
     env = process.env,
+    stopping = new AbortController().signal,
   }: RunnerOptions & { log: Log },
   parts: Parts,
 ): Promise<string> {
   const begun = performance.now();
   const watched = ['eventing', 'knative', 'functions'].map((name) => join(root, name));
   parts.watch = await watchFolders(watched, log);
+  stopping.throwIfAborted();
   const manifests = loadManifests(root);
   const { services, triggers, pingSources } = manifests;
   const broker = onlyBroker(manifests);
@@ -133,7 +142,8 @@ async function start(
     openClusterLocal(running.promise).then((opened) => (parts.clusterLocal = opened)),
   ] as const;
   // Whatever fails: what comes up beside it has to be known before all is stopped.
-  await Promise.allSettled(opening);
+  await Promise.race([Promise.allSettled(opening), sometimeAfter(stopping)]);
+  stopping.throwIfAborted();
   const [bundle, redis, postgres, kafkaBrokers, opened, sheets, mails, clusterLocal] =
     await Promise.all(opening);
 
@@ -148,6 +158,7 @@ async function start(
     secrets: { values: secrets, file: shown(secretsFile) },
   });
   const deployment = await deploy({ root, manifests, bundle, overrides, ambient: env });
+  stopping.throwIfAborted();
   say([describeOverrides(overrides, services), ...(parts.kafkaConnection?.changes ?? [])].join('\n  '));
 
   const launcher = openLauncher({ root, deployment, log });
@@ -224,6 +235,11 @@ async function start(
     }),
   );
   return gateway.url;
+}
+
+async function sometimeAfter(signal: AbortSignal) {
+  if (!signal.aborted) await once(signal, 'abort');
+  await sleep(comingUpMs);
 }
 
 async function openSheets(dir: string, spreadsheets: string[], parts: Parts, log: Log) {

@@ -1,5 +1,6 @@
 import type { History, PastEvent } from './history.ts';
 import type { Progress, Saved } from './progress.ts';
+import { counted } from '../counted.ts';
 
 export interface ReplayOptions<E extends PastEvent> {
   history: History<E>;
@@ -35,7 +36,7 @@ export async function replay<E extends PastEvent>({
   pause = wait,
 }: ReplayOptions<E>): Promise<Saved> {
   let state = isDryRun ? { place: '', delivered: 0 } : progress.load();
-  if (state.place !== '') say(`goes on where it was stopped, after ${state.delivered} events`);
+  if (state.place !== '') say(`goes on where it was stopped, after ${counted(state.delivered, 'event')}`);
   for await (const { events, place } of history.pages(state.place, to)) {
     const chosen = events.filter(({ time }) => time >= from && time <= to);
     for (let first = 0; first < chosen.length; first += rate) {
@@ -45,7 +46,7 @@ export async function replay<E extends PastEvent>({
       const count = isDryRun ? part.length : await history.deliver(part);
       state = { ...state, delivered: state.delivered + count };
       const last = part.at(-1);
-      if (last) say(`${state.delivered} events, up to ${new Date(last.time).toISOString()}`);
+      if (last) say(`${counted(state.delivered, 'event')}, up to ${new Date(last.time).toISOString()}`);
       if (!isDryRun) await pause((part.length / rate) * 1_000 - (now() - begin));
     }
     state = { ...state, place };

@@ -15,7 +15,7 @@ import type { DurableRedis } from '../../lib/redis.ts';
 /** What is known of a submission's mail, and so what is to be done: only with `mine` may it be sent. */
 export type Claim =
   | { kind: 'mine'; holder: string }
-  /** Another delivery of the event works on it. */
+  /** Another delivery of the event works on it, or has ended without an answer and its time is not up yet. */
   | { kind: 'busy' }
   | { kind: 'sent' }
   /** The recipient got as many mails as he may today. */

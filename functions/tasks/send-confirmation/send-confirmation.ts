@@ -99,7 +99,10 @@ export const sendConfirmation = task('send-confirmation', Taken, {
           counter('formbus_mails_total', 'over').add();
           return log.warn({ id, form }, 'not mailed: the recipient had enough today');
         }
-        if (claim.kind === 'busy') throw new Unavailable('Another delivery of this event is at it.');
+        if (claim.kind === 'busy')
+          throw new Unavailable(
+            'Another delivery of this event is at it, or ended without an answer; which of the two shows within a minute.',
+          );
         if (claim.kind === 'unknown')
           throw new HttpError(
             400,

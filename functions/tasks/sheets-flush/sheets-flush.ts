@@ -45,7 +45,10 @@ export const sheetsFlush = task('sheets-flush', AnyEvent, {
         histogram('formbus_flush_seconds').observe((performance.now() - begin) / 1_000);
         log.info({ rows, failed: failed.length }, 'flushed');
         // The PingSource does not try again; the next tick does.
-        if (failed.length > 0) throw new Unavailable(failed.map(({ reason }) => reason).join('\n'));
+        if (failed.length > 0)
+          throw new Unavailable(
+            `Not written: ${failed.map(({ spreadsheetId }) => spreadsheetId).join(', ')}.`,
+          );
       },
       close: redis.close,
     };

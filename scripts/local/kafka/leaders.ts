@@ -5,8 +5,8 @@ import type { Admin, Kafka, KafkaJSProtocolError } from 'kafkajs';
 const ledWithinMs = 30_000;
 
 /**
- * Asks Kafka what only the leaders of partitions know, such as offsets; again by a new connection while leaders change:
- * kafkajs's admin gives up at "not the leader", and keeps its picture of who leads for five minutes.
+ * Asks Kafka what only the leaders of partitions know, such as offsets; again while leaders change, for kafkajs's admin gives up
+ * at "not the leader".
  * @throws KafkaJSError when Kafka is not there, or has no leaders for half a minute
  */
 export async function askLeaders<T>(client: Kafka, ask: (admin: Admin) => Promise<T>): Promise<T> {
