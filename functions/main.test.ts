@@ -98,6 +98,17 @@ describe.each(['source', 'bundle'] as const)('a function as a process, from its 
   });
 });
 
+it('a form loads nothing of the SDK for CloudEvents, which would make its cold start longer', () => {
+  const file = JSON.stringify(join(root, 'functions/forms/student-data-form/student-data-form.ts'));
+  const program = `import { createRequire } from 'node:module'; await import(${file});
+    console.log(Object.keys(createRequire(${file}).cache).join('\\n'));`;
+  const { stdout } = spawnSync(process.execPath, ['--input-type=module', '--eval', program], {
+    encoding: 'utf8',
+  });
+  expect(stdout).toContain('node_modules/kafkajs');
+  expect(stdout).not.toContain('node_modules/cloudevents');
+});
+
 function multipart(fields: Record<string, string>): FormData {
   const form = new FormData();
   for (const [key, value] of Object.entries(fields)) form.set(key, value);

@@ -34,6 +34,7 @@ beforeAll(async () => {
   // What starts up is not looked at.
   await submit();
   await vi.waitFor(async () => expect(await redis.hlen('buffer:rows:formbus')).toBe(1), 20_000);
+  await delivered();
 
   const file = join(dir, 'calls');
   const traced = ['-p', String(formbus.pid), '-p', String(redisPid)];
@@ -47,6 +48,7 @@ beforeAll(async () => {
   await vi.waitFor(() => expect(said).toContain(`Process ${redisPid} attached`), 20_000);
   id = await submit();
   await vi.waitFor(async () => expect(await redis.hlen('buffer:rows:formbus')).toBe(2), 20_000);
+  await delivered();
   strace.kill('SIGINT');
   await ended;
   redis.disconnect();
@@ -66,6 +68,15 @@ async function submit(): Promise<string> {
   return v.parse(v.object({ id: v.string() }), await answer.json()).id;
 }
 
+/** Waits until no task is to get an event any more. */
+async function delivered(): Promise<void> {
+  const Events = v.array(v.object({ waiting: v.array(v.string()) }));
+  await vi.waitFor(async () => {
+    const events = v.parse(Events, await (await fetch(`${formbus.url}/_/events`)).json());
+    expect(events.flatMap(({ waiting }) => waiting)).toEqual([]);
+  }, 20_000);
+}
+
 /** The first call from `from` on that all the patterns fit. */
 function find(from: number, ...patterns: RegExp[]): number {
   return calls.findIndex((call, index) => index > from && patterns.every((pattern) => pattern.test(call)));
@@ -79,6 +90,13 @@ it.skipIf(isSkipped)("the Broker's log is synced between the event's write and t
   expect(synced).toBeGreaterThan(written);
   expect(answered).toBeGreaterThan(synced);
 });
+
+it.skipIf(isSkipped)(
+  "the Broker's log is synced once for a submission, and not again for each task that is done",
+  () => {
+    expect(calls.filter((call) => /f(data)?sync\(\d+<[^>]*events\.db-wal>/.test(call))).toHaveLength(1);
+  },
+);
 
 it.skipIf(isSkipped)(
   "Redis's file is synced between the row's write and the answer to the buffering task",

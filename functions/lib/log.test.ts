@@ -4,11 +4,12 @@ import { expect, it } from 'vitest';
 import { reasonOf } from './log.ts';
 
 const lines = 2_000;
+const module = JSON.stringify(join(import.meta.dirname, 'log.ts'));
+const canTrace = spawnSync('strace', ['-V']).status === 0;
 
 it.each(['', 'process.exit(0);', 'throw new Error("a bug");'])(
   'writes every line in order, also when the process ends in the same turn: %s',
   (end) => {
-    const module = JSON.stringify(join(import.meta.dirname, 'log.ts'));
     const program = `const { openLog } = await import(${module}); const log = openLog('test', 'info');
       for (let n = 0; n < ${lines}; n += 1) log.info({ n }, 'line'); ${end}`;
     const { stdout } = spawnSync(process.execPath, ['--input-type=module', '--eval', program], {
@@ -27,4 +28,14 @@ it("tells an error's reason with those of its causes, and nothing twice", () => 
     'Google: connect ECONNREFUSED',
   );
   expect(reasonOf('a text')).toBe('unknown');
+});
+
+it.skipIf(!canTrace)('does not wait for the disk, wherever standard output goes', () => {
+  const program = `const { openLog } = await import(${module}); openLog('test', 'info').info('line');`;
+  const node = [process.execPath, '--input-type=module', '--eval', program];
+  const { stdout, stderr } = spawnSync('strace', ['-f', '-e', 'trace=fsync,fdatasync', ...node], {
+    encoding: 'utf8',
+  });
+  expect(stdout).toContain('"msg":"line"');
+  expect(stderr).not.toMatch(/f(data)?sync\(1/);
 });

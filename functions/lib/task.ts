@@ -1,10 +1,11 @@
-import type { CloudEventV1 } from 'cloudevents';
+import { CloudEvent, type CloudEventV1 } from 'cloudevents';
 import * as v from 'valibot';
 import type { Env, EnvEntries } from './env.ts';
-import { binaryMessage, eventOf } from './event.ts';
+import { binaryMessage } from './event.ts';
 import { HttpError, plainText, Unavailable, type HttpAnswer, type HttpRequest } from './http.ts';
 import { reasonOf, type Log } from './log.ts';
 import { counter, histogram } from './metrics.ts';
+import { eventOf } from './received-event.ts';
 import type { FunctionDefinition } from './serve.ts';
 
 /** Does a task's work on one event. A returned event is a reply, which Knative publishes. It comes at least once and in any order. */
@@ -95,7 +96,7 @@ async function answer<T extends { id: string; type: string }>(
       throw new Error(
         `The reply's type, ${reply.type}, is not among the task's replies: ${replies.join(', ')}.`,
       );
-    return { status: 200, ...binaryMessage(reply) };
+    return { status: 200, ...binaryMessage(new CloudEvent(reply)) };
   } catch (error) {
     if (error instanceof Unavailable)
       log.warn({ id: event.id, type: event.type, reason: reasonOf(error) }, 'later');

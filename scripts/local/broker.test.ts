@@ -168,6 +168,23 @@ describe('the ingress', () => {
     chunked.destroy();
     expect((await publish(broker.url, {}, large.subarray(1))).status).toBe(202);
   });
+
+  it('takes from its own process what it takes over HTTP, and answers the same', async () => {
+    const { send, received } = await startSubscriber(() => ({ status: 204 }));
+    const broker = await startBroker({ send });
+    const headers = { 'ce-specversion': '1.0', 'ce-id': '1', 'ce-source': '/s', 'ce-type': 't' };
+    const post = async (headers: Record<string, string>, body = '{"a":1}') => {
+      const { status, body: text } = await broker.post({ headers, body: Buffer.from(body) });
+      const overHttp = await fetch(broker.url, { method: 'POST', headers, body });
+      expect([status, text.toString()]).toEqual([overHttp.status, await overHttp.text()]);
+      return status;
+    };
+    expect(await post({ ...headers, 'content-type': 'application/json' })).toBe(202);
+    expect(await post({ 'content-type': 'application/json' })).toBe(400);
+    expect(await post({ ...headers, 'ce-specversion': '0.3' })).toBe(400);
+    expect(await post(headers, 'x'.repeat(1_048_577))).toBe(413);
+    await vi.waitFor(() => expect(received.map(({ body }) => body)).toEqual(['{"a":1}', '{"a":1}']));
+  });
 });
 
 describe('durability', () => {

@@ -3,7 +3,7 @@ import type { Event } from './cloud-event.ts';
 import { startDispatcher } from './dispatcher.ts';
 import { type DeadLetter, type LoggedEvent, openEventLog } from './event-log.ts';
 import { matches } from './filters.ts';
-import { startIngress } from './ingress.ts';
+import { type Ingress, startIngress } from './ingress.ts';
 import type { Log } from './log.ts';
 import type { Subscriber, Trigger } from './manifests.ts';
 
@@ -45,6 +45,8 @@ export interface BrokerOptions {
 export interface Broker {
   /** `http://127.0.0.1:PORT/<name>`: POST a CloudEvent; 202 = it is on disk and will be delivered. */
   url: string;
+  /** What a POST to `url` does and is answered, without HTTP. */
+  post: Ingress['post'];
   /** The newest 1,000 whose ids are below `before`, newest first. */
   deadLetters(before?: number): DeadLetter[];
   /**
@@ -136,6 +138,7 @@ export async function openBroker({
 
   return {
     url: ingress.url,
+    post: ingress.post,
     deadLetters: (before = Number.MAX_SAFE_INTEGER) => events.deadLetters(before, SHOWN_DEAD_LETTERS),
     redrive: (ids) => events.redrive(ids, [...own.keys()]),
     events: (after) => events.list(after, SHOWN_EVENTS),

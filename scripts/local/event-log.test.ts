@@ -36,6 +36,29 @@ it('commits in one transaction what is asked for in one turn of the event loop',
   expect(commits(file) - before).toBe(2);
 });
 
+it('keeps of a delivery that is over the end and the reply, or neither, wherever a power cut ends the write-ahead log', async () => {
+  const { log, file } = open();
+  await log.append(event('1'));
+  const synced = readFileSync(`${file}-wal`).length;
+  await log.finish(log.due('task', Date.now(), 1)[0] ?? 0, event('1/reply'));
+  const [database, wal] = [readFileSync(file), readFileSync(`${file}-wal`)];
+  const found = new Set<string>();
+  const quarterOfAFrame = (24 + wal.readUInt32BE(8)) / 4;
+  for (let length = synced; length <= wal.length; length += quarterOfAFrame) {
+    const cut = temporaryFile();
+    writeFileSync(cut, database);
+    writeFileSync(`${cut}-wal`, wal.subarray(0, length));
+    const rest = open({ file: cut }).log;
+    found.add(
+      rest
+        .list(0, 10)
+        .map(({ attributes: { id }, waiting }) => `${id} waits for ${waiting.join()}`)
+        .join(),
+    );
+  }
+  expect([...found]).toEqual(['1 waits for task', '1 waits for ,1/reply waits for task']);
+});
+
 it('tells of new deliveries only after the commit', async () => {
   const onNew = vi.fn<(triggers: string[]) => void>(() =>
     expect(log.due('task', Date.now(), 10)).toHaveLength(1),

@@ -46,7 +46,9 @@ export type EventLog = ReturnType<typeof openEventLog>;
 
 /**
  * Events, what is still to be delivered of them, and dead letters. What a writing function promises is on disk when its promise
- * resolves: neither kill -9 nor a power cut undoes it. Writes asked for in one turn of the event loop share one transaction.
+ * resolves: neither kill -9 nor a power cut undoes it. `finish` and `retry` wait for no disk: kill -9 undoes neither; after a power
+ * cut a delivery may stand there as if it had not been tried, is made again, and gives its reply again. Writes asked for in one turn
+ * of the event loop share one transaction.
  * @throws Error when the file is in use by another process, or of another version
  */
 export function openEventLog({ file, route, onNew, now }: EventLogOptions) {
@@ -89,11 +91,17 @@ export function openEventLog({ file, route, onNew, now }: EventLogOptions) {
     ),
   };
 
-  let batch: { run: () => void; resolve: () => void; reject: (error: unknown) => void }[] = [];
+  interface Write {
+    run: () => void;
+    isSynced: boolean;
+    resolve: () => void;
+    reject: (error: unknown) => void;
+  }
+  let batch: Write[] = [];
 
-  function write(run: () => void): Promise<void> {
+  function write(run: () => void, { isSynced = true } = {}): Promise<void> {
     if (batch.length === 0) setImmediate(commit);
-    return new Promise((resolve, reject) => batch.push({ run, resolve, reject }));
+    return new Promise((resolve, reject) => batch.push({ run, isSynced, resolve, reject }));
   }
 
   function commit() {
@@ -101,6 +109,9 @@ export function openEventLog({ file, route, onNew, now }: EventLogOptions) {
     batch = [];
     if (writes.length === 0) return;
     try {
+      // NORMAL writes the same, and leaves it to the next FULL to sync it: what is lost is whole transactions, the last ones.
+      // https://www.sqlite.org/pragma.html#pragma_synchronous
+      db.exec(`PRAGMA synchronous = ${writes.some(({ isSynced }) => isSynced) ? 'FULL' : 'NORMAL'}`);
       db.exec('BEGIN IMMEDIATE');
       for (const { run } of writes) run();
       db.exec('COMMIT');
@@ -147,10 +158,13 @@ export function openEventLog({ file, route, onNew, now }: EventLogOptions) {
     /** Ends a delivery; a reply is stored in the same transaction. */
     async finish(id: number, reply?: Event): Promise<void> {
       const triggers = reply ? route(reply.attributes) : [];
-      await write(() => {
-        if (reply) insert(reply, triggers);
-        sql.finish.run(id);
-      });
+      await write(
+        () => {
+          if (reply) insert(reply, triggers);
+          sql.finish.run(id);
+        },
+        { isSynced: false },
+      );
       onNew(triggers);
     },
 
@@ -169,7 +183,8 @@ export function openEventLog({ file, route, onNew, now }: EventLogOptions) {
     },
 
     /** Puts a delivery off until `at`, milliseconds since 1970. */
-    retry: (id: number, failed: number, at: number) => write(() => void sql.retry.run(failed, at, id)),
+    retry: (id: number, failed: number, at: number) =>
+      write(() => void sql.retry.run(failed, at, id), { isSynced: false }),
 
     /** Ends a delivery and keeps its event as a dead letter, in one transaction. */
     bury: (id: number, topic: string, trigger: string, { attributes, data }: Event) =>

@@ -1,6 +1,7 @@
 import { once } from 'node:events';
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { createServer, type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from 'node:http';
 import * as v from 'valibot';
+import type { Answer } from './broker.ts';
 import { claimsToBeEvent, type Event, readEvent } from './cloud-event.ts';
 import type { Log } from './log.ts';
 
@@ -12,6 +13,8 @@ const DRAIN_MS = 1_000;
 
 export interface Ingress {
   url: string;
+  /** What a POST to `url` does and is answered, for who is in this process: a hop over HTTP costs as much as a delivery. */
+  post(request: { headers: IncomingHttpHeaders; body: Buffer }): Promise<Answer>;
   close(): Promise<void>;
 }
 
@@ -26,35 +29,39 @@ export async function startIngress({
   log: Log;
 }): Promise<Ingress> {
   const server = createServer((req, res) => {
-    receive(req, res).catch((error: unknown) => {
-      if (req.errored) return;
-      log.error({ error: String(error) }, 'event could not be stored');
-      answer(res, 503, 'The event could not be stored.');
-    });
+    receive(req).then(
+      (answer) => write(res, answer),
+      // Its body broke off: there is nobody to answer.
+      () => req.destroy(),
+    );
   });
   // Longer than a client keeps an idle connection, so that it never posts into one that is being closed.
   server.keepAliveTimeout = 75_000;
 
-  async function receive(req: IncomingMessage, res: ServerResponse) {
-    if (new URL(req.url ?? '/', 'http://broker').pathname !== path)
-      return answer(res, 404, `Events go to ${path}.`);
-    if (req.method !== 'POST') return answer(res, 405, 'Events are POSTed.', { allow: 'POST' });
+  async function receive(req: IncomingMessage): Promise<Answer> {
+    if (req.url?.split('?', 1)[0] !== path) return answer(404, `Events go to ${path}.`);
+    if (req.method !== 'POST') return answer(405, 'Events are POSTed.', { allow: 'POST' });
     const body = await readBody(req);
-    if (!body) return answer(res, 413, `An event may have ${MAX_BYTES} bytes.`, { connection: 'close' });
-    if (!claimsToBeEvent(req.headers))
-      return answer(res, 400, 'This is no CloudEvent: there is no ce-specversion header.');
+    return body ? post({ headers: req.headers, body }) : tooLarge();
+  }
+
+  async function post({ headers, body }: { headers: IncomingHttpHeaders; body: Buffer }): Promise<Answer> {
+    if (body.length > MAX_BYTES) return tooLarge();
+    if (!claimsToBeEvent(headers))
+      return answer(400, 'This is no CloudEvent: there is no ce-specversion header.');
     let event: Event;
     try {
-      event = readEvent(req.headers, body);
+      event = readEvent(headers, body);
     } catch (error) {
-      return answer(
-        res,
-        400,
-        `This is no CloudEvent: ${error instanceof Error ? error.message : String(error)}.`,
-      );
+      return answer(400, `This is no CloudEvent: ${error instanceof Error ? error.message : String(error)}.`);
     }
-    await append(event);
-    answer(res, 202);
+    try {
+      await append(event);
+      return answer(202);
+    } catch (error) {
+      log.error({ error: String(error) }, 'event could not be stored');
+      return answer(503, 'The event could not be stored.');
+    }
   }
 
   server.listen(0, '127.0.0.1');
@@ -62,6 +69,7 @@ export async function startIngress({
   const { port } = v.parse(v.object({ port: v.number() }), server.address());
   return {
     url: `http://127.0.0.1:${port}${path}`,
+    post,
     async close() {
       const closed = once(server, 'close');
       server.close();
@@ -86,12 +94,17 @@ async function readBody(req: IncomingMessage): Promise<Buffer | undefined> {
   return Buffer.concat(chunks);
 }
 
-function answer(res: ServerResponse, status: number, text = '', headers: Record<string, string> = {}) {
-  if (res.headersSent || res.destroyed) return;
-  res.writeHead(status, {
-    'content-length': Buffer.byteLength(text),
-    'content-type': 'text/plain',
-    ...headers,
-  });
-  res.end(text);
+const tooLarge = () => answer(413, `An event may have ${MAX_BYTES} bytes.`, { connection: 'close' });
+
+function answer(status: number, text = '', headers: Record<string, string> = {}): Answer {
+  const body = Buffer.from(text);
+  return {
+    status,
+    headers: { 'content-length': String(body.length), 'content-type': 'text/plain', ...headers },
+    body,
+  };
+}
+
+function write(res: ServerResponse, { status, headers, body }: Answer) {
+  if (!res.destroyed) res.writeHead(status, headers).end(body);
 }

@@ -166,7 +166,11 @@ async function start(
   const { launch } = launcher;
   const runs = (parts.services = openServices({ services, log, launch, answered: metrics.answered }));
   running.resolve(runs);
-  parts.kafkaConnection?.startSources({ broker: opened.url, send: runs.send });
+  parts.kafkaConnection?.startSources({
+    broker: opened.url,
+    send: (to, request, signal) =>
+      'uri' in to && to.uri === opened.url ? opened.post(request) : runs.send(to, request, signal),
+  });
   const schedules = (parts.schedules = openSchedules({ sources: pingSources, send: runs.send, log }));
   const gatewayParts = {
     forms: formsOf(services),

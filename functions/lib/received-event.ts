@@ -1,0 +1,17 @@
+import { CloudEvent, HTTP, type CloudEventV1 } from 'cloudevents';
+import { HttpError, type HttpRequest } from './http.ts';
+
+/**
+ * Reads a CloudEvent from a request in binary or structured mode.
+ * @throws HttpError 400 when the request holds no single valid CloudEvent
+ */
+export function eventOf({ headers, body }: HttpRequest): CloudEventV1<unknown> {
+  try {
+    const event = HTTP.toEvent({ headers, body: body.toString('utf8') });
+    if (Array.isArray(event)) throw new TypeError('a batch of events');
+    if (event instanceof CloudEvent) event.validate();
+    return event;
+  } catch (cause) {
+    throw new HttpError(400, 'The request is no CloudEvent in binary or structured mode.', { cause });
+  }
+}
