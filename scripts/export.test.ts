@@ -164,14 +164,15 @@ it('says so when the database dies in the midst of it, and leaves no half of a f
   await expect.poll(written, { interval: 5 }).toBeGreaterThan(0);
   postgres.kill();
   const { code, err } = await running;
+  await expect.poll(() => postgres.query('SELECT 1').catch(() => [])).toHaveLength(1);
+  // On a busy machine there is progress before it.
   expect([code, err]).toEqual([
     2,
     expect.stringMatching(
-      /^the archive at \S+ is not to be reached \(.*\); see whether it runs, and DATABASE_URL\n$/,
+      /^the archive at \S+ is not to be reached \(.*\); see whether it runs, and DATABASE_URL\n$/m,
     ),
   ]);
   expect([existsSync(file), existsSync(`${file}.part`)]).toEqual([false, false]);
-  await expect.poll(() => postgres.query('SELECT 1').catch(() => [])).toHaveLength(1);
 });
 
 it('exports a million rows in constant memory', { timeout: 300_000 }, async () => {
