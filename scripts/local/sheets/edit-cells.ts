@@ -4,8 +4,9 @@ import { type Cell, type Cells, readRow, readRows, usedRows, writeRow } from './
 import { parseMask } from './fields.ts';
 import { invalid } from './google-error.ts';
 import { checkCellLimit, MAX_CELL_LENGTH } from './limits.ts';
+import { checkProtection, getUnprotected } from './protection.ts';
 import type { GridRange, RequestOf } from './requests.ts';
-import { getSheet, saveSheet, type Sheet } from './sheet.ts';
+import { saveSheet, type Sheet } from './sheet.ts';
 import { guessed, seen } from './texts.ts';
 
 /** Writes below the last row that has data; the grid gets the rows that it lacks, never columns. */
@@ -15,7 +16,8 @@ export function appendCells(
   { sheetId, rows, fields }: RequestOf<'appendCells'>,
 ): void {
   checkFields(fields);
-  const sheet = getSheet(sql, spreadsheet, sheetId);
+  const sheet = getUnprotected(sql, spreadsheet, sheetId);
+  checkProtection(sql, sheet, sheet.columns.slice(0, widthOf(rows)));
   const first = usedRows(sql, sheet);
   if (first + rows.length > sheet.rowCount) {
     sheet.rowCount = first + rows.length;
@@ -37,9 +39,10 @@ export function updateCells(
 ): void {
   checkFields(fields);
   if (start && !range) {
-    const sheet = getSheet(sql, spreadsheet, start.sheetId);
+    const sheet = getUnprotected(sql, spreadsheet, start.sheetId);
     const { rowIndex, columnIndex } = start;
     checkStart(sheet, rowIndex, columnIndex);
+    checkProtection(sql, sheet, sheet.columns.slice(columnIndex, columnIndex + widthOf(rows)));
     const last = rowIndex + rows.length - 1;
     if (last >= sheet.rowCount) throw invalid(guessed.rowBeyond(last, sheet.rowCount - 1));
     for (const [offset, values] of rows.entries()) {
@@ -48,8 +51,9 @@ export function updateCells(
       writeRow(sql, sheet, rowIndex + offset, cells);
     }
   } else if (range && !start) {
-    const sheet = getSheet(sql, spreadsheet, range.sheetId);
+    const sheet = getUnprotected(sql, spreadsheet, range.sheetId);
     const area = areaOf(sheet, range);
+    checkProtection(sql, sheet, sheet.columns.slice(area.startColumn, area.endColumn));
     const last = area.startRow + rows.length - 1;
     if (last >= area.endRow) throw invalid(guessed.rowBeyond(last, area.endRow - 1));
     // Rows without a record have nothing to be emptied.
@@ -72,7 +76,7 @@ export function sortRange(
   spreadsheet: string,
   { range, sortSpecs }: RequestOf<'sortRange'>,
 ): void {
-  const sheet = getSheet(sql, spreadsheet, range.sheetId);
+  const sheet = getUnprotected(sql, spreadsheet, range.sheetId);
   const area = areaOf(sheet, range);
   const columns = sheet.columns.slice(area.startColumn, area.endColumn);
   const sorted: Cells[] = [];
@@ -103,6 +107,10 @@ export function sortRange(
     const row = area.startRow + offset;
     writeRow(sql, sheet, row, { ...readRow(sql, sheet, row), ...cells });
   }
+}
+
+function widthOf(rows: unknown[][]): number {
+  return Math.max(0, ...rows.map(({ length }) => length));
 }
 
 function fill(

@@ -126,6 +126,14 @@ const Request = v.strictObject({
   createDeveloperMetadata: v.optional(v.strictObject({ developerMetadata: DeveloperMetadata })),
   deleteDeveloperMetadata: v.optional(v.strictObject({ dataFilter: DataFilter })),
   addSheet: v.optional(v.strictObject({ properties: v.nullish(SheetProperties, {}) })),
+  duplicateSheet: v.optional(
+    v.strictObject({
+      sourceSheetId: SheetId,
+      insertSheetIndex: v.nullish(Index, 0),
+      newSheetId: v.nullish(Index),
+      newSheetName: v.nullish(v.string()),
+    }),
+  ),
   deleteSheet: v.optional(v.strictObject({ sheetId: SheetId })),
   updateSheetProperties: v.optional(v.strictObject({ properties: SheetProperties, fields: Fields })),
   updateDimensionProperties: v.optional(

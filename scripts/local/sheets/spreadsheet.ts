@@ -57,6 +57,7 @@ export const BATCH_SHAPE: Shape = {
   spreadsheetId: {},
   replies: {
     addSheet: { properties: PROPERTIES_SHAPE },
+    duplicateSheet: { properties: PROPERTIES_SHAPE },
     createDeveloperMetadata: { developerMetadata: METADATA_SHAPE },
     deleteDeveloperMetadata: { deletedDeveloperMetadata: METADATA_SHAPE },
   },
