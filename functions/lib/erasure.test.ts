@@ -58,7 +58,7 @@ async function standing(): Promise<string[][]> {
       [...tab.columns.values()].map((index) => sheets.column(sheet, tab, index)),
     );
     const length = Math.max(...columns.map((column) => column.length));
-    for (let row = 0; row < length; row += 1) rows.push(columns.map((column) => column[row] ?? ''));
+    for (let row = 1; row < length; row += 1) rows.push(columns.map((column) => column[row] ?? ''));
   }
   return rows.filter((row) => row.some(Boolean));
 }

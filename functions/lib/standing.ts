@@ -76,8 +76,13 @@ export async function readTabs(
         const index = tab.columns.get(key);
         if (index === undefined) return undefined;
         const counts = new Map<string, number>();
-        for (const above of pagesOf(tab))
-          count(await sheets.page(spreadsheetId, tab, index, above), texts, counts);
+        for (const above of pagesOf(tab)) {
+          const page = await sheets.page(spreadsheetId, tab, index, above);
+          // A heading, whatever it was renamed to; but people delete it, and sort it away.
+          const isHeading =
+            key === idColumn && above === 0 && texts === everything && !isSubmission.test(page[0] ?? '');
+          count(isHeading ? page.slice(1) : page, texts, counts);
+        }
         return counts;
       };
       read.push({
@@ -92,7 +97,11 @@ export async function readTabs(
   throw new Error('somebody moves columns or tabs while it is read; try again');
 }
 
-const everything = { has: () => true };
+/** But the heading of the column of ids, wherever it was sorted to. */
+const everything = { has: (text: string) => text !== 'id' };
+
+/** Such ids do forms give, and tasks to what they find out about a submission. */
+const isSubmission = /^[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}(?:\/|$)/;
 
 function count(texts: string[], wanted: { has(text: string): boolean }, counts: Map<string, number>) {
   for (const text of texts)

@@ -73,11 +73,11 @@ const write = () => flush({ buffer, sheets, log, settleMs: 0 });
 const tabOf = async () => (await sheets.layout(spreadsheetId)).find(({ tab }) => tab === 'form');
 async function idsInSheet(): Promise<string[]> {
   const tab = await tabOf();
-  return tab ? await sheets.column(spreadsheetId, tab, tab.columns.get('@id') ?? 0) : [];
+  return tab ? (await sheets.column(spreadsheetId, tab, tab.columns.get('@id') ?? 0)).slice(1) : [];
 }
 async function namesInSheet(): Promise<string[]> {
   const tab = await tabOf();
-  return tab ? sheets.column(spreadsheetId, tab, tab.columns.get('name') ?? 0) : [];
+  return tab ? (await sheets.column(spreadsheetId, tab, tab.columns.get('name') ?? 0)).slice(1) : [];
 }
 /** Deletes the n-th row below the heading, or other things. */
 async function edit(request: (sheetId: number) => SheetRequest): Promise<void> {

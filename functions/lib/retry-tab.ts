@@ -1,0 +1,30 @@
+import type { WaitingSheet } from './buffer.ts';
+import type { Collaborators } from './deliver.ts';
+import type { Parked } from './parked-tabs.ts';
+import { refusalOf } from './refusals.ts';
+import { idColumn, probeRequests, tabIn } from './sheet-batch.ts';
+
+/**
+ * Tries whether a parked tab can be written again, with a row that does not stay; if so its rows wait with the others again.
+ * @throws SheetsError
+ */
+export async function retryTab(
+  { spreadsheetId, target }: WaitingSheet,
+  { tab, parkedAgain }: { tab: string; parkedAgain: (reason: string) => Parked },
+  { buffer, sheets, log }: Collaborators,
+): Promise<{ reason: string } | undefined> {
+  const layout = await sheets.layout(target);
+  const found = tabIn(layout, tab);
+  const cells = Object.fromEntries(
+    [idColumn, ...(found?.columns.keys() ?? ['@time'])].map((key) => [key, '']),
+  );
+  const probe = probeRequests({ rows: [{ tab, id: '', cells }] }, layout);
+  const refusal = await refusalOf(sheets.apply(target, probe));
+  if (refusal) {
+    await buffer.parkTabAgain(spreadsheetId, tab, parkedAgain(refusal.message));
+    return { reason: refusal.message };
+  }
+  await buffer.unparkTab(spreadsheetId, tab);
+  log.info({ spreadsheetId, tab }, 'the tab can be written again');
+  return undefined;
+}
