@@ -110,13 +110,13 @@ function rowView(sheet: Sheet, row: number, cells: Cells): Html {
 }
 
 function kindOf(cell: Cell | undefined): string | undefined {
-  if (typeof cell === 'number') return 'number';
-  return typeof cell === 'object' ? 'formula' : undefined;
+  if (typeof cell === 'object') return 'formula' in cell ? 'formula' : 'number';
+  return typeof cell === 'number' ? 'number' : undefined;
 }
 
 function tabLists(sql: SQLTagStore, root: string, only: (sheet: Sheet) => boolean = () => true): Html {
   const lists = listSpreadsheets(sql).map(({ id, title }) => {
-    const sheets = listSheets(sql, id).filter(only);
+    const sheets = listSheets(sql, id).filter((sheet) => only(sheet) && isUsed(sql, sheet));
     if (sheets.length === 0) return '';
     return html`<h2>${title === id ? id : `${title} (${id})`}</h2>
       <table class="list">
@@ -134,6 +134,11 @@ function tabLists(sql: SQLTagStore, root: string, only: (sheet: Sheet) => boolea
   return html`<p class="empty">
     <strong>No spreadsheets yet</strong> One is made at the first start or by the API.
   </p>`;
+}
+
+/** Every new spreadsheet has an empty tab that nobody needs. */
+function isUsed(sql: SQLTagStore, sheet: Sheet): boolean {
+  return sheet.sheetId !== 0 || usedRows(sql, sheet) > 0;
 }
 
 /** `<spreadsheet>/<tab>`, percent-encoded, below the pages' root. */
