@@ -13,6 +13,7 @@ import { evenWhenFull, isParkedTab, leaveWhenDone, takeFromAside } from './parke
  *   buffer:numbered:S    when that was, seconds since 1970
  *   buffer:suspect:S     the member that was refused alone, once
  *   buffer:seen:S:D:T    set of the ids that came on day D for tab T
+ *   buffer:forms:S:T     set of the forms whose rows come to tab T
  *   buffer:refused:S     hash, member → { cells, reason, at }: rows that Google refused; a mark stands in their place
  *   buffer:refusing      set of the spreadsheets that such rows were ever kept of
  *   buffer:parked        hash, spreadsheet → { reason, since, tries, retryAt }: spreadsheets that can't be written now
@@ -25,7 +26,7 @@ import { evenWhenFull, isParkedTab, leaveWhenDone, takeFromAside } from './parke
  */
 
 /**
- * ARGV: days to remember, then for each row: spreadsheet, tab, id, time, cells. Gives 1 (new) or 0 (seen) for each.
+ * ARGV: days to remember, then for each row: spreadsheet, tab, id, time, cells, form or ''. Gives 1 (new) or 0 (seen) for each.
  * "Seen" goes by the day of arrival on Redis's own clock, one day ahead included, since a failover may change that clock. What was
  * forgotten counts as seen for good, and what is still here as long as it is, however long ago it came.
  * A duplicate writes as well, so that the WAIT after it waits for the replica that may not have the first one yet.
@@ -38,7 +39,7 @@ local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
 local today = math.floor(clock[1] / 86400)
 local days = tonumber(ARGV[1])
 local result = {}
-for i = 2, #ARGV, 5 do
+for i = 2, #ARGV, 6 do
   local sheet, tab, id = ARGV[i], ARGV[i + 1], ARGV[i + 2]
   local seen = isForgotten(id) and 1 or 0
   for day = today + 1, today - days, -1 do
@@ -59,6 +60,7 @@ for i = 2, #ARGV, 5 do
     redis.call('HSET', 'buffer:rows:' .. sheet, member, ARGV[i + 4])
     redis.call('ZADD', 'buffer:pending:' .. sheet, string.format('%.0f', math.min(tonumber(ARGV[i + 3]), now)), member)
     redis.call('SADD', 'buffer:sheets', sheet)
+    if ARGV[i + 5] ~= '' then redis.call('SADD', 'buffer:forms:' .. sheet .. ':' .. tab, ARGV[i + 5]) end
     result[#result + 1] = 1
   end
 end
@@ -182,6 +184,13 @@ local collected = tonumber(redis.call('GET', 'buffer:collected:' .. sheet) or '0
 if math.abs(tonumber(ARGV[2]) - collected) < ${collectEvery} then return 1 end
 redis.call('SET', 'buffer:collected:' .. sheet, ARGV[2])
 return 2
+`;
+
+/** ARGV: spreadsheet, tabs. Gives the forms of each. */
+export const formsScript = `
+local forms = {}
+for i = 2, #ARGV do forms[#forms + 1] = redis.call('SMEMBERS', 'buffer:forms:' .. ARGV[1] .. ':' .. ARGV[i]) end
+return forms
 `;
 
 /** ARGV: target, tabs. Gives those that rows were written to. */

@@ -4,7 +4,7 @@ import * as scripts from './buffer-scripts.ts';
 import { openErasure, type Erasure } from './erasure.ts';
 import { groupCommit } from './group-commit.ts';
 import type { Log } from './log.ts';
-import { openParkedTabs, Parked, type ParkedTabs } from './parked-tabs.ts';
+import { mapOfHash, openParkedTabs, Parked, type ParkedTabs } from './parked-tabs.ts';
 import type { DurableRedis } from './redis.ts';
 
 /** A row on its way to a sheet: what stands in each column, by the column's key, in order. */
@@ -15,6 +15,8 @@ interface BufferedRow {
   /** Milliseconds since 1970: the submission's own time, which gives its place. */
   time: number;
   cells: Cells;
+  /** Whose fields they are; left out where the tab is for the rows of all forms. */
+  form?: string;
 }
 
 const Cells = v.record(v.string(), v.union([v.string(), v.number(), v.boolean()]));
@@ -65,6 +67,8 @@ export interface Buffer extends Erasure, ParkedTabs {
   acknowledge(batch: FrozenBatch): Promise<{ wasInFlight: boolean; collect: boolean }>;
   /** Those of the tabs to which rows of acknowledged batches were written in the spreadsheet `target`. */
   written(target: string, tabs: string[]): Promise<string[]>;
+  /** The forms whose rows came to each of the tabs. */
+  formsOf(spreadsheetId: string, tabs: string[]): Promise<string[][]>;
   /** Gives the batch a new number; rows but for the first `keep` of the tab, or of all, wait again. Does nothing when it is not in flight any more. */
   reissue(batch: FrozenBatch, options: { keep: number; tab?: string }): Promise<void>;
   /** Takes note that the only row of a batch was refused, its number being out of use. */
@@ -123,12 +127,13 @@ export function openBuffer({
   maxBytes = 1_500_000,
 }: BufferOptions): Buffer {
   const pushAll = async (rows: BufferedRow[]) => {
-    const args = rows.flatMap(({ spreadsheetId, tab, id, time, cells }) => [
+    const args = rows.flatMap(({ spreadsheetId, tab, id, time, cells, form = '' }) => [
       spreadsheetId,
       tab,
       id,
       time,
       JSON.stringify(cells),
+      form,
     ]);
     return v.parse(v.array(v.number()), await redis.write(scripts.pushScript, [seenDays, ...args]));
   };
@@ -198,6 +203,9 @@ export function openBuffer({
     },
     async written(target, tabs) {
       return v.parse(v.array(v.string()), await redis.run(scripts.writtenScript, [target, ...tabs]));
+    },
+    async formsOf(spreadsheetId, tabs) {
+      return v.parse(v.array(Texts), await redis.run(scripts.formsScript, [spreadsheetId, ...tabs]));
     },
     async reissue({ spreadsheetId, sequence }, { keep, tab = '' }) {
       await redis.write(scripts.reissueScript, [spreadsheetId, sequence, keep, tab]);
@@ -273,10 +281,9 @@ const StoredParked = v.union([
   ),
   v.pipe(v.string(), v.parseJson(), Parked),
 ]);
-/** A hash as a script gives it: fields and values in turn. */
 const StoredTabs = v.pipe(
   v.array(v.string()),
-  v.transform((list) => new Map(list.flatMap((tab, i) => (i % 2 === 0 ? [[tab, list[i + 1]]] : [])))),
+  v.transform(mapOfHash),
   v.map(v.string(), v.pipe(v.string(), v.parseJson(), Parked)),
 );
 const Waiting = v.array(v.tuple([v.string(), Score, Score, StoredParked, v.string(), StoredTabs]));

@@ -3,6 +3,7 @@ import type { Log } from './log.ts';
 import { dropLanded } from './reconcile.ts';
 import { afterRefusal, markNote, refusalOf } from './refusals.ts';
 import { batchRequests, growingTabs } from './sheet-batch.ts';
+import { sharedColumns, type SheetColumns } from './sheet-columns.ts';
 import { SheetsError, type Sheets, type TabLayout } from './sheets.ts';
 import { isFull, moveOn } from './spreadsheet-pool.ts';
 import { collectTokens, parseToken } from './tokens.ts';
@@ -14,6 +15,8 @@ export interface Collaborators {
   /** Ids of empty spreadsheets in which the rows of full ones go on, in this order. */
   spares?: string[];
   now?: () => number;
+  /** What the fields of a form are in a sheet. */
+  columnsOfForm?: (form: string) => Promise<SheetColumns>;
 }
 
 /**
@@ -35,7 +38,9 @@ export async function deliver(batch: FrozenBatch, collaborators: Collaborators):
     const layout = await withFreeColumns(await sheets.layout(target), batch, sheets);
     await warnOfDeletedTabs(batch, layout, collaborators);
     const closed = await closedBy(target, layout, sheets);
-    const refusal = closed ?? (await refusalOf(sheets.apply(target, batchRequests(batch, layout))));
+    const columns = await columnsOf(batch, collaborators);
+    const requests = batchRequests(batch, layout, (tab) => columns.get(tab) ?? {});
+    const refusal = closed ?? (await refusalOf(sheets.apply(target, requests)));
     if (!refusal) return landed(layout);
     const found = await afterRefusal(batch, layout, { refusal, closed: closed !== undefined }, collaborators);
     if (found !== 'landed') return found;
@@ -52,6 +57,24 @@ export async function deliver(batch: FrozenBatch, collaborators: Collaborators):
     if (collect) await collectTokens(batch, collaborators);
     return { rows: rows.length };
   }
+}
+
+/** By tab. What comes to moderators has the fields of many forms, under their names. */
+async function columnsOf(
+  { spreadsheetId, rows }: FrozenBatch,
+  { buffer, columnsOfForm }: Collaborators,
+): Promise<Map<string, SheetColumns>> {
+  if (!columnsOfForm) return new Map();
+  const tabs = [...new Set(rows.map(({ tab }) => tab))];
+  const forms = await buffer.formsOf(spreadsheetId, tabs);
+  return new Map(
+    await Promise.all(
+      tabs.map(
+        async (tab, i) =>
+          [tab, sharedColumns(await Promise.all((forms[i] ?? []).map(columnsOfForm)))] as const,
+      ),
+    ),
+  );
 }
 
 /** A tab that somebody made beforehand has columns that are free; only for fields that have none yet it is looked where. */

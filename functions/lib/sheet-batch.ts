@@ -1,24 +1,30 @@
 import type { Cells, FrozenBatch } from './buffer.ts';
+import { cellOf, type SheetCell } from './sheet-cells.ts';
+import type { SheetColumns } from './sheet-columns.ts';
 import { metadataKeys, type SheetRequest, type TabLayout } from './sheets.ts';
 import { fenced, tokenValue } from './tokens.ts';
 
 /** Keys of the columns that Formbus adds to a submission's own; a form's field can't begin with @. */
 export const idColumn = '@id';
 
-/** https://support.google.com/drive/answer/37603: a cell holds 50,000 characters. */
-const maxCell = 50_000;
-const cutMark = ' … (cut)';
-
 /**
  * The requests that write a frozen batch, for one atomic batchUpdate. First the token: its id is the batch's sequence number,
  * and as an id can't be given twice, Google refuses the whole batch when it has landed before.
  */
-export function batchRequests(batch: FrozenBatch, layout: TabLayout[]): SheetRequest[] {
+export function batchRequests(
+  batch: FrozenBatch,
+  layout: TabLayout[],
+  columnsOf: ColumnsOf = noColumns,
+): SheetRequest[] {
   const requests: SheetRequest[] = [tokenRequest(batch, batch.digest)];
-  for (const { sheetId, columns, prepare, cells } of readyTabs(batch.rows, layout))
-    requests.push(...prepare, appendRequest(sheetId, columns, cells));
+  for (const { tab, sheetId, columns, prepare, cells } of readyTabs(batch.rows, layout, columnsOf))
+    requests.push(...prepare, appendRequest(sheetId, columns, cells, columnsOf(tab)));
   return requests;
 }
+
+/** What the fields are that stand in a tab; those that it lacks are texts under their names. */
+export type ColumnsOf = (tab: string) => SheetColumns;
+const noColumns: ColumnsOf = () => ({});
 
 /** Takes a batch's number out of use, so that whatever of it is still on its way can't land any more. */
 export function fenceRequest(batch: FrozenBatch): SheetRequest {
@@ -29,11 +35,15 @@ export function fenceRequest(batch: FrozenBatch): SheetRequest {
  * The requests that do to the tabs of a batch what it does, with a row of short texts that does not stay. They are refused where the tabs
  * themselves are at fault.
  */
-export function probeRequests({ rows }: Pick<FrozenBatch, 'rows'>, layout: TabLayout[]): SheetRequest[] {
-  return readyTabs(rows, layout).flatMap(({ sheetId, columns, prepare, cells, rowCount }) => {
+export function probeRequests(
+  { rows }: Pick<FrozenBatch, 'rows'>,
+  layout: TabLayout[],
+  columnsOf: ColumnsOf = noColumns,
+): SheetRequest[] {
+  return readyTabs(rows, layout, columnsOf).flatMap(({ sheetId, columns, prepare, cells, rowCount }) => {
     const row = Object.fromEntries(cells.flatMap((one) => Object.keys(one)).map((key) => [key, '-']));
     if (rowCount === undefined)
-      return [...prepare, appendRequest(sheetId, columns, [row]), { deleteSheet: { sheetId } }];
+      return [...prepare, appendRequest(sheetId, columns, [row], {}), { deleteSheet: { sheetId } }];
     const start = { sheetId, rowIndex: rowCount, columnIndex: 0 };
     const range = { sheetId, dimension: 'ROWS', startIndex: rowCount, endIndex: rowCount + 1 };
     return [
@@ -43,7 +53,7 @@ export function probeRequests({ rows }: Pick<FrozenBatch, 'rows'>, layout: TabLa
       ...Object.keys(row).map((key) => ({
         updateCells: {
           start: { ...start, columnIndex: columns.get(key) ?? 0 },
-          rows: [{ values: [{ userEnteredValue: cell('-') }] }],
+          rows: [{ values: [cellOf('-', 'text')] }],
           fields: 'userEnteredValue',
         },
       })),
@@ -57,7 +67,11 @@ function tokenRequest(batch: FrozenBatch, content: string): SheetRequest {
   return metadata(metadataKeys.batch, value, { spreadsheet: true }, { metadataId: batch.sequence });
 }
 
-function readyTabs(rows: FrozenBatch['rows'], layout: TabLayout[]): (ReadyTab & { cells: Cells[] })[] {
+function readyTabs(
+  rows: FrozenBatch['rows'],
+  layout: TabLayout[],
+  columnsOf: ColumnsOf,
+): (ReadyTab & { tab: string; cells: Cells[] })[] {
   const taken: Taken = {
     ids: new Set(layout.map(({ sheetId }) => sheetId)),
     titles: new Set(layout.map(({ title }) => title.toLowerCase())),
@@ -66,7 +80,9 @@ function readyTabs(rows: FrozenBatch['rows'], layout: TabLayout[]): (ReadyTab & 
     const cells = same.map((row) => ({ [idColumn]: row.id, ...row.cells }));
     const keys = [...new Set(cells.flatMap((row) => Object.keys(row)))];
     const found = tabIn(layout, tab);
-    return { ...(found ? extendTab(found, tab, keys) : addTab(tab, keys, taken)), cells };
+    const titles = columnsOf(tab);
+    const ready = found ? extendTab(found, tab, { keys, titles }) : addTab(tab, { keys, titles }, taken);
+    return { ...ready, tab, cells };
   });
 }
 
@@ -137,6 +153,11 @@ export function eraseRequests(found: FoundRow[]): SheetRequest[] {
   return requests;
 }
 
+interface Headings {
+  keys: string[];
+  titles: SheetColumns;
+}
+
 /** What has to be done to a tab first, and the column indexes that then hold. */
 interface ReadyTab {
   sheetId: number;
@@ -153,7 +174,7 @@ interface Taken {
 }
 
 /** A new tab with exactly the columns it needs: empty cells count towards the 10 million of a spreadsheet, too. */
-function addTab(tab: string, keys: string[], taken: Taken): ReadyTab {
+function addTab(tab: string, { keys, titles }: Headings, taken: Taken): ReadyTab {
   let sheetId = hash(tab);
   while (taken.ids.has(sheetId)) sheetId = (sheetId + 1) % 2 ** 31;
   let title = tab;
@@ -166,12 +187,12 @@ function addTab(tab: string, keys: string[], taken: Taken): ReadyTab {
   const prepare: SheetRequest[] = [
     { addSheet: { properties: { sheetId, title, gridProperties } } },
     ...bindTab(sheetId, tab),
-    ...bindColumns(sheetId, keys, 0),
+    ...bindColumns(sheetId, { keys, titles }, 0),
   ];
   return { sheetId, rowCount: undefined, columns, prepare };
 }
 
-function extendTab(layout: TabLayout, tab: string, keys: string[]): ReadyTab {
+function extendTab(layout: TabLayout, tab: string, { keys, titles }: Headings): ReadyTab {
   const { sheetId, columnCount, free } = layout;
   const added = keys.filter((key) => !layout.columns.has(key));
   const columns = new Map([...layout.columns, ...added.map((key, i): [string, number] => [key, free + i])]);
@@ -179,7 +200,7 @@ function extendTab(layout: TabLayout, tab: string, keys: string[]): ReadyTab {
   if (layout.tab === undefined) prepare.push(...bindTab(sheetId, tab));
   const lacking = free + added.length - columnCount;
   if (lacking > 0) prepare.push({ appendDimension: { sheetId, dimension: 'COLUMNS', length: lacking } });
-  if (added.length > 0) prepare.push(...bindColumns(sheetId, added, free));
+  if (added.length > 0) prepare.push(...bindColumns(sheetId, { keys: added, titles }, free));
   return { sheetId, rowCount: layout.rowCount, columns, prepare };
 }
 
@@ -223,9 +244,11 @@ function bindTab(sheetId: number, tab: string): SheetRequest[] {
 }
 
 /** Column headings, the binding of each column to its key, and the column of ids hidden. */
-function bindColumns(sheetId: number, keys: string[], first: number): SheetRequest[] {
+function bindColumns(sheetId: number, { keys, titles }: Headings, first: number): SheetRequest[] {
   const requests = keys.map((key, i) => metadata(metadataKeys.column, key, columnAt(sheetId, first + i)));
-  const headings = keys.map((key) => ({ userEnteredValue: { stringValue: key.replace(/^@/, '') } }));
+  const headings = keys.map((key) => ({
+    userEnteredValue: { stringValue: titles[key]?.title ?? key.replace(/^@/, '') },
+  }));
   const start = { sheetId, rowIndex: 0, columnIndex: first };
   requests.push({ updateCells: { start, rows: [{ values: headings }], fields: 'userEnteredValue' } });
   const id = keys.indexOf(idColumn);
@@ -260,41 +283,27 @@ function metadata(
   };
 }
 
-function appendRequest(sheetId: number, columns: Map<string, number>, rows: Cells[]): SheetRequest {
+function appendRequest(
+  sheetId: number,
+  columns: Map<string, number>,
+  rows: Cells[],
+  fields: SheetColumns,
+): SheetRequest {
   const keys = new Set(rows.flatMap((row) => Object.keys(row)));
   const width = Math.max(...[...keys].map((key) => columns.get(key) ?? 0)) + 1;
   const filled = rows.map((row) => {
-    const values: { userEnteredValue?: ReturnType<typeof cell> }[] = Array.from(
-      { length: width },
-      () => ({}),
-    );
+    const values: (SheetCell | Record<string, never>)[] = Array.from({ length: width }, () => ({}));
     for (const [key, value] of Object.entries(row)) {
       const index = columns.get(key);
-      if (index !== undefined && value !== '') values[index] = { userEnteredValue: cell(value) };
+      const kind = key === '@time' ? 'time' : (fields[key]?.kind ?? 'text');
+      if (index !== undefined && value !== '') values[index] = cellOf(value, kind);
     }
     return { values };
   });
-  return { appendCells: { sheetId, rows: filled, fields: 'userEnteredValue' } };
+  return {
+    appendCells: { sheetId, rows: filled, fields: 'userEnteredValue,userEnteredFormat.numberFormat' },
+  };
 }
-
-/** Texts are texts, never formulas, whatever they begin with. */
-function cell(value: string | number | boolean) {
-  if (typeof value === 'number') return { numberValue: value };
-  if (typeof value === 'boolean') return { boolValue: value };
-  return { stringValue: cut(value).toWellFormed() };
-}
-
-/** What a cell holds of a text, whole characters as people see them. */
-function cut(text: string): string {
-  if (text.length <= maxCell) return text;
-  const end = maxCell - cutMark.length;
-  const before = graphemes.segment(text.slice(0, end + longestGrapheme)).containing(end)?.index ?? end;
-  return text.slice(0, Math.max(before, end - longestGrapheme)) + cutMark;
-}
-
-const graphemes = new Intl.Segmenter();
-/** What is longer was not typed by a person; it is cut anywhere. */
-const longestGrapheme = 100;
 
 /** The same tab gets the same id each time (FNV-1a, 31 bits), so that a batch that is sent again is the same batch. */
 function hash(text: string): number {

@@ -164,6 +164,7 @@ export function openSheets(
       spreadsheetId,
       range: `'${title.replaceAll("'", "''")}'!${cells}`,
       majorDimension: 'COLUMNS',
+      valueRenderOption: 'UNFORMATTED_VALUE',
     });
     return (await call('column', spreadsheetId, request, columnsAnswer)).values;
   }

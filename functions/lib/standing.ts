@@ -1,4 +1,5 @@
 import { idColumn } from './sheet-batch.ts';
+import { timeIn } from './sheet-cells.ts';
 import { pagesOf, type Sheets, type TabLayout } from './sheets.ts';
 import { continuations } from './spreadsheet-pool.ts';
 
@@ -9,7 +10,7 @@ export interface ReadTab {
   tab: string;
   /** How often each id stands there; undefined when the tab has no column of ids. */
   ids: Map<string, number> | undefined;
-  /** Likewise what stands in the column of times; empty when it was not asked for. */
+  /** Likewise what stands in the column of times, in ISO 8601; empty when it was not asked for. */
   times: Map<string, number>;
 }
 
@@ -76,19 +77,14 @@ export async function readTabs(
         const index = tab.columns.get(key);
         if (index === undefined) return undefined;
         const counts = new Map<string, number>();
-        for (const above of pagesOf(tab)) {
-          const page = await sheets.page(spreadsheetId, tab, index, above);
-          // A heading, whatever it was renamed to; but people delete it, and sort it away.
-          const isHeading =
-            key === idColumn && above === 0 && texts === everything && !isSubmission.test(page[0] ?? '');
-          count(isHeading ? page.slice(1) : page, texts, counts);
-        }
+        for (const above of pagesOf(tab))
+          count(await sheets.page(spreadsheetId, tab, index, above), texts, counts);
         return counts;
       };
       read.push({
         tab: tab.tab,
         ids: await column(idColumn, ids),
-        times: (withTimes && (await column('@time', everything))) || new Map(),
+        times: byTime((withTimes && (await column('@time', everything))) || new Map()),
       });
     }
     // A column is read by its letter: had somebody moved it in between, the column of ids would seem to hold none.
@@ -97,11 +93,15 @@ export async function readTabs(
   throw new Error('somebody moves columns or tabs while it is read; try again');
 }
 
-/** But the heading of the column of ids, wherever it was sorted to. */
-const everything = { has: (text: string) => text !== 'id' };
+/** Times are numbers in new rows and texts in old ones. */
+function byTime(cells: Map<string, number>): Map<string, number> {
+  const times = new Map<string, number>();
+  for (const [cell, count] of cells) times.set(timeIn(cell), count + (times.get(timeIn(cell)) ?? 0));
+  return times;
+}
 
-/** Such ids do forms give, and tasks to what they find out about a submission. */
-const isSubmission = /^[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}(?:\/|$)/;
+/** But the heading of the column of ids, wherever it was sorted to: people sort headings away, and delete them. */
+const everything = { has: (text: string) => text !== 'id' };
 
 function count(texts: string[], wanted: { has(text: string): boolean }, counts: Map<string, number>) {
   for (const text of texts)

@@ -1,6 +1,6 @@
 import type { SQLTagStore } from 'node:sqlite';
 import type { Area } from './a1.ts';
-import { type Cell, type Cells, readRow, readRows, usedRows, writeRow } from './cells.ts';
+import { type Cell, type Cells, readRow, readRows, usedRows, valueOf, writeRow } from './cells.ts';
 import { parseMask } from './fields.ts';
 import { invalid } from './google-error.ts';
 import { checkCellLimit, MAX_CELL_LENGTH } from './limits.ts';
@@ -132,7 +132,7 @@ function fill(
 
 function checkFields(fields: string): void {
   if (fields === '') throw invalid(seen.noFields);
-  parseMask(fields, { userEnteredValue: {} });
+  parseMask(fields, { userEnteredValue: {}, userEnteredFormat: { numberFormat: {} } });
 }
 
 function checkStart(sheet: Sheet, row: number, column: number): void {
@@ -159,13 +159,14 @@ function compare(a: Cell | undefined, b: Cell | undefined, sign: number): number
   if (a === undefined || b === undefined) return Number(a === undefined) - Number(b === undefined);
   if (rank(a) !== rank(b)) return sign * (rank(a) - rank(b));
   if (rank(a) === 1) return sign * collator.compare(textOf(a), textOf(b));
-  return sign * (Number(a) - Number(b));
+  return sign * (Number(valueOf(a)) - Number(valueOf(b)));
 }
 
 function rank(cell: Cell): number {
-  return typeof cell === 'number' ? 0 : typeof cell === 'boolean' ? 2 : 1;
+  const value = valueOf(cell);
+  return typeof value === 'number' ? 0 : typeof value === 'boolean' ? 2 : 1;
 }
 
 function textOf(cell: Cell): string {
-  return typeof cell === 'object' ? cell.formula : String(cell);
+  return String(valueOf(cell));
 }

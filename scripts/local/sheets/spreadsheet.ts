@@ -159,7 +159,7 @@ function entered(cell: Cell): object {
   if (typeof cell === 'string') return { stringValue: cell };
   if (typeof cell === 'number') return { numberValue: cell };
   if (typeof cell === 'boolean') return { boolValue: cell };
-  return { formulaValue: cell.formula };
+  return 'formula' in cell ? { formulaValue: cell.formula } : { numberValue: cell.number };
 }
 
 function listed(developerMetadata: DeveloperMetadata[]): object {
