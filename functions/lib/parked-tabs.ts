@@ -22,6 +22,11 @@ export interface ParkedTabs {
   unparkTab(spreadsheetId: string, tab: string): Promise<void>;
 }
 
+/** A hash as a script gives it, fields and values in turn. */
+export function mapOfHash(list: string[]): Map<string, string | undefined> {
+  return new Map(list.flatMap((field, i) => (i % 2 === 0 ? [[field, list[i + 1]] as const] : [])));
+}
+
 export function openParkedTabs(redis: DurableRedis): ParkedTabs {
   return {
     async parkTab({ spreadsheetId, sequence }, tab, parked) {

@@ -3,6 +3,7 @@ import type { Collaborators } from './deliver.ts';
 import type { Parked } from './parked-tabs.ts';
 import { refusalOf } from './refusals.ts';
 import { idColumn, probeRequests, tabIn } from './sheet-batch.ts';
+import { isFull, moveOn } from './spreadsheet-pool.ts';
 
 /**
  * Tries whether a parked tab can be written again, with a row that does not stay; if so its rows wait with the others again.
@@ -11,8 +12,9 @@ import { idColumn, probeRequests, tabIn } from './sheet-batch.ts';
 export async function retryTab(
   { spreadsheetId, target }: WaitingSheet,
   { tab, parkedAgain }: { tab: string; parkedAgain: (reason: string) => Parked },
-  { buffer, sheets, log }: Collaborators,
+  collaborators: Collaborators,
 ): Promise<{ reason: string } | undefined> {
+  const { buffer, sheets, log } = collaborators;
   const layout = await sheets.layout(target);
   const found = tabIn(layout, tab);
   const cells = Object.fromEntries(
@@ -20,7 +22,9 @@ export async function retryTab(
   );
   const probe = probeRequests({ rows: [{ tab, id: '', cells }] }, layout);
   const refusal = await refusalOf(sheets.apply(target, probe));
-  if (refusal) {
+  const hasMoved =
+    refusal && isFull(layout) && (await moveOn({ spreadsheetId, target, sequence: 0 }, collaborators));
+  if (refusal && !hasMoved) {
     await buffer.parkTabAgain(spreadsheetId, tab, parkedAgain(refusal.message));
     return { reason: refusal.message };
   }
