@@ -2,10 +2,11 @@ import type { Buffer, FrozenBatch } from './buffer.ts';
 import type { Log } from './log.ts';
 import { dropLanded } from './reconcile.ts';
 import { afterRefusal, markNote, refusalOf } from './refusals.ts';
-import { batchRequests, growingTabs } from './sheet-batch.ts';
-import { sharedColumns, type SheetColumns } from './sheet-columns.ts';
+import { batchRequests } from './sheet-batch.ts';
+import type { SheetColumns } from './sheet-columns.ts';
 import { SheetsError, type Sheets, type TabLayout } from './sheets.ts';
 import { isFull, moveOn } from './spreadsheet-pool.ts';
+import { readColumns, withFreeColumns } from './tab-columns.ts';
 import { collectTokens, parseToken } from './tokens.ts';
 
 export interface Collaborators {
@@ -32,23 +33,30 @@ export type Delivery = { rows: number } | 'again' | { tab: string; refusal: Shee
 export async function deliver(batch: FrozenBatch, collaborators: Collaborators): Promise<Delivery> {
   const { buffer, sheets, log } = collaborators;
   const { spreadsheetId, target, sequence, digest, rows, isOld } = batch;
-  const isThere = isOld && parseToken((await sheets.token(target, sequence)) ?? '')?.content === digest;
-  if (!isThere) {
-    if (isOld && (await dropLanded(batch, collaborators))) return 'again';
-    const layout = await withFreeColumns(await sheets.layout(target), batch, sheets);
-    await warnOfDeletedTabs(batch, layout, collaborators);
-    const closed = await closedBy(target, layout, sheets);
-    const columns = await columnsOf(batch, collaborators);
-    const requests = batchRequests(batch, layout, (tab) => columns.get(tab) ?? {});
-    const refusal = closed ?? (await refusalOf(sheets.apply(target, requests)));
-    if (!refusal) return landed(layout);
-    const found = await afterRefusal(batch, layout, { refusal, closed: closed !== undefined }, collaborators);
-    if (found !== 'landed') return found;
+  if (isOld) {
+    const token = parseToken((await sheets.token(target, sequence)) ?? '');
+    if (token?.content === digest) return landed({ before: true });
+    if (await dropLanded(batch, collaborators)) return 'again';
   }
-  log.info({ spreadsheetId, sequence }, 'had landed before');
-  return landed();
+  const layout = await withFreeColumns(await sheets.layout(target), batch, collaborators);
+  await warnOfDeletedTabs(batch, layout, collaborators);
+  const closed = await closedBy(target, layout, sheets);
+  const columnsOf = await readColumns(batch, collaborators);
+  const requests = batchRequests(batch, layout, columnsOf);
+  const refusal = closed ?? (await refusalOf(sheets.apply(target, requests)));
+  if (!refusal) return landed({ layout });
+  const facts = { refusal, closed: closed !== undefined, layout, columnsOf };
+  const found = await afterRefusal(batch, facts, collaborators);
+  return found === 'landed' ? landed({ before: true, layout }) : found;
 
-  async function landed(layout?: TabLayout[]): Promise<Delivery> {
+  async function landed({
+    before = false,
+    layout,
+  }: {
+    before?: boolean;
+    layout?: TabLayout[];
+  }): Promise<Delivery> {
+    if (before) log.info({ spreadsheetId, sequence }, 'had landed before');
     const { collect } = await buffer.acknowledge(batch);
     log.info({ spreadsheetId, sequence, rows: rows.length }, 'written');
     for (const { id, tab, cells } of rows)
@@ -57,38 +65,6 @@ export async function deliver(batch: FrozenBatch, collaborators: Collaborators):
     if (collect) await collectTokens(batch, collaborators);
     return { rows: rows.length };
   }
-}
-
-/** By tab. What comes to moderators has the fields of many forms, under their names. */
-async function columnsOf(
-  { spreadsheetId, rows }: FrozenBatch,
-  { buffer, columnsOfForm }: Collaborators,
-): Promise<Map<string, SheetColumns>> {
-  if (!columnsOfForm) return new Map();
-  const tabs = [...new Set(rows.map(({ tab }) => tab))];
-  const forms = await buffer.formsOf(spreadsheetId, tabs);
-  return new Map(
-    await Promise.all(
-      tabs.map(
-        async (tab, i) =>
-          [tab, sharedColumns(await Promise.all((forms[i] ?? []).map(columnsOfForm)))] as const,
-      ),
-    ),
-  );
-}
-
-/** A tab that somebody made beforehand has columns that are free; only for fields that have none yet it is looked where. */
-async function withFreeColumns(
-  layout: TabLayout[],
-  { target, rows }: FrozenBatch,
-  sheets: Sheets,
-): Promise<TabLayout[]> {
-  const growing = new Set(growingTabs(rows, layout));
-  return Promise.all(
-    layout.map(async (tab) =>
-      growing.has(tab) ? { ...tab, free: await sheets.firstFree(target, tab) } : tab,
-    ),
-  );
 }
 
 /**

@@ -2,20 +2,27 @@ import { isDeepStrictEqual } from 'node:util';
 import type { FrozenBatch } from './buffer.ts';
 import type { Collaborators, Delivery } from './deliver.ts';
 import { reconcile } from './reconcile.ts';
-import { fenceRequest, probeRequests } from './sheet-batch.ts';
+import { fenceRequest, probeRequests, type ColumnsOf } from './sheet-batch.ts';
 import { SheetsError, type TabLayout } from './sheets.ts';
 import { isFull, moveOn } from './spreadsheet-pool.ts';
 import { collectTokens, fenced, parseToken } from './tokens.ts';
 
+export interface Refused {
+  refusal: SheetsError;
+  /** The refusal is our own: the rows go on in another spreadsheet. */
+  closed: boolean;
+  /** What the batch rested on. */
+  layout: TabLayout[];
+  columnsOf: ColumnsOf;
+}
+
 /**
  * Finds out what a refusal of a batch means, by the token with its number, and makes the buffer ready for what has to be done.
- * @param closed the refusal is our own: the rows go on in another spreadsheet
  * @throws SheetsError when nothing at all can be written
  */
 export async function afterRefusal(
   batch: FrozenBatch,
-  layout: TabLayout[],
-  { refusal, closed }: { refusal: SheetsError; closed: boolean },
+  { refusal, closed, layout, columnsOf }: Refused,
   collaborators: Collaborators,
 ): Promise<'landed' | Exclude<Delivery, { rows: number }>> {
   const { sheets, log } = collaborators;
@@ -34,7 +41,7 @@ export async function afterRefusal(
     // Its number is out of use here, so it can go elsewhere.
     if (!closed) {
       if (isFull(layout) && (await moveOn(batch, collaborators, { inFlight: true }))) return 'again';
-      return narrow(batch, layout, refusal, collaborators);
+      return narrow(batch, { refusal, layout, columnsOf }, collaborators);
     }
   } else {
     const isForeign = token?.installation !== undefined && token.installation !== installation;
@@ -88,8 +95,7 @@ async function fence(
  */
 async function narrow(
   batch: FrozenBatch,
-  layout: TabLayout[],
-  refusal: SheetsError,
+  { refusal, layout, columnsOf }: Omit<Refused, 'closed'>,
   { buffer, sheets, log }: Collaborators,
 ): Promise<Exclude<Delivery, { rows: number }>> {
   const { spreadsheetId, target, rows } = batch;
@@ -98,7 +104,7 @@ async function narrow(
     await buffer.reissue(batch, { keep: rows.length, ...(first ? { tab: first.tab } : {}) });
     return 'again';
   }
-  const probe = await refusalOf(sheets.apply(target, probeRequests(batch, layout)));
+  const probe = await refusalOf(sheets.apply(target, probeRequests(batch, layout, columnsOf)));
   if (probe) return { tab: first.tab, refusal: probe };
   if (rows.length > 1) {
     await buffer.reissue(batch, { keep: Math.ceil(rows.length / 2) });

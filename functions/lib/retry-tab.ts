@@ -3,6 +3,7 @@ import type { Collaborators } from './deliver.ts';
 import type { Parked } from './parked-tabs.ts';
 import { refusalOf } from './refusals.ts';
 import { idColumn, probeRequests, tabIn } from './sheet-batch.ts';
+import { withFreeColumns } from './tab-columns.ts';
 import { isFull, moveOn } from './spreadsheet-pool.ts';
 
 /**
@@ -20,7 +21,8 @@ export async function retryTab(
   const cells = Object.fromEntries(
     [idColumn, ...(found?.columns.keys() ?? ['@time'])].map((key) => [key, '']),
   );
-  const probe = probeRequests({ rows: [{ tab, id: '', cells }] }, layout);
+  const batch = { target, rows: [{ tab, id: '', cells }] };
+  const probe = probeRequests(batch, await withFreeColumns(layout, batch, collaborators));
   const refusal = await refusalOf(sheets.apply(target, probe));
   const hasMoved =
     refusal && isFull(layout) && (await moveOn({ spreadsheetId, target, sequence: 0 }, collaborators));

@@ -52,6 +52,15 @@ it('decimal fields and the time are numbers that look as they were typed, under 
   expect(first?.[1]).toBeCloseTo(46_053.5, 5);
 });
 
+it('a field that comes up in a batch that is refused for no reason has its title, too', async () => {
+  await push(1, 'student-data-form', { name: 'Asha' });
+  await at.flush({ columnsOfForm });
+  await push(2, 'student-data-form', { name: 'Ben', cgpa: '8.5' });
+  at.emulator.faults.add([{ kind: 'refuse', calls: 'write', times: 1 }]);
+  expect((await at.flush({ columnsOfForm })).rows).toBe(1);
+  expect((await at.rows(sheet))[0]).toEqual(['id', 'time', 'Name', 'CGPA']);
+});
+
 it('fields of a form that this image does not have are texts under their names', async () => {
   await push(1, 'elsewhere', { cgpa: '8.50' }, 'some day');
   await at.flush({ columnsOfForm });

@@ -114,9 +114,13 @@ function kindOf(cell: Cell | undefined): string | undefined {
   return typeof cell === 'number' ? 'number' : undefined;
 }
 
-function tabLists(sql: SQLTagStore, root: string, only: (sheet: Sheet) => boolean = () => true): Html {
+function tabLists(
+  sql: SQLTagStore,
+  root: string,
+  only: (sheet: Sheet) => boolean = (sheet) => isUsed(sql, sheet),
+): Html {
   const lists = listSpreadsheets(sql).map(({ id, title }) => {
-    const sheets = listSheets(sql, id).filter((sheet) => only(sheet) && isUsed(sql, sheet));
+    const sheets = listSheets(sql, id).filter(only);
     if (sheets.length === 0) return '';
     return html`<h2>${title === id ? id : `${title} (${id})`}</h2>
       <table class="list">
