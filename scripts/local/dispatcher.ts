@@ -72,18 +72,18 @@ export function startDispatcher({
   }
 
   function schedule() {
-    if (pumping || closed || !canPoll()) return;
+    if (pumping || !canPoll()) return;
     pumping = true;
     setImmediate(pump);
   }
 
   function canPoll(): boolean {
-    return current !== undefined && hasMore && held.size < MAX_POLL_RECORDS;
+    return !closed && current !== undefined && hasMore && held.size < MAX_POLL_RECORDS;
   }
 
   function pump() {
     pumping = false;
-    while (!closed && canPoll()) {
+    while (canPoll()) {
       const rows = events.poll(name, polled, MAX_POLL_RECORDS);
       hasMore = rows.length === MAX_POLL_RECORDS;
       for (const { id, failed, nextAt } of rows) {

@@ -402,13 +402,12 @@ const pinged = (what: string, real: number[], code: number | 'nobody'): Case => 
     const over = () => (isOver = true);
     void schedules.fire('tick')?.then(over, over);
     const pauses: number[] = [];
-    while (!isOver) {
+    for (;;) {
       await vi.waitFor(() => expect(isOver || clock.next() < Infinity).toBe(true));
-      if (isOver) break;
+      if (isOver) return pauses;
       pauses.push(clock.next());
       clock.advance(clock.next());
     }
-    return pauses;
   },
 });
 const five = [100, 200, 400, 800, 1_600];

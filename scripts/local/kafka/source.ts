@@ -137,8 +137,7 @@ export function startConsumer({
   /** Starts what may be started, a record of each partition in turn. */
   function pump() {
     if (closed) return;
-    let started = 1;
-    while (started > 0 && inFlight < MAX_POLL_RECORDS) started = poll();
+    while (poll() > 0);
     for (const [taken, resume] of paused) {
       if (taken.waiting() > RESUME_AT) continue;
       paused.delete(taken);
@@ -146,8 +145,10 @@ export function startConsumer({
     }
   }
 
+  /** Gives how many were started. */
   function poll(): number {
     const before = inFlight;
+    if (before >= MAX_POLL_RECORDS) return 0;
     let last = before;
     do {
       last = inFlight;
