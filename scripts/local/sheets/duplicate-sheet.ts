@@ -1,7 +1,7 @@
 import type { SQLTagStore } from 'node:sqlite';
 import { copyMetadata } from './developer-metadata.ts';
 import type { RequestOf } from './requests.ts';
-import { getSheet, listSheets, saveSheet } from './sheet.ts';
+import { getSheet, listSheets, saveSheet, type Sheet } from './sheet.ts';
 import { addSheet } from './tabs.ts';
 
 /**
@@ -14,10 +14,7 @@ export function duplicateSheet(
   { sourceSheetId, insertSheetIndex, newSheetId, newSheetName }: RequestOf<'duplicateSheet'>,
 ): { properties: object } {
   const source = getSheet(sql, spreadsheet, sourceSheetId);
-  const titles = new Set(listSheets(sql, spreadsheet).map(({ title }) => title));
-  let title = newSheetName ?? `Copy of ${source.title}`;
-  for (let n = 2; newSheetName === undefined && titles.has(title); n += 1)
-    title = `Copy of ${source.title} ${n}`;
+  const title = newSheetName ?? freshTitle(`Copy of ${source.title}`, listSheets(sql, spreadsheet));
   const gridProperties = {
     rowCount: source.rowCount,
     columnCount: source.columns.length,
@@ -36,4 +33,11 @@ export function duplicateSheet(
   sql.run`INSERT INTO rows (sheet, row, cells) SELECT ${copy.key}, row, cells FROM rows WHERE sheet = ${source.key}`;
   copyMetadata(sql, spreadsheet, source, copy);
   return added;
+}
+
+function freshTitle(wanted: string, sheets: Sheet[]): string {
+  const isTaken = (title: string) => sheets.some((sheet) => sheet.title === title);
+  let title = wanted;
+  for (let n = 2; isTaken(title); n += 1) title = `${wanted} ${n}`;
+  return title;
 }
