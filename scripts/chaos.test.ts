@@ -31,7 +31,7 @@ it('loses nothing and doubles nothing while every process is killed or frozen an
 it('loses nothing and doubles nothing while the master of its Redis is cut off, the next one frozen and the one after that killed', async () => {
   const sentinels = await startSentinels({ quick: true });
   onTestFinished(sentinels.close);
-  const options = { seed: 4012, lengthMs: 22_000, rate: 40, services: ['sheets-buffer'] };
+  const options = { seed: 6849, lengthMs: 22_000, rate: 40, services: ['sheets-buffer'] };
   const { accepted, deadLetters, faults } = await campaign({ ...options, sentinels });
   expect(accepted).toBeGreaterThan(100);
   expect(notMails(deadLetters)).toEqual([]);
@@ -46,7 +46,7 @@ describeKafka('with a Kafka', () => {
   it('that is killed and frozen as well, it loses nothing and doubles nothing either', async () => {
     // With these few, Kafka is killed early on, whatever tasks there are.
     const services = ['demo-form', 'sheets-buffer'];
-    const options = { seed: 1354, lengthMs: 45_000, rate: 20, kafka: true, services };
+    const options = { seed: 26, lengthMs: 45_000, rate: 20, kafka: true, services };
     const { accepted, deadLetters, faults } = await campaign(options);
     expect(accepted).toBeGreaterThan(100);
     expect(notMails(deadLetters)).toEqual([]);

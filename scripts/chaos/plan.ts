@@ -92,7 +92,7 @@ const paceMs = 2_500;
 
 /**
  * The plan of a campaign: the same for the same seed, length and processes. It goes in rounds; each has every kind of fault once, in
- * an order of its own, so that a campaign of a minute and a half leaves none out. All is over before the end.
+ * an order of its own, so that a campaign of three minutes leaves none out. All is over before the end.
  */
 export function makePlan({
   seed,

@@ -62,7 +62,10 @@ export const sheets = dashboard({
     ),
     graph(
       'Parked',
-      { '{{sheet}} {{tab}}: {{reason}}': 'sum by (sheet, tab, reason) (formbus_sheet_parked)' },
+      {
+        '{{sheet}}: {{reason}}': 'sum by (sheet, reason) (formbus_sheet_parked{tab=""})',
+        '{{sheet}}/{{tab}}: {{reason}}': 'sum by (sheet, tab, reason) (formbus_sheet_parked{tab!=""})',
+      },
       {
         good: 'Good: nothing here. Share the sheet or make room in it, and the next flush takes it up again.',
       },
