@@ -74,15 +74,6 @@ export function refusingTaskResources({
         broker: 'formbus',
         filter: { attributes: { type: refusedType } },
         subscriber: { ref: { apiVersion: 'serving.knative.dev/v1', kind: 'Service', name: refusingTask } },
-        delivery: {
-          backoffPolicy: 'linear',
-          backoffDelay: 'PT1S',
-          retry: 10,
-          timeout: 'PT30S',
-          deadLetterSink: {
-            ref: { apiVersion: 'eventing.knative.dev/v1alpha1', kind: 'KafkaSink', name: 'dead-letters' },
-          },
-        },
       },
     },
   ];
