@@ -76,8 +76,12 @@ function stepsOf(command: string, options: ClusterOptions): Step[] {
 
 /** Half a platform is worse than none. */
 function requireTools(steps: Step[]) {
+  // A release is fetched by curl.
+  const text = steps
+    .map(({ command }) => command.replace(/^node scripts.cluster.release/, 'curl $&'))
+    .join('\n');
   const needed = ['kubectl', 'kind', 'minikube', 'curl'].filter((tool) =>
-    steps.some(({ command }) => new RegExp(`(^|[|&(] *)${tool} `).test(command)),
+    new RegExp(`(^|[|&({] *)${tool} `, 'm').test(text),
   );
   const missing = needed.filter((tool) => spawnSync('sh', ['-c', `command -v ${tool}`]).status !== 0);
   if (missing.length > 0)
