@@ -163,8 +163,14 @@ export function statusSteps(options: ClusterOptions): Step[] {
   ];
 }
 
-function commands({ versions, profile, tool, context }: ClusterOptions) {
-  const name = context ?? (tool === 'kind' ? `kind-${NAME}` : NAME);
+/** The cluster's name for kubectl. */
+export function contextOf({ tool, context }: ClusterOptions): string {
+  return context ?? (tool === 'kind' ? `kind-${NAME}` : NAME);
+}
+
+function commands(options: ClusterOptions) {
+  const { versions, profile } = options;
+  const name = contextOf(options);
   const kubectl = `kubectl --context ${name}`;
   // By the server: Strimzi's kinds are too long for the note that kubectl would keep on them.
   const apply = (file: string) => `${kubectl} apply --server-side --force-conflicts -f ${file}`;
