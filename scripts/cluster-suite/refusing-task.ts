@@ -43,6 +43,7 @@ export function refusingTaskResources({
           },
           spec: {
             timeoutSeconds: 30,
+            automountServiceAccountToken: false,
             containers: [
               {
                 image,
@@ -55,6 +56,7 @@ export function refusingTaskResources({
                 },
                 securityContext: {
                   runAsNonRoot: true,
+                  runAsGroup: 65_532,
                   readOnlyRootFilesystem: true,
                   allowPrivilegeEscalation: false,
                   capabilities: { drop: ['ALL'] },

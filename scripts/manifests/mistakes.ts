@@ -243,6 +243,12 @@ export const MISTAKES: [mistake: string, changes: Change[], finding: string][] =
     [[FORM, [...CONTAINER, 'securityContext', 'runAsNonRoot'], false]],
     'securityContext.runAsNonRoot is not true',
   ],
+  ["root's group", [[FORM, [...CONTAINER, 'securityContext', 'runAsGroup'], 0]], 'runAsGroup is missing'],
+  [
+    "a key to the cluster's API",
+    [[TASK, ['spec', 'template', 'spec', 'automountServiceAccountToken']]],
+    `${TASK}: automountServiceAccountToken is not false`,
+  ],
   [
     'a capability',
     [[FORM, [...CONTAINER, 'securityContext', 'capabilities', 'drop'], []]],
