@@ -56,6 +56,9 @@ const serverEnv = {
 /** Knative's proxies keep idle connections for up to 600 s; a server that closes earlier makes them answer 502. */
 const keepAliveMs = 620_000;
 
+/** As much as the ingresses of the Broker and the KafkaSink take; Node itself stops at 16,384. */
+const maxHeaderSize = 65_536;
+
 /**
  * Checks the environment of a function without starting it.
  * @throws EnvError naming every bad or missing variable
@@ -133,7 +136,8 @@ export async function serve(
   });
   const framework = getTestServer(definition.name);
 
-  const server = createServer({ keepAliveTimeout: keepAliveMs, headersTimeout: 15_000 }, (req, res) => {
+  const options = { keepAliveTimeout: keepAliveMs, headersTimeout: 15_000, maxHeaderSize };
+  const server = createServer(options, (req, res) => {
     readBody(req, limits).then(
       (body) => {
         if (!isDecodable(req.url ?? ''))
