@@ -290,9 +290,9 @@ test('what a client sends after a refusal is taken, and its connection stays usa
   });
   let received = '';
   socket.on('data', (chunk) => (received += String(chunk)));
-  socket.write('POST /demo/refuse HTTP/1.1\r\nhost: x\r\ncontent-length: 10\r\n\r\n12345');
+  socket.write('POST /demo/refuse HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-length: 10\r\n\r\n12345');
   await vi.waitFor(() => expect(received).toContain('413 Payload Too Large'));
-  socket.write('67890GET /_/healthz HTTP/1.1\r\nhost: x\r\n\r\n');
+  socket.write('67890GET /_/healthz HTTP/1.1\r\nhost: 127.0.0.1\r\n\r\n');
   await vi.waitFor(() => expect(received).toContain('"status": "ok"'));
 });
 

@@ -3,6 +3,7 @@ import { createServer, type IncomingHttpHeaders, type IncomingMessage, type Serv
 import * as v from 'valibot';
 import type { Answer } from './broker.ts';
 import { claimsToBeEvent, type Event, readEvent } from './cloud-event.ts';
+import { refuseForeign } from './hosts.ts';
 import type { Log } from './log.ts';
 
 /** Kafka's own default bound for a message; a form's event is a tenth of it. */
@@ -29,6 +30,7 @@ export async function startIngress({
   log: Log;
 }): Promise<Ingress> {
   const server = createServer((req, res) => {
+    if (refuseForeign(req, res)) return;
     receive(req).then(
       (answer) => write(res, answer),
       // Its body broke off: there is nobody to answer.
