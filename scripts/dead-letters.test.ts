@@ -31,7 +31,7 @@ async function open() {
       redis: 'redis://127.0.0.1:1',
       broker: '',
       services: '',
-      database: null,
+      data: '',
       sheets: null,
       kafka: null,
     },

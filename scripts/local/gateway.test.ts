@@ -12,7 +12,7 @@ const connections = {
   redis: 'redis://127.0.0.1:1',
   broker: '',
   services: '',
-  database: null,
+  data: '/data',
   sheets: null,
   kafka: null,
 };

@@ -1,6 +1,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { answerHtml, answerJson, answerText, redirect } from './answers.ts';
 import type { DeadLetter, LoggedEvent } from './broker.ts';
+import type { Running } from './data-folder.ts';
 import { refuseForeign } from './hosts.ts';
 import { indexPage, missingPage } from './index-page.ts';
 import type { ScheduleStatus } from './ping.ts';
@@ -20,18 +21,8 @@ export interface GatewayParts {
   events: (after: number) => LoggedEvent[];
   /** Delivers events to one Trigger again; undefined when there is no such Trigger. */
   redeliver: (trigger: string, seqs: number[]) => Promise<number> | undefined;
-  /**
-   * For tools on this machine: where things are. `services`: where each is, by its name; `sheets`: the emulator's root URL, null for Google's own; `kafka`: broker
-   * addresses separated by commas, null without a Kafka; `database`: null for one that is not the runner's own.
-   */
-  connections: {
-    redis: string;
-    broker: string;
-    services: string;
-    database: string | null;
-    sheets: string | null;
-    kafka: string | null;
-  };
+  /** For tools on this machine: where things are, but for what needs a password. That stands in the data folder, `data`. */
+  connections: Omit<Running, 'url' | 'database'> & { data: string };
   /** All figures, in Prometheus' text format. */
   metrics: () => Promise<string>;
   /** Resolves when what was submitted so far has reached its tasks, or after a few seconds. */

@@ -44,7 +44,7 @@ async function gatewayAt(host: string) {
     redrive: () => Promise.resolve(0),
     events: () => [],
     redeliver: () => undefined,
-    connections: { redis: '', broker: '', services: '', database: null, sheets: null, kafka: null },
+    connections: { redis: '', broker: '', services: '', sheets: null, kafka: null, data: '' },
     metrics: () => Promise.resolve(''),
     delivered: async () => {},
     schedules: { status: () => [], fire: () => undefined },
@@ -127,11 +127,11 @@ function portsOf(pid: number): number[] {
       return '';
     }
   });
-  const listening = ['tcp', 'tcp6'].flatMap((file) =>
-    readFileSync(`/proc/${pid}/net/${file}`, 'utf8')
-      .matchAll(/^ *\d+: [\dA-F]+:([\dA-F]{4}) [\dA-F]+:0{4} 0A (?:\S+ +){5}(\d+)/gm)
-      .toArray(),
-  );
+  const listening = ['tcp', 'tcp6'].flatMap((file) => [
+    ...readFileSync(`/proc/${pid}/net/${file}`, 'utf8').matchAll(
+      /^ *\d+: [\dA-F]+:([\dA-F]{4}) [\dA-F]+:0{4} 0A (?:\S+ +){5}(\d+)/gm,
+    ),
+  ]);
   return listening
     .filter(([, , inode]) => descriptors.includes(`socket:[${inode}]`))
     .map(([, port = '']) => Number.parseInt(port, 16));

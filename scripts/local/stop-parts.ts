@@ -1,5 +1,6 @@
 import type { Broker } from './broker.ts';
 import type { ClusterLocal } from './cluster-local.ts';
+import type { DataFolder } from './data-folder.ts';
 import type { Gateway } from './gateway.ts';
 import type { KafkaConnection } from './kafka/connection.ts';
 import type { KafkaServer } from './kafka/server.ts';
@@ -15,8 +16,7 @@ import type { Watch } from './watch.ts';
 
 /** What a runner consists of, as far as it is started. */
 export interface Parts {
-  /** Gives the data folder back. */
-  unlock?: () => void;
+  folder?: DataFolder;
   /** Lets go who waits for the services to be opened. */
   abandon?: () => void;
   watch?: Watch;
@@ -71,7 +71,7 @@ export async function stopParts(parts: Parts, log: Log) {
   ]);
   await step('sheets', parts.sheets?.close(), 500);
   await step('mails', parts.mails?.close(), 500);
-  parts.unlock?.();
+  parts.folder?.close();
 }
 
 /** What Kafka has acknowledged stands in its log however it ends. */
