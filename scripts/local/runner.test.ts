@@ -20,16 +20,17 @@ function projectWith(file: string, from: string, to: string): string {
 
 async function start(root: string, data: string) {
   const said: string[] = [];
+  const log = recordingLog();
   const runner = await startRunner({
     root,
     data,
     port: 0,
-    log: recordingLog(),
+    log,
     say: (text) => said.push(text),
     env: {},
   });
   onTestFinished(() => runner.close());
-  return { ...runner, said: said.join('\n') };
+  return { ...runner, log, said: said.join('\n') };
 }
 
 /** redis-server notes its port there for as long as it runs. */
@@ -86,4 +87,12 @@ test('a manifest field that is not known stops the start before anything is made
   const root = projectWith('knative/tasks/demo-task.yaml', 'timeoutSeconds:', 'timeoutSecond:');
   await expect(start(root, data)).rejects.toThrow(/knative\/tasks\/demo-task\.yaml: .*timeoutSecond/);
   expect(existsSync(data)).toBe(false);
+});
+
+test('a Trigger whose filter names a form that there is not is told of, with its file and the forms', async () => {
+  const file = 'eventing/triggers/demo-task.yaml';
+  const { log } = await start(projectWith(file, 'form: demo-form', 'form: demo-from'), tempFolder());
+  expect(log.lines.filter((line) => line.startsWith('warn formbus: eventing'))).toEqual([
+    `warn formbus: ${file}: the filter names a form demo-from, and there is none here; there are demo-form, student-data-form {}`,
+  ]);
 });

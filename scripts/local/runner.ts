@@ -8,6 +8,7 @@ import { openClusterLocal } from './cluster-local.ts';
 import { takeDataFolder } from './data-folder.ts';
 import { deploy } from './deployment.ts';
 import { describeOverrides, valuesOf } from './environment.ts';
+import { warnOfUnknownForms } from './form-filters.ts';
 import { openGateway } from './gateway.ts';
 import { findKafka } from './kafka/given.ts';
 import { openKafka } from './kafka/open.ts';
@@ -223,11 +224,14 @@ async function start(
       launcher.use(next);
       runs.reconcile(services, changed);
       opened.reconcile(triggers);
-      gateway.open({ ...gatewayParts, forms: formsOf(services) });
+      const forms = formsOf(services);
+      gateway.open({ ...gatewayParts, forms });
+      warnOfUnknownForms(triggers, forms, log);
     },
     log,
   }));
   parts.watch.onChange(reloader.wake);
+  warnOfUnknownForms(triggers, gatewayParts.forms, log);
   announce({ url: gateway.url, ...connections, database: postgres?.url ?? null });
   say(
     readyText({
