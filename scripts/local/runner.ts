@@ -28,6 +28,7 @@ import { openSecrets } from './secrets.ts';
 import { openServices, type Services } from './services.ts';
 import { startSheets } from './sheets/server.ts';
 import { stopParts, type Parts } from './stop-parts.ts';
+import { openTypeCheck } from './type-check.ts';
 import { watchFolders } from './watch.ts';
 
 export interface Runner {
@@ -230,7 +231,11 @@ async function start(
     },
     log,
   }));
-  parts.watch.onChange(reloader.wake);
+  const types = (parts.types = openTypeCheck({ root, dir: join(folder, 'types'), log }));
+  parts.watch.onChange(() => {
+    reloader.wake();
+    types.wake();
+  });
   warnOfUnknownForms(triggers, gatewayParts.forms, log);
   announce({ url: gateway.url, ...connections, database: postgres?.url ?? null });
   say(

@@ -12,6 +12,7 @@ import type { Redis } from './redis.ts';
 import type { Reloader } from './reload.ts';
 import type { Services } from './services.ts';
 import type { SheetsServer } from './sheets/server.ts';
+import type { TypeCheck } from './type-check.ts';
 import type { Watch } from './watch.ts';
 
 /** What a runner consists of, as far as it is started. */
@@ -21,6 +22,7 @@ export interface Parts {
   abandon?: () => void;
   watch?: Watch;
   reloader?: Reloader;
+  types?: TypeCheck;
   gateway?: Gateway;
   redis?: Redis;
   postgres?: Postgres;
@@ -55,6 +57,7 @@ export async function stopParts(parts: Parts, log: Log) {
   parts.abandon?.();
   // What is changed from here on is for the next start.
   await step('watch', parts.watch?.close(), 500);
+  await step('type check', parts.types?.close(), 500);
   await step('reload', parts.reloader?.close(), 1_000);
   await step('gateway', parts.gateway?.close(4_000), 4_500);
   await step('schedules', parts.schedules?.close(), 500);
