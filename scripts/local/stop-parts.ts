@@ -37,8 +37,8 @@ export interface Parts {
   schedules?: Schedules;
 }
 
-/** All of it, Redis's and PostgreSQL's last second apart. */
-const totalMs = 9_000;
+/** All of it, Redis's and PostgreSQL's end apart. */
+const totalMs = 8_500;
 
 /**
  * Stops in the direction of the flow: nothing new comes in, what is under way is finished while all that it needs still
@@ -68,9 +68,10 @@ export async function stopParts(parts: Parts, log: Log) {
   await step('services', parts.services?.close(left), left + 500);
   await step('calls between services', parts.clusterLocal?.close(), 500);
   await step('Kafka', closeKafka(parts), forKafka);
+  // One that has to be killed is gone some time later: what it has started ends after it.
   await Promise.all([
-    step('redis', parts.redis?.close(500), 700),
-    step('postgres', parts.postgres?.close(600), 700),
+    step('redis', parts.redis?.close(500), 1_200),
+    step('postgres', parts.postgres?.close(600), 1_200),
   ]);
   await step('sheets', parts.sheets?.close(), 500);
   await step('mails', parts.mails?.close(), 500);
