@@ -36,6 +36,7 @@ async function open() {
       kafka: null,
     },
     metrics: () => Promise.resolve(''),
+    waiting: () => Promise.resolve({ rows: 0, next: null }),
     delivered: async () => {},
     schedules: { status: () => [], fire: () => undefined },
     sheets: undefined,

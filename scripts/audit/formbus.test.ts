@@ -19,6 +19,7 @@ it('has as many events delivered again as there are, each once', async () => {
     },
     connections: { redis: '', broker: '', services: '', sheets: null, kafka: null, data: '' },
     metrics: () => Promise.resolve(''),
+    waiting: () => Promise.resolve({ rows: 0, next: null }),
     delivered: async () => {},
     schedules: { status: () => [], fire: () => undefined },
     sheets: undefined,

@@ -34,6 +34,7 @@ async function open(parts: Partial<GatewayParts> = {}) {
     redeliver: () => undefined,
     connections,
     metrics: () => Promise.resolve('up 1\n'),
+    waiting: () => Promise.resolve({ rows: 0, next: null }),
     delivered: async () => {},
     schedules: { status: () => [], fire: () => undefined },
     sheets: undefined,

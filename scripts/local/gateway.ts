@@ -8,6 +8,7 @@ import type { ScheduleStatus } from './ping.ts';
 import { answerProblem } from './problem.ts';
 import { readRedelivery, readRedrive } from './redelivery.ts';
 import type { Services } from './services.ts';
+import type { Waiting } from './waiting.ts';
 
 /** What the gateway shows and reaches. */
 export interface GatewayParts {
@@ -25,6 +26,7 @@ export interface GatewayParts {
   connections: Omit<Running, 'url' | 'database'> & { data: string };
   /** All figures, in Prometheus' text format. */
   metrics: () => Promise<string>;
+  waiting: () => Promise<Waiting>;
   /** Resolves when what was submitted so far has reached its tasks, or after a few seconds. */
   delivered: () => Promise<void>;
   schedules: {
@@ -123,6 +125,7 @@ function runnerPages(parts: GatewayParts, req: IncomingMessage, res: ServerRespo
   const json = (value: unknown) => only(['GET', 'HEAD'], req, res, () => answerJson(res, value));
   if (path === '/healthz') return json({ status: 'ok' });
   if (path === '/metrics') return only(['GET', 'HEAD'], req, res, () => void answerMetrics(parts, res));
+  if (path === '/waiting') return only(['GET', 'HEAD'], req, res, () => void answerWaiting(parts, res));
   if (path === '/services') return json(parts.services.status());
   const { searchParams: query } = new URL(req.url ?? '', 'http://localhost');
   if (path === '/dead-letters') {
@@ -166,6 +169,14 @@ async function answerMetrics({ metrics }: GatewayParts, res: ServerResponse) {
     answerText(res, await metrics());
   } catch (error) {
     answerProblem(res, 500, error instanceof Error ? error.message : String(error));
+  }
+}
+
+async function answerWaiting({ waiting }: GatewayParts, res: ServerResponse) {
+  try {
+    answerJson(res, await waiting());
+  } catch (error) {
+    answerProblem(res, 503, error instanceof Error ? error.message : String(error));
   }
 }
 

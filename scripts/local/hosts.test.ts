@@ -46,6 +46,7 @@ async function gatewayAt(host: string) {
     redeliver: () => undefined,
     connections: { redis: '', broker: '', services: '', sheets: null, kafka: null, data: '' },
     metrics: () => Promise.resolve(''),
+    waiting: () => Promise.resolve({ rows: 0, next: null }),
     delivered: async () => {},
     schedules: { status: () => [], fire: () => undefined },
     sheets: undefined,

@@ -29,6 +29,7 @@ import { openServices, type Services } from './services.ts';
 import { startSheets } from './sheets/server.ts';
 import { stopParts, type Parts } from './stop-parts.ts';
 import { openTypeCheck } from './type-check.ts';
+import { waitingRows } from './waiting.ts';
 import { watchFolders } from './watch.ts';
 
 export interface Runner {
@@ -200,6 +201,7 @@ async function start(
         sinks: manifests.kafkaSinks,
         kafka: parts.kafkaConnection,
       }),
+    waiting: () => waitingRows(runs, schedules.status()),
     async delivered() {
       await parts.kafkaConnection?.idle(5_000);
       await opened.idle(5_000);
