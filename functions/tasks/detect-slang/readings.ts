@@ -86,9 +86,7 @@ function leetLetter(char: string): string {
 export function joined({ text, at }: Reading, original: string): Reading {
   const isKept = addressesIn(text);
   const gaps = [
-    ...[...text.matchAll(apart)].filter(
-      ({ 0: gap, index }) => !isKept(index) && isWithinWord(index, gap.length),
-    ),
+    ...[...text.matchAll(apart)].filter(({ 0: gap, index }) => isWithinWord(index, gap.length)),
     ...[...text.matchAll(single)].flatMap((run) =>
       [...run[0].matchAll(/[^a-z\d@$!|\x80-\uffff]+/g)].map((gap) => ({
         0: gap[0],
@@ -120,11 +118,9 @@ const apart = /(?<=[a-z\d@$\x80-\uffff])[-._~:;,]+(?=[a-z\d@$\x80-\uffff])/g;
 const address = /(?<!\S)(?:[^\s@]{1,100}@[^\s@]{1,200}\.[^\s@]|(?:[a-z]{2,10}:\/\/|www\.)\S)\S*/g;
 
 function addressesIn(text: string): (index: number) => boolean {
-  const found = [...text.matchAll(address)].map(({ 0: { length }, index }) => ({
-    from: index,
-    to: index + length,
-  }));
-  return (index) => found.some(({ from, to }) => index >= from && index < to);
+  const inside = new Uint8Array(text.length);
+  for (const { 0: found, index } of text.matchAll(address)) inside.fill(1, index, index + found.length);
+  return (index) => inside[index] === 1;
 }
 
 /** Three single letters or more with one or two other characters between each. */

@@ -159,6 +159,9 @@ const hard = {
   'unseen characters': 'f\u200b',
   'a ligature of 18 letters': '\ufdfa',
   'half characters': '\ud800',
+  addresses: 'a.b@c.de ',
+  'an address without an end': 'a.b@',
+  "another language's common words": 'aß er Kutten, ',
   Chinese: '你好世界',
 };
 
