@@ -62,6 +62,12 @@ it('kills, freezes and cuts off masters, and harms replicas and Sentinels, where
   expect(done).not.toContain('kill redis');
 });
 
+it('restarts all of Redis as an update does, where it is under Sentinel and there is time for that', () => {
+  const label = 'rolling restart redis-pods';
+  expect(labels({ seed: 1, lengthMs: 600_000, sentinel: true })).toContain(label);
+  expect(labels({ seed: 1, lengthMs: 600_000 })).not.toContain(label);
+});
+
 it('ends no process in the last part of a long campaign, so that memory can be looked at', () => {
   const plan = makePlan({ seed: 1, lengthMs: 1_200_000 });
   const isEnd = ({ do: act }: (typeof plan)[number]) => act === 'kill' || act === 'restart' || act === 'fill';

@@ -5,7 +5,17 @@ import { basename, join } from 'node:path';
 /** What is done at a moment of the campaign. `at` and `ms` are milliseconds, `at` from its beginning; `which` (0 to 1) picks one of several instances. */
 export interface Step {
   at: number;
-  do: 'kill' | 'freeze' | 'cut off' | 'restart' | 'fill' | 'sheets' | 'edit' | 'revoke' | 'flush twice';
+  do:
+    | 'kill'
+    | 'freeze'
+    | 'cut off'
+    | 'restart'
+    | 'rolling restart'
+    | 'fill'
+    | 'sheets'
+    | 'edit'
+    | 'revoke'
+    | 'flush twice';
   what: string;
   ms: number;
   which: number;
@@ -53,13 +63,15 @@ const slow: Kind[] = [
   ['freeze', 'sheets-flush', 65_000, 65_000],
   ['revoke', 'spreadsheet', 5_000, 20_000],
 ];
+/** Each pod by its manifest, one after the other: some three minutes. */
+const slowOfSentinels: Kind[] = [['rolling restart', 'redis-pods']];
 const enoughForSlowMs = 120_000;
 
 /** Where there is time for it, nobody is killed any more in the last part: how memory goes is seen in processes that live. */
 const enoughForLivesMs = 240_000;
 const livesFrom = 0.55;
 /** A Redis that can't write to its log ends itself. */
-const ends = (act: Step['do']) => act === 'kill' || act === 'restart' || act === 'fill';
+const ends = (act: Step['do']) => ['kill', 'restart', 'rolling restart', 'fill'].includes(act);
 
 /** Mean distance of two steps, in milliseconds. */
 const paceMs = 2_500;
@@ -86,13 +98,14 @@ export function makePlan({
   const processes = [...services, 'postgres', 'runner', ...(kafka ? ['kafka'] : [])];
   const kinds = [...usual(processes), ...(sentinel ? ofSentinels : ofOneRedis)];
   const livesFromMs = lengthMs >= enoughForLivesMs ? lengthMs * livesFrom : Infinity;
+  const slowKinds = [...slow, ...(sentinel ? slowOfSentinels : [])];
   const round: Kind[] = [];
   const slowRound: Kind[] = [];
   const steps: Step[] = [];
   for (let at = paceMs; at < lengthMs - 2 * paceMs; at += Math.round(paceMs * (0.5 + random()))) {
     if (round.length === 0) {
       round.push(...kinds);
-      if (slowRound.length === 0 && lengthMs >= enoughForSlowMs) slowRound.push(...slow);
+      if (slowRound.length === 0 && lengthMs >= enoughForSlowMs) slowRound.push(...slowKinds);
       round.push(...draw(slowRound, random));
     }
     for (const [act, what, shortest = 0, longest = shortest] of draw(round, random)) {

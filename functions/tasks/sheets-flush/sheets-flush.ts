@@ -3,7 +3,7 @@ import { openBuffer } from '../../lib/buffer.ts';
 import { integer } from '../../lib/env.ts';
 import { AnyEvent } from '../../lib/event.ts';
 import { flush } from '../../lib/flush.ts';
-import { Unavailable } from '../../lib/http.ts';
+import { HttpError } from '../../lib/http.ts';
 import { histogram } from '../../lib/metrics.ts';
 import { openRedis, redisEnv } from '../../lib/redis.ts';
 import { openSheets, sheetsEnv } from '../../lib/sheets.ts';
@@ -44,9 +44,10 @@ export const sheetsFlush = task('sheets-flush', AnyEvent, {
         const { rows, failed } = await flush({ buffer, sheets, log, settleMs, spares: env.SPREADSHEET_POOL });
         histogram('formbus_flush_seconds').observe((performance.now() - begin) / 1_000);
         log.info({ rows, failed: failed.length }, 'flushed');
-        // The PingSource does not try again; the next tick does.
+        // Google or its quota: tried again by the next tick. After a 503 the PingSource would do so five times within seconds.
         if (failed.length > 0)
-          throw new Unavailable(
+          throw new HttpError(
+            409,
             `Not written: ${failed.map(({ spreadsheetId }) => spreadsheetId).join(', ')}.`,
           );
       },
