@@ -24,7 +24,7 @@ export function openTypeCheck({ root, dir, log }: { root: string; dir: string; l
   const compiler = findCompiler(root);
   let wanted = false;
   let isWrong = false;
-  let isClosed = false;
+  const closing = new AbortController();
   let child: Child | undefined;
   let working: Promise<void> | undefined;
 
@@ -39,9 +39,9 @@ export function openTypeCheck({ root, dir, log }: { root: string; dir: string; l
     });
     // What people do on this machine goes before it.
     setPriority(child.pid, constants.priority.PRIORITY_LOW);
-    if (isClosed) await child.stop(0);
+    if (closing.signal.aborted) await child.stop(0);
     const how = await child.exited;
-    if (isClosed) return;
+    if (closing.signal.aborted) return;
     // Of a mistake in several lines the first one has the place.
     const mistakes = lines.filter((line) => / error TS\d+: /.test(line));
     for (const line of mistakes.slice(0, told)) log.warn({ from: 'types' }, line);
@@ -54,7 +54,7 @@ export function openTypeCheck({ root, dir, log }: { root: string; dir: string; l
   }
 
   async function work(tsc: string) {
-    while (wanted && !isClosed) {
+    while (wanted && !closing.signal.aborted) {
       wanted = false;
       await check(tsc).catch((error: unknown) => log.warn({ from: 'types' }, String(error)));
     }
@@ -68,7 +68,7 @@ export function openTypeCheck({ root, dir, log }: { root: string; dir: string; l
       working ??= work(compiler);
     },
     async close() {
-      isClosed = true;
+      closing.abort();
       await child?.stop(0);
       await working;
     },

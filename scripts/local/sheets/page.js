@@ -59,12 +59,14 @@ async function showWaiting() {
   waiting.hidden = rows === 0;
 }
 
-flush.addEventListener('click', async () => {
+flush.addEventListener('click', () => void flushNow());
+
+async function flushNow() {
   flush.disabled = true;
   await fetch('/_/schedules/sheets-flush', { method: 'POST' }).catch(() => {});
   flush.disabled = false;
   await poll();
-});
+}
 
 async function run() {
   for (;;) {
