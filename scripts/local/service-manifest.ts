@@ -53,6 +53,7 @@ export function serviceOf(
     // A hard limit is the target where none is named, and its bound where one is.
     target: concurrency > 0 ? Math.min(target ?? concurrency, concurrency) : (target ?? DEFAULT_TARGET),
     windowSeconds: annotations['autoscaling.knative.dev/window'],
+    image: container?.image ?? '',
     command: container?.command,
     args: container?.args ?? [],
   };

@@ -109,7 +109,18 @@ export const MISTAKES: [mistake: string, changes: Change[], finding: string][] =
   [
     'a form that there is not',
     [[DEMO, ['spec', 'filter', 'attributes', 'form'], 'no-form']],
-    `${DEMO}: nobody publishes`,
+    `${DEMO}: its filter names no-form, and there is no such form`,
+  ],
+  [
+    'a form that there is not beside one that there is',
+    [
+      [
+        DEMO,
+        ['spec', 'filters'],
+        [{ any: [{ exact: { form: 'demo-form' } }, { exact: { form: 'no-form' } }] }],
+      ],
+    ],
+    `${DEMO}: its filter names no-form, and there is no such form`,
   ],
   [
     'a filter that contradicts itself',
