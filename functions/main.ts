@@ -4,6 +4,7 @@ import { pathToFileURL } from 'node:url';
 import * as v from 'valibot';
 import { EnvError, readEnv } from './lib/env.ts';
 import { checkEnv, serve, type FunctionDefinition } from './lib/serve.ts';
+import { nameSourceLines } from './lib/source-lines.ts';
 
 /**
  * Starts the function that FUNCTION_TARGET names. With `--check [NAME…]` it only checks the environment: that function's, and as if
@@ -54,4 +55,5 @@ function stop(error: unknown) {
   process.exit(1);
 }
 
+nameSourceLines();
 main().catch(stop);

@@ -7,6 +7,7 @@ import { Redis } from 'ioredis';
 import { Client } from 'pg';
 import * as v from 'valibot';
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
+import { connectionsOf } from './api/running.ts';
 import { startFormbus, temporaryFolder, type StartedFormbus } from './testing.ts';
 
 let folder: Awaited<ReturnType<typeof temporaryFolder>>;
@@ -16,11 +17,9 @@ let redisUrl: string;
 beforeAll(async () => {
   folder = await temporaryFolder();
   formbus = await startFormbus(folder.path);
-  const connections = await (await fetch(`${formbus.url}/_/connections`)).json();
-  ({ database: url, redis: redisUrl } = v.parse(
-    v.object({ database: v.string(), redis: v.string() }),
-    connections,
-  ));
+  const { database, redis } = await connectionsOf(formbus.url);
+  url = database ?? '';
+  redisUrl = redis;
 });
 afterAll(async () => {
   await formbus.end('SIGTERM');

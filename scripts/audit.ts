@@ -2,6 +2,7 @@ import { parseArgs } from 'node:util';
 import { openSheets } from '../functions/lib/sheets.ts';
 import type { ReadSheets } from '../functions/lib/standing.ts';
 import { refuseUnknownForm } from './api/forms.ts';
+import { addressOf, connectionsOf, placeHelp, placeOptions } from './api/running.ts';
 import { openAuditedBuffer, type AuditedBuffer } from './audit/buffer.ts';
 import { openFormbus, type Formbus } from './audit/formbus.ts';
 import { openAuditedArchive, readArchive, type AuditedArchive } from './audit/archive.ts';
@@ -23,16 +24,15 @@ import { counted } from './counted.ts';
 
 const help = `Compares what was accepted with what stands in the sheets and in the archive, id by id.
 
-  npm run audit -- [--form F] [--url URL] [--repair] [--json]
+  npm run audit -- [--form F] [--repair] [--json]
 
   --form F    only this form
-  --url URL   where Formbus runs, on this machine (default http://127.0.0.1:8080)
   --repair    puts missing rows back through the buffer; they stand in the sheet after the next flush. A row that Google refused is
               sent again when you have deleted its mark in the sheet. What the archive lacks is delivered to it again. What was
               forgotten stays so.
               It may run at any time and more than once. A doubled row is left for you to delete.
   --json      print the report as JSON, with all ids
-
+${placeHelp(12)}
 Exit code 1 when a submission is missing or doubled (after the repair, with --repair). One that waits in the Broker or in the
 buffer is neither. Exit code 2 when not all of it could be checked.
 `;
@@ -48,16 +48,16 @@ async function main(): Promise<void> {
   const { values } = parseArgs({
     options: {
       form: { type: 'string' },
-      url: { type: 'string', default: 'http://127.0.0.1:8080' },
+      ...placeOptions,
       repair: { type: 'boolean', default: false },
       json: { type: 'boolean', default: false },
       help: { type: 'boolean', default: false },
     },
   });
   if (values.help) return void process.stdout.write(help);
-  const url = values.url.replace(/\/$/, '');
-  const formbus = await openFormbus(url);
-  const { redis, sheets: root } = formbus.connections;
+  const url = addressOf(values);
+  const formbus = openFormbus(url);
+  const { redis, sheets: root } = await connectionsOf(url);
   const buffer = await openAuditedBuffer(redis);
   const archive = openAuditedArchive(url);
   try {

@@ -84,6 +84,8 @@ async function compile(root: string, entryPoints: string[]): Promise<Compiled> {
     chunkNames: 'chunks/[name]-[hash]',
     outExtension: { '.js': '.mjs' },
     legalComments: 'none',
+    sourcemap: 'external',
+    sourcesContent: false,
     logLevel: 'silent',
     // CommonJS packages inside an ES module still call require, for Node's own modules.
     banner: {

@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util';
+import { addressOf, placeHelp, placeOptions } from './api/running.ts';
 import { parseTime } from './api/time.ts';
 import { choose, type Letter, type Letters } from './dead-letters/letters.ts';
 import { openLoggedLetters } from './dead-letters/log.ts';
@@ -19,8 +20,7 @@ Further
   --all           redrive: all that were not sent again yet
   --dry-run       redrive: say which, and do nothing
   --json          list and show: as JSON
-  --url URL       where Formbus runs, on this machine (default http://127.0.0.1:8080)
-${clusterHelp}  --topic NAME    the topic of the dead letters (default form-dead-letters)
+${placeHelp(16)}${clusterHelp}  --topic NAME    the topic of the dead letters (default form-dead-letters)
 Exit code 1 when redrive could not send all of them, 2 when nothing could be done.
 `;
 
@@ -36,7 +36,7 @@ async function main(): Promise<void> {
       all: { type: 'boolean', default: false },
       'dry-run': { type: 'boolean', default: false },
       json: { type: 'boolean', default: false },
-      url: { type: 'string', default: 'http://127.0.0.1:8080' },
+      ...placeOptions,
       ...clusterOptions,
       topic: { type: 'string', default: 'form-dead-letters' },
       help: { type: 'boolean', default: false },
@@ -60,7 +60,7 @@ async function main(): Promise<void> {
   try {
     const letters = cluster
       ? openTopicLetters({ cluster, topic: values.topic, since, say: (line) => console.error(line) })
-      : openLoggedLetters(values.url.replace(/\/$/, ''));
+      : openLoggedLetters(addressOf(values));
     const all = await letters.list();
     const unknown = ids.find((id) => choose(all, { ids: [id] }).length === 0);
     if (unknown !== undefined)

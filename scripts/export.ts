@@ -3,6 +3,7 @@ import { createWriteStream } from 'node:fs';
 import { rename, rm } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
 import { connectArchive, isNotMadeYet } from './api/database.ts';
+import { addressOf, placeHelp, placeOptions } from './api/running.ts';
 import { parseTimes } from './api/time.ts';
 import { exportTo, formats, type Format } from './export/run.ts';
 import { counted } from './counted.ts';
@@ -20,8 +21,7 @@ const help = `Writes a form's submissions out of the archive, oldest first; forg
   --from TIME    received since then: 2026-01-31T12:00:00Z, or 30m, 12h, 2d ago (default: all)
   --to TIME      received before then (default: now)
   --out FILE     the file (default: standard output); it is there when it is complete
-  --url URL      where Formbus runs, on this machine (default http://127.0.0.1:8080)
-
+${placeHelp(15)}
 With DATABASE_URL in the environment it reads that database, and needs no Formbus.
 `;
 
@@ -35,12 +35,12 @@ async function main(): Promise<void> {
       out: { type: 'string' },
       separator: { type: 'string', default: ',' },
       'no-bom': { type: 'boolean', default: false },
-      url: { type: 'string', default: 'http://127.0.0.1:8080' },
+      ...placeOptions,
       help: { type: 'boolean', default: false },
     },
   });
   if (values.help) return void process.stdout.write(help);
-  const { form, format, out, url } = values;
+  const { form, format, out } = values;
   if (form === undefined || format === undefined)
     throw new Error('say which and how: --form F --format csv|jsonl; --help tells more');
   if (!isFormat(format)) throw new Error(`--format is ${formats.join(' or ')}, not ${format}`);
@@ -50,7 +50,7 @@ async function main(): Promise<void> {
   const { from, to } = parseTimes(values);
   const choice = { form, from: new Date(from), to: new Date(to) };
 
-  const archive = await connectArchive(url.replace(/\/$/, ''));
+  const archive = await connectArchive(() => addressOf(values));
   const part = `${out}.part`;
   try {
     const sink = out === undefined ? process.stdout : createWriteStream(part);

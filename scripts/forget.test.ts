@@ -6,6 +6,7 @@ import { Redis } from 'ioredis';
 import { Client } from 'pg';
 import * as v from 'valibot';
 import { afterAll, beforeAll, expect, it, onTestFinished } from 'vitest';
+import { connectionsOf } from './api/running.ts';
 import { pidsOf } from './chaos/victims.ts';
 import { startFormbus, temporaryFolder, type StartedFormbus } from './testing.ts';
 
@@ -16,10 +17,9 @@ let database: Client;
 beforeAll(async () => {
   folder = await temporaryFolder();
   formbus = await startFormbus(folder.path);
-  const connections = await (await fetch(`${formbus.url}/_/connections`)).json();
-  const urls = v.parse(v.object({ redis: v.string(), database: v.string() }), connections);
+  const urls = await connectionsOf(formbus.url);
   redis = new Redis(urls.redis);
-  database = new Client(urls.database);
+  database = new Client(urls.database ?? '');
   await database.connect();
 });
 afterAll(async () => {

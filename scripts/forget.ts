@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util';
+import { addressOf, placeHelp, placeOptions } from './api/running.ts';
 import { openClusterStores } from './forget/cluster.ts';
 import { openStores } from './forget/stores.ts';
 import { clusterOptions, openCluster } from './kafka/cluster.ts';
@@ -6,12 +7,11 @@ import { forget } from './forget/run.ts';
 
 const help = `Removes one person's submission for good: from the archive, the buffer, the sheets, and whatever other task keeps something of it.
 
-  npm run forget -- --form F --id ID [--url URL]
+  npm run forget -- --form F --id ID
 
   --form F    the submission's form
   --id ID     its id, as in the answer to the submission, in the hidden first column of the sheet and in the archive
-  --url URL   where Formbus runs, on this machine (default http://127.0.0.1:8080)
-  --kafka     on a cluster: the event goes to its Kafka, named by KAFKA_BROKERS as for a form (KAFKA_TLS, KAFKA_CA_FILE, KAFKA_USERNAME,
+${placeHelp(12)}  --kafka     on a cluster: the event goes to its Kafka, named by KAFKA_BROKERS as for a form (KAFKA_TLS, KAFKA_CA_FILE, KAFKA_USERNAME,
               KAFKA_PASSWORD), and DATABASE_URL is its archive's
 
 It tells each task by an event, waits until all have done it, and says what it can't reach. A mark with the id, and nothing else, stays in
@@ -27,18 +27,18 @@ async function main(): Promise<void> {
     options: {
       form: { type: 'string' },
       id: { type: 'string' },
-      url: { type: 'string', default: 'http://127.0.0.1:8080' },
+      ...placeOptions,
       kafka: clusterOptions.kafka,
       help: { type: 'boolean', default: false },
     },
   });
   if (values.help) return void process.stdout.write(help);
-  const { form, id, url } = values;
+  const { form, id } = values;
   if (form === undefined || id === undefined)
     throw new Error('say which: --form F --id ID; --help tells more');
   const cluster = values.kafka ? await openCluster({ gateway: clusterOptions.gateway.default }) : undefined;
   try {
-    const stores = await (cluster ? openClusterStores(cluster) : openStores(url.replace(/\/$/, '')));
+    const stores = await (cluster ? openClusterStores(cluster) : openStores(addressOf(values)));
     try {
       const { removed, left, unreachable } = await forget({ form, id }, { stores, say, patienceMs });
       for (const line of removed) console.log(line);

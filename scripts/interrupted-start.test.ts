@@ -4,6 +4,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, it, onTestFinished } from 'vitest';
+import { pidsOf, signal } from './chaos/victims.ts';
 import { processesOf, startFormbus, temporaryFolder } from './testing.ts';
 
 /** As Ctrl-C does in a terminal: a signal to all that are in the foreground, and npm hands it on to what it runs. */
@@ -43,3 +44,15 @@ it.each(['lock', 'postgres/data.new', 'postgres/data/postmaster.pid'])(
   },
   120_000,
 );
+
+it('servers that hang are killed at the end, quietly and within 10 s', async () => {
+  const folder = await temporaryFolder();
+  onTestFinished(folder.remove);
+  const formbus = await startFormbus(folder.path);
+  for (const pid of [...pidsOf(formbus.pid, 'redis'), ...pidsOf(formbus.pid, 'postgres')])
+    signal(pid, 'SIGSTOP');
+  const before = formbus.output().length;
+  expect(await formbus.end('SIGTERM')).toBe(0);
+  expect(formbus.output().slice(before)).not.toContain('it is not closed after');
+  expect(processesOf(folder.path)).toEqual([]);
+});

@@ -1,6 +1,7 @@
 import { parseArgs } from 'node:util';
 import * as v from 'valibot';
 import { call } from './api/call.ts';
+import { addressOf, placeOptions } from './api/running.ts';
 import { bodiesFor } from './load/body.ts';
 import { runRate, runUsers } from './load/drive.ts';
 import { textOf } from './load/print.ts';
@@ -11,7 +12,7 @@ const help = `Submits to a form that runs, many times, and prints how long the a
 
   npm run load -- [URL] [--users N --requests N | --rate N --duration S] [--verify] [--json]
 
-  URL            the form's address (default http://127.0.0.1:8080/student-data-form/); what is sent follows its schema.json
+  URL            the form's address (default: student-data-form of the Formbus that runs here); what is sent follows its schema.json
   --users N      so many come in at once, each with a connection of its own … (default 1000)
   --requests N   … and submit so often, one after the other (default 5)
   --rate N       instead: so many submissions a second, whether or not earlier ones were answered; a submission's time begins
@@ -20,6 +21,7 @@ const help = `Submits to a form that runs, many times, and prints how long the a
   --verify       waits until every accepted submission stands in its sheet, exactly once; needs a Formbus of this machine
   --patience S   after so long without anything new in the sheets what is missing is lost (default 120)
   --json         print the report as JSON
+  --data DIR     without a URL: the data folder of the Formbus that is meant, as for npm start (default .formbus)
   --help         this text
 
 Exit code 1 when nothing was accepted, and when --verify finds one that is lost or doubled; 2 when it could not be run.
@@ -36,11 +38,12 @@ async function main(): Promise<void> {
       verify: { type: 'boolean', default: false },
       patience: { type: 'string', default: '120' },
       json: { type: 'boolean', default: false },
+      data: placeOptions.data,
       help: { type: 'boolean', default: false },
     },
   });
   if (values.help) return void process.stdout.write(help);
-  const [address = 'http://127.0.0.1:8080/student-data-form/'] = positionals;
+  const [address = `${addressOf(values)}/student-data-form/`] = positionals;
   if (!URL.canParse(address)) throw new Error(`${address} is no address of a form\n\n${help}`);
   const url = new URL(address.replace(/\/?$/, '/'));
   const number = (name: 'users' | 'requests' | 'duration' | 'patience') =>

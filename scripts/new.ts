@@ -1,5 +1,6 @@
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
+import { addressOf } from './api/running.ts';
 import { curlOf, exampleCurl } from './local/example.ts';
 import { planForm, planTask } from './new/plan.ts';
 import { writeAll } from './new/write.ts';
@@ -18,7 +19,15 @@ No file that stands is changed. An npm start that runs takes the new function up
 `;
 
 const root = resolve(import.meta.dirname, '..');
-const url = 'http://127.0.0.1:8080';
+
+/** Where an npm start runs, or will when it is told nothing else. */
+function addressToShow(): string {
+  try {
+    return addressOf({});
+  } catch {
+    return 'http://127.0.0.1:8080';
+  }
+}
 
 async function main() {
   const { values, positionals } = parseArgs({
@@ -39,6 +48,7 @@ async function main() {
   }
   const files = kind === 'form' ? await planForm(root, name) : await planTask(root, name, values);
   writeAll(root, files);
+  const url = addressToShow();
   const curl =
     kind === 'form' ? curlOf(name, url, 'demo-form') : exampleCurl([values.form ?? 'demo-form'], url);
   console.log(`${files.map(({ file }) => file).join('\n')}

@@ -8,6 +8,7 @@ import { openProgress } from './replay/progress.ts';
 import { replay } from './replay/run.ts';
 import { openTopicHistory } from './replay/topic.ts';
 import { refuseUnknownForm } from './api/forms.ts';
+import { addressOf, dataFolderOf, placeHelp, placeOptions } from './api/running.ts';
 import { parseTimes } from './api/time.ts';
 import { counted } from './counted.ts';
 
@@ -19,8 +20,7 @@ const help = `Gives a task the submissions of a form that came before it, and no
   --to TIME     received until then (default: now)
   --rate N      events a second (default 50)
   --dry-run     count them, and do nothing
-  --url URL     where Formbus runs, on this machine (default http://127.0.0.1:8080)
-${clusterHelp}  --namespace N   the namespace of the tasks (default: formbus)
+${placeHelp(14)}${clusterHelp}  --namespace N   the namespace of the tasks (default: formbus)
   --topic NAME    the topic of the dead letters: what the task refuses for good goes there (default form-dead-letters)
 Stop it with Ctrl-C; the same command goes on from there. It is refused when the history reaches further back than the task
 remembers ids.
@@ -35,7 +35,7 @@ async function main(): Promise<void> {
       to: { type: 'string' },
       rate: { type: 'string', default: '50' },
       'dry-run': { type: 'boolean', default: false },
-      url: { type: 'string', default: 'http://127.0.0.1:8080' },
+      ...placeOptions,
       ...clusterOptions,
       namespace: { type: 'string', default: 'formbus' },
       topic: { type: 'string', default: 'form-dead-letters' },
@@ -57,8 +57,8 @@ async function main(): Promise<void> {
   const say = (line: string) => void process.stderr.write(`${line}\n`);
   const common = {
     progress: openProgress(
-      join(root, '.formbus', `replay-${form}-${task}.json`),
-      `${values.from ?? ''} ${values.to ?? ''} ${values.kafka ? 'kafka' : values.url}`,
+      join(dataFolderOf(values), `replay-${form}-${task}.json`),
+      `${values.from ?? ''} ${values.to ?? ''} ${values.kafka ? 'kafka' : (values.url ?? '')}`,
     ),
     from,
     to,
@@ -78,7 +78,7 @@ async function main(): Promise<void> {
       ? await give(
           openTopicHistory({ cluster, form, filter, host, from, deadLetterTopic: values.topic, say }),
         )
-      : await give(openLoggedHistory({ url: values.url.replace(/\/$/, ''), form, trigger: task }));
+      : await give(openLoggedHistory({ url: addressOf(values), form, trigger: task }));
     console.log(
       isDryRun
         ? `${counted(delivered, 'event')} would be delivered to ${task}`

@@ -34,6 +34,8 @@ async function main() {
   const { port, data, host, kafka, help: wantsHelp } = readOptions();
   if (wantsHelp) return console.log(help);
 
+  // What is written from here on, by our processes as well, is for this user alone.
+  process.umask(0o077);
   const stopping = new AbortController();
   let runner: Runner | undefined;
   let asked = 0;

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
+import { addressOf, placeHelp, placeOptions } from './api/running.ts';
 import { openApi } from './cluster/api.ts';
 import { watchCluster } from './watch/cluster.ts';
 import { openHistory, type View } from './watch/history.ts';
@@ -11,10 +12,9 @@ import { openTerminal } from './watch/terminal.ts';
 
 const help = `Shows how forms and tasks scale, once a second.
 
-  npm run watch -- [--url URL | --context C] [--namespace N] [--json]
+  npm run watch -- [--url URL | --data DIR | --context C] [--namespace N] [--json]
 
-  --url URL       where Formbus runs, on this machine (default http://127.0.0.1:8080)
-  --context C     a cluster in place of that, by its name in the kubeconfig (KUBECONFIG, or ~/.kube/config)
+${placeHelp(16)}  --context C     a cluster in place of that, by its name in the kubeconfig (KUBECONFIG, or ~/.kube/config)
   --namespace N   where Formbus is there (default formbus); alone: of the kubeconfig's current context
   --json          one line of JSON a second
   --help          this text
@@ -30,7 +30,7 @@ const patienceMs = 5_000;
 async function main(): Promise<void> {
   const { values } = parseArgs({
     options: {
-      url: { type: 'string' },
+      ...placeOptions,
       context: { type: 'string' },
       namespace: { type: 'string' },
       json: { type: 'boolean', default: false },
@@ -54,20 +54,22 @@ async function main(): Promise<void> {
 
 function sourceOf({
   url,
+  data,
   context,
   namespace,
 }: {
   url?: string;
+  data?: string;
   context?: string;
   namespace?: string;
 }): Source {
   const isCluster = context !== undefined || namespace !== undefined;
-  if (isCluster && url !== undefined)
+  if (isCluster && (url ?? data) !== undefined)
     throw new Error(
-      '--url is for this machine, --context and --namespace are for a cluster; say one of them',
+      '--url and --data are for this machine, --context and --namespace are for a cluster; say one of them',
     );
   if (isCluster) return watchCluster(openApi(context), namespace ?? 'formbus');
-  return watchRunner((url ?? 'http://127.0.0.1:8080').replace(/\/$/, ''));
+  return watchRunner(addressOf({ url, data }));
 }
 
 /** Where nothing runs, that is said at once; later on it may come back. */

@@ -1,5 +1,5 @@
 import * as v from 'valibot';
-import { widgetOf, type FieldEntries } from './fields.ts';
+import { titleOf, widgetOf, type FieldEntries } from './fields.ts';
 import { loadModule } from './load.ts';
 import { reasonOf, type Log } from './log.ts';
 
@@ -15,7 +15,7 @@ export function sheetColumns(entries: FieldEntries): SheetColumns {
     Object.entries(entries).map(([key, field]) => [
       key,
       {
-        title: v.getTitle(field) ?? key,
+        title: titleOf(field) ?? key,
         kind: widgetOf(field).inputmode === 'decimal' ? 'number' : 'text',
       },
     ]),

@@ -3,9 +3,7 @@ import { Client, DatabaseError } from 'pg';
 import * as v from 'valibot';
 import { reasonOf } from '../../functions/lib/log.ts';
 import { codeOf, undefinedTable, type Query } from '../../functions/lib/postgres.ts';
-import { call } from './call.ts';
-
-const Connections = v.object({ database: v.nullable(v.string()) });
+import { connectionsOf } from './running.ts';
 
 const Forms = v.array(v.object({ form: v.string() }));
 
@@ -22,11 +20,11 @@ export interface Archive {
  * @throws Error that says what to do when it is not to be reached
  */
 export async function connectArchive(
-  url: string,
+  url: string | (() => string),
   { connectMs = 10_000, silenceMs = 20_000 } = {},
 ): Promise<Archive> {
   const given = process.env['DATABASE_URL'];
-  const database = given || (await call(Connections, url, '/_/connections')).database;
+  const database = given || (await connectionsOf(typeof url === 'string' ? url : url())).database;
   if (database === null)
     throw new Error(
       'this Formbus has its archive in a database of your own; set DATABASE_URL here as for npm start',

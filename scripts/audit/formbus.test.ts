@@ -17,14 +17,15 @@ it('has as many events delivered again as there are, each once', async () => {
       got.set(trigger, [...(got.get(trigger) ?? []), ...seqs]);
       return Promise.resolve(seqs.length);
     },
-    connections: { redis: '', broker: '', services: '', database: null, sheets: null, kafka: null },
+    connections: { redis: '', broker: '', services: '', sheets: null, kafka: null, data: '' },
     metrics: () => Promise.resolve(''),
+    waiting: () => Promise.resolve({ rows: 0, next: null }),
     delivered: async () => {},
     schedules: { status: () => [], fire: () => undefined },
     sheets: undefined,
   });
   const rows = Array.from({ length: 10_001 }, (_, seq) => row(seq, 'archive'));
-  const { redeliver } = await openFormbus(gateway.url);
+  const { redeliver } = openFormbus(gateway.url);
   await redeliver([...rows, row(7, 'sheets-buffer')]);
   expect(got).toEqual(
     new Map([

@@ -19,12 +19,9 @@ const Events = v.array(
   }),
 );
 type Event = v.InferOutput<typeof Events>[number];
-const Connections = v.object({ redis: v.string(), sheets: v.nullable(v.string()) });
 
-/** A Formbus that runs on this machine. */
+/** A Formbus that runs on this machine. All reject with an Error that says what to do. */
 export interface Formbus {
-  /** Where its Redis is, and the root URL of its Sheets API; null for Google's own. */
-  connections: v.InferOutput<typeof Connections>;
   /** What its log has after a place in it and is to become a row, oldest first. */
   rows(after?: number): Promise<LoggedRow[]>;
   /** Delivers the events of these rows to the buffer again, and to no other task. */
@@ -34,10 +31,8 @@ export interface Formbus {
 /** Triggers that bring rows to the buffer bear its name, with or without a suffix. */
 const brings = (trigger: string) => /^sheets-buffer(-|$)/.test(trigger);
 
-/** @throws Error that says what to do when Formbus does not answer at `url` */
-export async function openFormbus(url: string): Promise<Formbus> {
+export function openFormbus(url: string): Formbus {
   return {
-    connections: await call(Connections, url, '/_/connections'),
     async rows(after = 0) {
       const rows: LoggedRow[] = [];
       for (;;) {

@@ -5,6 +5,7 @@ import { connectRedis } from '../../functions/lib/redis-address.ts';
 import { call } from '../api/call.ts';
 import { connectArchive, isNotMadeYet, type Archive } from '../api/database.ts';
 import { redisFailure } from '../api/redis.ts';
+import { connectionsOf } from '../api/running.ts';
 
 interface Found {
   form: string;
@@ -32,7 +33,6 @@ export interface Stores {
   close(): Promise<void>;
 }
 
-const Connections = v.object({ redis: v.string(), broker: v.string(), kafka: v.nullable(v.string()) });
 const Events = v.array(
   v.object({
     seq: v.number(),
@@ -56,7 +56,7 @@ const answerMs = 30_000;
 
 /** @throws Error when Formbus does not answer at `url`, or its archive or Redis are not to be reached */
 export async function openStores(url: string): Promise<Stores> {
-  const connections = await call(Connections, url, '/_/connections');
+  const connections = await connectionsOf(url);
   const archive = await connectArchive(url);
   const redis = connectRedis(connections.redis, process.env['REDIS_PASSWORD'], { maxRetriesPerRequest: 1 });
   redis.on('error', () => {});

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import * as v from 'valibot';
 import { openSheets } from '../../functions/lib/sheets.ts';
 import { call } from '../api/call.ts';
+import { connectionsOf } from '../api/running.ts';
 import { openAuditedBuffer } from '../audit/buffer.ts';
 import { openFormbus } from '../audit/formbus.ts';
 import { look } from '../audit/look.ts';
@@ -42,9 +43,9 @@ export async function openVerifier({
   say: (line: string) => void;
   patienceMs: number;
 }): Promise<Verifier> {
-  const formbus = await openFormbus(url);
+  const formbus = openFormbus(url);
   const before = (await formbus.rows()).at(-1)?.seq;
-  const { redis, sheets: root } = formbus.connections;
+  const { redis, sheets: root } = await connectionsOf(url);
   const buffer = await openAuditedBuffer(redis);
   const sheets = waitForQuota(openSheets({ SHEETS_URL: root ?? undefined }), { say });
 

@@ -7,7 +7,7 @@ import type { Metrics } from './metrics.ts';
 import type { Services } from './services.ts';
 
 /** The function that has the figures of all others. */
-const EXPORTER = 'metrics';
+export const EXPORTER = 'metrics';
 /** Below the time that Prometheus gives a scrape. */
 const LIMIT_MS = 4_000;
 
@@ -54,7 +54,8 @@ export async function allMetrics({
   return [await metrics.text(figures), exported ?? '', ...comments].join('\n');
 }
 
-async function scrape({ send }: Services): Promise<string> {
+/** @throws Error when the function does not say them */
+export async function scrape({ send }: Services): Promise<string> {
   const get = { method: 'GET', headers: {}, body: Buffer.alloc(0) };
   const to = { service: EXPORTER, path: '/metrics' };
   const { status, body } = await send(to, get, AbortSignal.timeout(LIMIT_MS));

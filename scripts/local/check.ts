@@ -40,20 +40,26 @@ export async function checkFunctions({
   };
 
   const alike = Map.groupBy(
-    services.filter(({ command }) => command === undefined),
+    services.filter((one) => !one.command && envOf(one)['FUNCTION_TARGET']),
     (service) => {
       const { FUNCTION_TARGET: target, ...env } = envOf(service);
       return `${target === service.name || service.name} ${JSON.stringify(env, Object.keys(env).toSorted())}`;
     },
   );
   const queue = [...alike.values()].flatMap((group) => partsOf(group, Math.ceil(group.length / atOnce)));
-  const problems: string[] = [];
+  const problems = services.filter((one) => !one.command && !envOf(one)['FUNCTION_TARGET']).map(foreignImage);
   const work = async () => {
     for (let group = queue.shift(); group; group = queue.shift()) problems.push(...(await check(...group)));
   };
   await Promise.all(Array.from({ length: atOnce }, work));
   if (problems.length > 0) throw new Error(problems.toSorted().join('\n'));
 }
+
+/** An image of somebody else's starts something that only the image knows. */
+const foreignImage = ({ file, name, image }: Service) =>
+  `${file}: ${name} has no FUNCTION_TARGET, so that only its image ${image} knows what it starts, and npm start runs no images. ` +
+  `Give the container a command that runs on this machine, as [python3, functions/tasks/${name}/${name}.py]; ` +
+  `on a cluster it takes the place of what the image starts. A function of this project has FUNCTION_TARGET.`;
 
 function partsOf<T>(all: T[], size: number): [T, ...T[]][] {
   const [first, ...others] = all;

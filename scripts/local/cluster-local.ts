@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import * as v from 'valibot';
+import { refuseForeign } from './hosts.ts';
 import { answerProblem } from './problem.ts';
 import type { Services } from './services.ts';
 
@@ -22,6 +23,7 @@ export async function openClusterLocal(services: Promise<Pick<Services, 'request
     }
   }
   const server = createServer((req, res) => {
+    if (refuseForeign(req, res)) return;
     forward(req, res).catch((error: unknown) => answerProblem(res, 503, String(error)));
   });
   server.listen(0, '127.0.0.1');

@@ -12,7 +12,7 @@ const connections = {
   redis: 'redis://127.0.0.1:1',
   broker: '',
   services: '',
-  database: null,
+  data: '/data',
   sheets: null,
   kafka: null,
 };
@@ -34,6 +34,7 @@ async function open(parts: Partial<GatewayParts> = {}) {
     redeliver: () => undefined,
     connections,
     metrics: () => Promise.resolve('up 1\n'),
+    waiting: () => Promise.resolve({ rows: 0, next: null }),
     delivered: async () => {},
     schedules: { status: () => [], fire: () => undefined },
     sheets: undefined,
@@ -290,9 +291,9 @@ test('what a client sends after a refusal is taken, and its connection stays usa
   });
   let received = '';
   socket.on('data', (chunk) => (received += String(chunk)));
-  socket.write('POST /demo/refuse HTTP/1.1\r\nhost: x\r\ncontent-length: 10\r\n\r\n12345');
+  socket.write('POST /demo/refuse HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-length: 10\r\n\r\n12345');
   await vi.waitFor(() => expect(received).toContain('413 Payload Too Large'));
-  socket.write('67890GET /_/healthz HTTP/1.1\r\nhost: x\r\n\r\n');
+  socket.write('67890GET /_/healthz HTTP/1.1\r\nhost: 127.0.0.1\r\n\r\n');
   await vi.waitFor(() => expect(received).toContain('"status": "ok"'));
 });
 

@@ -1,11 +1,14 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { answerHtml, answerJson, answerText, redirect } from './answers.ts';
 import type { DeadLetter, LoggedEvent } from './broker.ts';
+import type { Running } from './data-folder.ts';
+import { refuseForeign } from './hosts.ts';
 import { indexPage, missingPage } from './index-page.ts';
 import type { ScheduleStatus } from './ping.ts';
 import { answerProblem } from './problem.ts';
 import { readRedelivery, readRedrive } from './redelivery.ts';
 import type { Services } from './services.ts';
+import type { Waiting } from './waiting.ts';
 
 /** What the gateway shows and reaches. */
 export interface GatewayParts {
@@ -19,20 +22,11 @@ export interface GatewayParts {
   events: (after: number) => LoggedEvent[];
   /** Delivers events to one Trigger again; undefined when there is no such Trigger. */
   redeliver: (trigger: string, seqs: number[]) => Promise<number> | undefined;
-  /**
-   * For tools on this machine: where things are. `services`: where each is, by its name; `sheets`: the emulator's root URL, null for Google's own; `kafka`: broker
-   * addresses separated by commas, null without a Kafka; `database`: null for one that is not the runner's own.
-   */
-  connections: {
-    redis: string;
-    broker: string;
-    services: string;
-    database: string | null;
-    sheets: string | null;
-    kafka: string | null;
-  };
+  /** For tools on this machine: where things are, but for what needs a password. That stands in the data folder, `data`. */
+  connections: Omit<Running, 'url' | 'database'> & { data: string };
   /** All figures, in Prometheus' text format. */
   metrics: () => Promise<string>;
+  waiting: () => Promise<Waiting>;
   /** Resolves when what was submitted so far has reached its tasks, or after a few seconds. */
   delivered: () => Promise<void>;
   schedules: {
@@ -58,7 +52,8 @@ export interface Gateway {
 }
 
 /**
- * The one address that people see: forms at `/<form>/`, what the runner knows at `/_/`.
+ * The one address that people see: forms at `/<form>/`, what the runner knows at `/_/`. Forms are for everybody who gets here, all
+ * else for this machine alone.
  * @param port 0 = one from the system
  * @throws Error when the port is taken or the host is none of this machine's
  */
@@ -72,7 +67,7 @@ export async function openGateway({ port, host }: { port: number; host: string }
       return answerProblem(res, 503, `formbus is ${state}.`, { headers: { 'retry-after': '1' } });
     }
     try {
-      route(parts, req, res);
+      route(parts, req, res, host);
     } catch (error) {
       if (res.headersSent) res.destroy();
       else answerProblem(res, 500, error instanceof Error ? error.message : String(error));
@@ -97,7 +92,7 @@ export async function openGateway({ port, host }: { port: number; host: string }
   };
 }
 
-function route(parts: GatewayParts, req: IncomingMessage, res: ServerResponse): void {
+function route(parts: GatewayParts, req: IncomingMessage, res: ServerResponse, host: string): void {
   const match = /^\/([^/?]*)(\/[^?]*)?(\?.*)?$/.exec(req.url ?? '');
   if (!match) return answerProblem(res, 400, 'The address is malformed.');
   const [, name = '', rest, query = ''] = match;
@@ -105,6 +100,7 @@ function route(parts: GatewayParts, req: IncomingMessage, res: ServerResponse): 
     if (rest === undefined) return redirect(res, `/${name}/${query}`);
     return parts.services.request(name, req, res, rest + query);
   }
+  if (refuseForeign(req, res, host)) return undefined;
   if (name === '_') {
     const path = bare(rest ?? '/');
     // The links in a page go by its address.
@@ -126,12 +122,10 @@ function bare(path: string): string {
 }
 
 function runnerPages(parts: GatewayParts, req: IncomingMessage, res: ServerResponse, path: string): void {
-  if (req.method !== 'GET' && req.method !== 'HEAD' && isForeign(req)) {
-    return answerProblem(res, 403, 'A page of another site may not do this.');
-  }
   const json = (value: unknown) => only(['GET', 'HEAD'], req, res, () => answerJson(res, value));
   if (path === '/healthz') return json({ status: 'ok' });
   if (path === '/metrics') return only(['GET', 'HEAD'], req, res, () => void answerMetrics(parts, res));
+  if (path === '/waiting') return only(['GET', 'HEAD'], req, res, () => void answerWaiting(parts, res));
   if (path === '/services') return json(parts.services.status());
   const { searchParams: query } = new URL(req.url ?? '', 'http://localhost');
   if (path === '/dead-letters') {
@@ -175,6 +169,14 @@ async function answerMetrics({ metrics }: GatewayParts, res: ServerResponse) {
     answerText(res, await metrics());
   } catch (error) {
     answerProblem(res, 500, error instanceof Error ? error.message : String(error));
+  }
+}
+
+async function answerWaiting({ waiting }: GatewayParts, res: ServerResponse) {
+  try {
+    answerJson(res, await waiting());
+  } catch (error) {
+    answerProblem(res, 503, error instanceof Error ? error.message : String(error));
   }
 }
 
@@ -223,11 +225,6 @@ function only(methods: string[], req: IncomingMessage, res: ServerResponse, answ
   if (methods.includes(req.method ?? '')) return answer();
   const allow = methods.join(', ');
   return answerProblem(res, 405, `This address takes ${allow} only.`, { headers: { allow } });
-}
-
-/** Browsers name the page that a request comes from in Origin; a program such as curl names none. */
-function isForeign({ headers: { origin, host } }: IncomingMessage): boolean {
-  return origin !== undefined && (!URL.canParse(origin) || new URL(origin).host !== host);
 }
 
 function listen(server: Server, port: number, host: string): Promise<string> {

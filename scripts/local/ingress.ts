@@ -3,6 +3,7 @@ import { createServer, type IncomingHttpHeaders, type IncomingMessage, type Serv
 import * as v from 'valibot';
 import type { Answer } from './broker.ts';
 import { type Event, readEvent } from './cloud-event.ts';
+import { refuseForeign } from './hosts.ts';
 import { headerBytes, isTooLarge, MAX_HEADER_BYTES, MAX_RECORD_BYTES } from './limits.ts';
 import type { Log } from './log.ts';
 
@@ -30,6 +31,7 @@ export async function startIngress({
   log: Log;
 }): Promise<Ingress> {
   const server = createServer((req, res) => {
+    if (refuseForeign(req, res)) return;
     receive(req).then(
       (answer) => write(res, answer),
       // Its body broke off: there is nobody to answer.

@@ -7,15 +7,33 @@ import { DatabaseSync } from 'node:sqlite';
  * @throws Error `busy` when another process holds it
  */
 export function takeLock(file: string, busy: string): () => void {
-  const database = new DatabaseSync(file);
+  // Whoever looks whether it is held holds it for a moment.
+  const database = new DatabaseSync(file, { timeout: 200 });
   try {
     database.exec('BEGIN EXCLUSIVE');
   } catch (cause) {
     database.close();
-    const locked = cause instanceof Error && 'errcode' in cause && cause.errcode === sqliteBusy;
-    throw locked ? new Error(busy, { cause }) : cause;
+    throw isBusy(cause) ? new Error(busy, { cause }) : cause;
   }
   return () => database.close();
+}
+
+/** Whether a process holds a lock file that is there. */
+export function isLocked(file: string): boolean {
+  const database = new DatabaseSync(file, { readOnly: true });
+  try {
+    database.exec('SELECT count(*) FROM sqlite_schema');
+    return false;
+  } catch (error) {
+    if (isBusy(error)) return true;
+    throw error;
+  } finally {
+    database.close();
+  }
+}
+
+function isBusy(error: unknown): boolean {
+  return error instanceof Error && 'errcode' in error && error.errcode === sqliteBusy;
 }
 
 /** https://www.sqlite.org/rescode.html#busy */

@@ -21,6 +21,7 @@ export interface Service {
   target: number;
   /** Length of the window over which requests in flight are averaged; idle for it = scaled down. */
   windowSeconds: number;
+  image: string;
   /** undefined = what the image starts. */
   command: string[] | undefined;
   args: string[];

@@ -156,7 +156,7 @@ function archived({ url, reason }: Database): Override[] {
 }
 
 /** It is nobody's business. */
-function withoutPassword(url: string): string {
+export function withoutPassword(url: string): string {
   return url.replace(/(?<=\/\/[^/@]*:)[^/]*(?=@)/, '…');
 }
 

@@ -68,6 +68,7 @@ export function howToInstall(commands: Command[]): string | undefined {
 /** Debian starts what it installs as a system service, unless a policy-rc.d forbids it; ours is there for the moment only. */
 const installScript = `
 set -u
+umask 022
 export DEBIAN_FRONTEND=noninteractive
 policy=/usr/sbin/policy-rc.d
 if [ ! -e "$policy" ]; then

@@ -24,6 +24,7 @@ function openProject() {
   const root = tempFolder();
   for (const folder of ['eventing', 'knative', 'functions'])
     cpSync(join(project, folder), join(root, folder), { recursive: true });
+  for (const file of ['package.json', 'tsconfig.json']) cpSync(join(project, file), join(root, file));
   symlinkSync(join(project, 'node_modules'), join(root, 'node_modules'));
   const log = recordingLog();
   const write = (file: string, text: string) => {
@@ -138,6 +139,27 @@ test('a mistake in a manifest or in code is told with its file, what runs goes o
   expect(await status()).toBe(422);
 });
 
+test('a mistake in types is told with its file and line, harms nothing that runs, and so is that it is gone', async () => {
+  const { edit, said, submit, count } = await start();
+  const code = 'functions/forms/demo-form/demo-form.ts';
+  edit(code, 'max: 100', 'maxx: 100');
+  await said(`warn types: ${code}(9,31): error TS2561: Object literal may only specify known properties`);
+  expect((await submit('demo-form', demo)).status).toBe(202);
+  edit(code, 'maxx: 100', 'max: 100');
+  await said('info types: the types are right again');
+  expect(count('warn types')).toBe(1);
+});
+
+test('the stack of a task that fails names the line of its source', async () => {
+  const { edit, said, submit } = await start();
+  const code = 'functions/tasks/demo-task/demo-task.ts';
+  edit(code, 'log.info(', "JSON.parse('{'); log.info(");
+  await said('changed: demo-task');
+  expect((await submit('demo-form', demo)).status).toBe(202);
+  await said('error demo-task: failed for good');
+  await said(`at ${code}:`);
+});
+
 test('changes under load: every submission is taken, and each task gets it once', async () => {
   const { edit, said, submit, count, log } = await start();
   const statuses: number[] = [];
@@ -151,7 +173,7 @@ test('changes under load: every submission is taken, and each task gets it once'
   for (const [round, [file, from, to]] of [
     ['functions/forms/demo-form/demo-form.ts', 'max: 100', 'max: 101'],
     ['functions/tasks/demo-task/demo-task.ts', "'seen'", "'seen anew'"],
-    ['eventing/triggers/demo-task.yaml', 'retry: 500', 'retry: 499'],
+    ['eventing/triggers/demo-task.yaml', 'broker: formbus', 'broker: formbus\n  delivery: { retry: 499 }'],
     ['knative/config.yaml', 'LOG_LEVEL: info', 'LOG_LEVEL: debug'],
     ['functions/lib/task.ts', "'later'", "'later on'"],
   ].entries()) {
@@ -205,7 +227,7 @@ test('with a Kafka it says that its resources want a restart, once, and takes up
   await said(
     'warn formbus: KafkaSources, KafkaSinks or KafkaTopics have changed; restart npm start for them',
   );
-  edit('eventing/triggers/demo-task.yaml', 'retry: 500', 'retry: 499');
+  edit('eventing/triggers/demo-task.yaml', 'broker: formbus', 'broker: formbus\n  delivery: { retry: 499 }');
   reloader.wake();
   await said('changed: Trigger demo-task');
   expect(count('restart npm start')).toBe(1);

@@ -1,6 +1,8 @@
 import { cpSync, existsSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
+import { hasBrowser, openBrowser } from '../../functions/testing/browser.ts';
+import { student } from '../../functions/testing/sink.ts';
 import { startRunner } from './runner.ts';
 import { recordingLog, tempFolder } from './testing.ts';
 
@@ -20,16 +22,17 @@ function projectWith(file: string, from: string, to: string): string {
 
 async function start(root: string, data: string) {
   const said: string[] = [];
+  const log = recordingLog();
   const runner = await startRunner({
     root,
     data,
     port: 0,
-    log: recordingLog(),
+    log,
     say: (text) => said.push(text),
     env: {},
   });
   onTestFinished(() => runner.close());
-  return { ...runner, said: said.join('\n') };
+  return { ...runner, log, said: said.join('\n') };
 }
 
 /** redis-server notes its port there for as long as it runs. */
@@ -87,3 +90,41 @@ test('a manifest field that is not known stops the start before anything is made
   await expect(start(root, data)).rejects.toThrow(/knative\/tasks\/demo-task\.yaml: .*timeoutSecond/);
   expect(existsSync(data)).toBe(false);
 });
+
+test('a Trigger whose filter names a form that there is not is told of, with its file and the forms', async () => {
+  const file = 'eventing/triggers/demo-task.yaml';
+  const { log } = await start(projectWith(file, 'form: demo-form', 'form: demo-from'), tempFolder());
+  expect(log.lines.filter((line) => line.startsWith('warn formbus: eventing'))).toEqual([
+    `warn formbus: ${file}: the filter names a form demo-from, and there is none here; there are demo-form, student-data-form {}`,
+  ]);
+});
+
+test.skipIf(!hasBrowser)(
+  'a page of sheets says how many rows wait, and flushes them at the push of a button',
+  async () => {
+    // Else the schedule may be first.
+    const root = projectWith('eventing/sources/sheets-flush.yaml', '* * * * *', '0 0 29 2 *');
+    const { url } = await start(root, tempFolder());
+    const browser = await openBrowser();
+    onTestFinished(() => browser.close());
+    for (const [form, width, colorScheme] of [
+      ['demo-form', 390, 'dark'],
+      ['student-data-form', 1000, 'light'],
+    ] as const) {
+      const page = await browser.newPage({ viewport: { width, height: 700 }, colorScheme });
+      const { name, message } = { name: 'Asha', message: 'x' };
+      const body = new URLSearchParams(form === 'demo-form' ? { name, message } : student);
+      expect((await fetch(`${url}/${form}/`, { method: 'POST', body })).status).toBe(202);
+      await page.goto(`${url}/_/sheets/${form}`);
+      await expect
+        .poll(() => page.locator('#waiting').innerText())
+        .toMatch(/^1 row waits for the next flush, at /);
+      expect(await page.getByText(`There is no tab “${form}” yet`).isVisible()).toBe(true);
+      expect(await page.evaluate('document.documentElement.scrollWidth')).toBe(width);
+      await page.getByRole('button', { name: 'Flush now' }).click();
+      await expect.poll(() => page.locator('#rows tr').count()).toBe(1);
+      await expect.poll(() => page.locator('#waiting').isVisible()).toBe(false);
+      await page.close();
+    }
+  },
+);

@@ -1,22 +1,23 @@
 import { once } from 'node:events';
-import { mkdirSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { join, relative, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { allMetrics } from './all-metrics.ts';
 import { openBroker } from './broker.ts';
 import { openClusterLocal } from './cluster-local.ts';
+import { takeDataFolder } from './data-folder.ts';
 import { deploy } from './deployment.ts';
 import { describeOverrides, valuesOf } from './environment.ts';
+import { warnOfUnknownForms } from './form-filters.ts';
 import { openGateway } from './gateway.ts';
 import { findKafka } from './kafka/given.ts';
 import { openKafka } from './kafka/open.ts';
 import { bundleInto, openLauncher } from './launch.ts';
-import { takeLock } from './lock.ts';
 import { terminalLog, type Log } from './log.ts';
 import { startMails } from './mails/server.ts';
 import { loadManifests, onlyBroker, type Service } from './manifests.ts';
 import { openMetrics } from './metrics.ts';
-import { databaseOf, findGoogle, findRedis, findSmtp, localOverrides } from './overrides.ts';
+import { databaseOf, findGoogle, findRedis, findSmtp, localOverrides, withoutPassword } from './overrides.ts';
 import { ensure } from './packages.ts';
 import { openSchedules } from './ping.ts';
 import { startPostgres } from './postgres.ts';
@@ -27,6 +28,8 @@ import { openSecrets } from './secrets.ts';
 import { openServices, type Services } from './services.ts';
 import { startSheets } from './sheets/server.ts';
 import { stopParts, type Parts } from './stop-parts.ts';
+import { openTypeCheck } from './type-check.ts';
+import { waitingRows } from './waiting.ts';
 import { watchFolders } from './watch.ts';
 
 export interface Runner {
@@ -70,8 +73,9 @@ export async function startRunner(options: RunnerOptions): Promise<Runner> {
   try {
     return { url: await start({ ...options, log }, parts), close };
   } catch (error) {
+    const explained = parts.folder?.explain(error) ?? error;
     await close();
-    throw error;
+    throw explained;
   }
 }
 
@@ -98,10 +102,11 @@ async function start(
   const broker = onlyBroker(manifests);
 
   const folder = resolve(data);
-  mkdirSync(folder, { recursive: true });
-  const busy = `data folder ${shown(folder)} is in use by another formbus; stop it or choose another one with --data`;
-  parts.unlock = takeLock(join(folder, 'lock'), busy);
+  const take = () => (parts.folder = takeDataFolder(folder, shown(folder)));
+  // Two of them on one folder are told so; where the port is taken, nothing is left behind.
+  if (existsSync(folder)) take();
   const gateway = (parts.gateway = await openGateway({ port, host }));
+  const { announce } = parts.folder ?? take();
   const secretsFile = join(folder, 'secrets.json');
   const secrets = openSecrets(secretsFile);
   const google = findGoogle(env);
@@ -172,6 +177,13 @@ async function start(
     send: (to, request, signal) =>
       'uri' in to && to.uri === opened.url ? opened.post(request) : runs.send(to, request, signal),
   });
+  const connections = {
+    redis: 'url' in redis ? redis.url : redis.given.REDIS_URL,
+    broker: opened.url,
+    services: clusterLocal.url,
+    sheets: 'url' in sheets ? sheets.url : null,
+    kafka: kafkaBrokers ?? null,
+  };
   const schedules = (parts.schedules = openSchedules({ sources: pingSources, send: runs.send, log }));
   const gatewayParts = {
     forms: formsOf(services),
@@ -180,14 +192,7 @@ async function start(
     redrive: opened.redrive,
     events: opened.events,
     redeliver: opened.redeliver,
-    connections: {
-      redis: 'url' in redis ? redis.url : redis.given.REDIS_URL,
-      database: postgres?.url ?? null,
-      broker: opened.url,
-      services: clusterLocal.url,
-      sheets: 'url' in sheets ? sheets.url : null,
-      kafka: kafkaBrokers ?? null,
-    },
+    connections: { ...connections, redis: withoutPassword(connections.redis), data: folder },
     metrics: () =>
       allMetrics({
         metrics,
@@ -197,6 +202,7 @@ async function start(
         sinks: manifests.kafkaSinks,
         kafka: parts.kafkaConnection,
       }),
+    waiting: () => waitingRows(runs, schedules.status()),
     async delivered() {
       await parts.kafkaConnection?.idle(5_000);
       await opened.idle(5_000);
@@ -222,11 +228,19 @@ async function start(
       launcher.use(next);
       runs.reconcile(services, changed);
       opened.reconcile(triggers);
-      gateway.open({ ...gatewayParts, forms: formsOf(services) });
+      const forms = formsOf(services);
+      gateway.open({ ...gatewayParts, forms });
+      warnOfUnknownForms(triggers, forms, log);
     },
     log,
   }));
-  parts.watch.onChange(reloader.wake);
+  const types = (parts.types = openTypeCheck({ root, dir: join(folder, 'types'), log }));
+  parts.watch.onChange(() => {
+    reloader.wake();
+    types.wake();
+  });
+  warnOfUnknownForms(triggers, gatewayParts.forms, log);
+  announce({ url: gateway.url, ...connections, database: postgres?.url ?? null });
   say(
     readyText({
       url: gateway.url,

@@ -17,6 +17,7 @@ describe('a Service', () => {
       maxScale: 0,
       target: 100,
       windowSeconds: 60,
+      image: 'dev.local/x',
       command: undefined,
       args: [],
     });

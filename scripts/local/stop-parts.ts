@@ -1,5 +1,6 @@
 import type { Broker } from './broker.ts';
 import type { ClusterLocal } from './cluster-local.ts';
+import type { DataFolder } from './data-folder.ts';
 import type { Gateway } from './gateway.ts';
 import type { KafkaConnection } from './kafka/connection.ts';
 import type { KafkaServer } from './kafka/server.ts';
@@ -11,16 +12,17 @@ import type { Redis } from './redis.ts';
 import type { Reloader } from './reload.ts';
 import type { Services } from './services.ts';
 import type { SheetsServer } from './sheets/server.ts';
+import type { TypeCheck } from './type-check.ts';
 import type { Watch } from './watch.ts';
 
 /** What a runner consists of, as far as it is started. */
 export interface Parts {
-  /** Gives the data folder back. */
-  unlock?: () => void;
+  folder?: DataFolder;
   /** Lets go who waits for the services to be opened. */
   abandon?: () => void;
   watch?: Watch;
   reloader?: Reloader;
+  types?: TypeCheck;
   gateway?: Gateway;
   redis?: Redis;
   postgres?: Postgres;
@@ -35,8 +37,8 @@ export interface Parts {
   schedules?: Schedules;
 }
 
-/** All of it, Redis's and PostgreSQL's last second apart. */
-const totalMs = 9_000;
+/** All of it, Redis's and PostgreSQL's end apart. */
+const totalMs = 8_500;
 
 /**
  * Stops in the direction of the flow: nothing new comes in, what is under way is finished while all that it needs still
@@ -55,6 +57,7 @@ export async function stopParts(parts: Parts, log: Log) {
   parts.abandon?.();
   // What is changed from here on is for the next start.
   await step('watch', parts.watch?.close(), 500);
+  await step('type check', parts.types?.close(), 500);
   await step('reload', parts.reloader?.close(), 1_000);
   await step('gateway', parts.gateway?.close(4_000), 4_500);
   await step('schedules', parts.schedules?.close(), 500);
@@ -65,13 +68,14 @@ export async function stopParts(parts: Parts, log: Log) {
   await step('services', parts.services?.close(left), left + 500);
   await step('calls between services', parts.clusterLocal?.close(), 500);
   await step('Kafka', closeKafka(parts), forKafka);
+  // One that has to be killed is gone some time later: what it has started ends after it.
   await Promise.all([
-    step('redis', parts.redis?.close(500), 700),
-    step('postgres', parts.postgres?.close(600), 700),
+    step('redis', parts.redis?.close(500), 1_200),
+    step('postgres', parts.postgres?.close(600), 1_200),
   ]);
   await step('sheets', parts.sheets?.close(), 500);
   await step('mails', parts.mails?.close(), 500);
-  parts.unlock?.();
+  parts.folder?.close();
 }
 
 /** What Kafka has acknowledged stands in its log however it ends. */

@@ -37,6 +37,7 @@ export function service(settings: Partial<Service> = {}): Service {
     maxScale: 0,
     target: 100,
     windowSeconds: 60,
+    image: 'dev.local/formbus',
     command: ['node', 'demo.mjs'],
     args: [],
     ...settings,

@@ -1,4 +1,5 @@
 import { type Filter, matches } from '../local/filters.ts';
+import { unknownForms } from '../local/form-filters.ts';
 import { at, ofKind, type Repository, type Rule } from './repository.ts';
 
 /** What is published about every form: by itself, and by `npm run forget`. */
@@ -7,9 +8,14 @@ const FORM_TYPES = ['form.submitted', 'form.suspected', 'form.forgotten'];
 /** Every Trigger can get something: its type is published and, if it names a form, there is such a form. */
 export const producers: Rule = (repository, { triggers }) => {
   const events = producible(repository);
-  return triggers
-    .filter(({ filter }) => !events.some((event) => mayMatch(filter, event)))
-    .map(({ file }) => `${file}: nobody publishes an event that its filter lets pass`);
+  return triggers.flatMap(({ file, filter }) => {
+    const strange = unknownForms(filter, repository.forms);
+    if (strange.length > 0)
+      return [`${file}: its filter names ${strange.join(', ')}, and there is no such form`];
+    return events.some((event) => mayMatch(filter, event))
+      ? []
+      : [`${file}: nobody publishes an event that its filter lets pass`];
+  });
 };
 
 /** No event goes to a task twice, by two Triggers that both let it pass. */

@@ -29,7 +29,7 @@ export function openProgress(file: string, asked: string): Progress {
     },
     save({ place, delivered }) {
       mkdirSync(dirname(file), { recursive: true });
-      writeFileSync(`${file}.new`, JSON.stringify({ asked, place, delivered }));
+      writeFileSync(`${file}.new`, JSON.stringify({ asked, place, delivered }), { mode: 0o600 });
       renameSync(`${file}.new`, file);
     },
     clear: () => rmSync(file, { force: true }),

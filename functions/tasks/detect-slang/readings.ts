@@ -79,23 +79,48 @@ function leetLetter(char: string): string {
   return own ?? String.fromCodePoint(leet.transform(char.charCodeAt(0)) ?? 32);
 }
 
-/** Letters that were set apart are joined: `f u c k`, `f.u.c.k`, `sh.it`. Spaces between whole words stay. */
-export function joined({ text, at }: Reading): Reading {
+/**
+ * Letters that were set apart are joined: `f u c k`, `f.u.c.k`, `sh.it`. Spaces between whole words stay, as does what parts two
+ * words or a word and a name; dots and dashes of an address part words.
+ */
+export function joined({ text, at }: Reading, original: string): Reading {
+  const isKept = addressesIn(text);
   const gaps = [
-    ...text.matchAll(/(?<=[a-z\d@$\x80-\uffff])[-._~:;,]+(?=[a-z\d@$\x80-\uffff])/g),
+    ...[...text.matchAll(apart)].filter(({ 0: gap, index }) => isWithinWord(index, gap.length)),
     ...[...text.matchAll(single)].flatMap((run) =>
       [...run[0].matchAll(/[^a-z\d@$!|\x80-\uffff]+/g)].map((gap) => ({
         0: gap[0],
         index: run.index + gap.index,
       })),
     ),
-  ];
+  ].filter(({ index }) => !isKept(index));
   if (gaps.length === 0) return { text, at };
   const dropped = new Uint8Array(text.length);
   for (const { 0: gap, index } of gaps) dropped.fill(1, index, index + gap.length);
   let kept = '';
   for (let unit = 0; unit < text.length; unit += 1) if (!dropped[unit]) kept += text[unit];
   return { text: kept, at: at.filter((_, unit) => !dropped[unit]) };
+
+  function isWithinWord(index: number, length: number): boolean {
+    const before = /[a-z\d@$\x80-\uffff]{1,3}$/.exec(text.slice(Math.max(0, index - 3), index))?.[0] ?? '';
+    const after =
+      /^[a-z\d@$\x80-\uffff]{1,3}/.exec(text.slice(index + length, index + length + 3))?.[0] ?? '';
+    if (before.length > 2 && after.length > 2) return false;
+    const [last, next] = [at[index - 1] ?? 0, at[index + length] ?? 0].map((place) => original[place] ?? '');
+    // A small letter, a dot and a capital one: something new begins.
+    return !(/\p{Ll}/u.test(last ?? '') && /\p{Lu}/u.test(next ?? ''));
+  }
+}
+
+const apart = /(?<=[a-z\d@$\x80-\uffff])[-._~:;,]+(?=[a-z\d@$\x80-\uffff])/g;
+
+/** Mail addresses and those of pages, from space to space. */
+const address = /(?<!\S)(?:[^\s@]{1,100}@[^\s@]{1,200}\.[^\s@]|(?:[a-z]{2,10}:\/\/|www\.)\S)\S*/g;
+
+function addressesIn(text: string): (index: number) => boolean {
+  const inside = new Uint8Array(text.length);
+  for (const { 0: found, index } of text.matchAll(address)) inside.fill(1, index, index + found.length);
+  return (index) => inside[index] === 1;
 }
 
 /** Three single letters or more with one or two other characters between each. */

@@ -13,12 +13,12 @@ export interface Finding {
 }
 
 /** Finds the list's words in a text. Takes time in proportion to the text's length, whatever the text is. */
-export function slangFinder({ words: listed, allowed }: SlangList): (text: string) => Finding[] {
+export function slangFinder({ words: listed, languages, allowed }: SlangList): (text: string) => Finding[] {
   const patterns = listed.map((word) => ({ word, key: squeeze(edged(word)), pattern: lazyPattern(word) }));
   const isAllowed = allowance(allowed);
   const masked = maskedWords(listed);
 
-  const read = ({ text, at }: Reading, original: string): Finding[] => {
+  const read = ({ text, at }: Reading, original: string, isForeign: Foreign): Finding[] => {
     // Compiling hundreds of patterns would be most of a cold start; nearly all are ruled out by a look for their letters.
     const squeezed = squeeze(` ${text} `);
     const possible = patterns.filter(({ key }) => squeezed.includes(key));
@@ -31,8 +31,10 @@ export function slangFinder({ words: listed, allowed }: SlangList): (text: strin
     return matcher.getAllMatches(text).flatMap(({ termId, startIndex, endIndex }) => {
       const word = possible[termId]?.word;
       if (!word || isAllowed(text, startIndex, endIndex + 1)) return [];
+      const found = text.slice(startIndex, endIndex + 1).trim();
+      if (isAnotherWord(found, word) || isForeign(found, word)) return [];
       const finding = { term: word.term, ...placeIn(original, at, startIndex, endIndex) };
-      return isPlausible(original.slice(finding.start, finding.end), word) ? [finding] : [];
+      return isPlausible(original, finding, word) ? [finding] : [];
     });
   };
 
@@ -40,7 +42,8 @@ export function slangFinder({ words: listed, allowed }: SlangList): (text: strin
     const folded = fold(original);
     const plain = words(folded);
     const leet = leetWords(folded);
-    const together = leetWords(joined(folded));
+    const together = leetWords(joined(folded, original));
+    const isForeign = foreignTo(plain.text, languages);
     const readings = [plain, leet, together].filter(
       ({ text }, i, all) => all.findIndex((one) => one.text === text) === i,
     );
@@ -48,7 +51,7 @@ export function slangFinder({ words: listed, allowed }: SlangList): (text: strin
       term,
       ...placeIn(original, folded.at, start, end - 1),
     }));
-    return withoutOverlaps([...readings.flatMap((reading) => read(reading, original)), ...stars]);
+    return withoutOverlaps([...readings.flatMap((reading) => read(reading, original, isForeign)), ...stars]);
   };
 }
 
@@ -83,10 +86,38 @@ function placeIn(original: string, at: number[], first: number, last: number) {
   return { start: at[first] ?? 0, end: lastStart + width };
 }
 
-/** Numbers are no words, and three characters with a digit are rather a code (A55, FA6). */
-function isPlausible(found: string, { text }: Word): boolean {
-  if (text.length <= 3 && /\d/.test(found)) return false;
-  return /[a-z]|[^\0-\x7f]/i.test(found);
+/** Whoever stretches a word says a consonant more than twice; a Fagott is no "fagot". */
+function isAnotherWord(found: string, { text }: Word): boolean {
+  const runs = (letters: string) => letters.match(/([a-z])\1*/g) ?? [];
+  const wanted = runs(text);
+  return runs(found).some((run, i) => /^([^aeiouy])\1$/.test(run) && wanted[i] === run[0]);
+}
+
+type Foreign = (found: string, word: Word) => boolean;
+
+/** Whether a word is a common one of the language that the text is in, and slang in another one only. */
+function foreignTo(text: string, languages: SlangList['languages']): Foreign {
+  const marks = new Map<SlangList['languages'][number], number>();
+  return (found, { language }) => {
+    if (!language || !languages.some(({ common }) => common.has(found))) return false;
+    if (marks.size === 0) {
+      const said = text.split(/ +/);
+      for (const one of languages) marks.set(one, said.filter((word) => one.marks.has(word)).length);
+    }
+    const own = marks.get(language) ?? 0;
+    return languages.some((one) => one !== language && one.common.has(found) && (marks.get(one) ?? 0) > own);
+  };
+}
+
+/** Digits alone, or with fewer letters, are a number or a code (A55, P155, SH12), as are capitals and a number behind them. */
+function isPlausible(original: string, { start, end }: Finding, { text }: Word): boolean {
+  const found = original.slice(start, end);
+  const digits = found.match(/\d/g)?.length ?? 0;
+  const letters = found.match(/[a-z]|[^\0-\x7f]/gi)?.length ?? 0;
+  if (letters === 0 || letters < digits || (digits > 0 && (letters === digits || text.length <= 3)))
+    return false;
+  if (/\p{Ll}/u.test(found) || (text.length > 3 && /^\p{L}+$/u.test(found))) return true;
+  return !/\d$/.test(found) && !/^[-/ ]?\d/.test(original.slice(end, end + 2));
 }
 
 function withoutOverlaps(findings: Finding[]): Finding[] {

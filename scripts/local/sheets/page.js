@@ -34,12 +34,38 @@ async function poll() {
       show(new DOMParser().parseFromString(text, 'text/html'));
       etag = answer.headers.get('etag') ?? '';
     }
+    if (hasRows) await showWaiting();
     state.textContent = 'Live';
     state.classList.remove('off');
   } catch {
     state.textContent = 'Not reachable, retrying';
     state.classList.add('off');
   }
+}
+
+// What is on its way into a sheet, of whichever form; a page of mails has nothing to say of it.
+const waiting = document.querySelector('#waiting');
+const flush = waiting.querySelector('button');
+const hasRows = ['sheet', 'missing', 'list'].includes(document.body.dataset.page);
+
+async function showWaiting() {
+  const answer = await fetch('/_/waiting');
+  if (!answer.ok || answer.headers.get('content-type') !== 'application/json') return;
+  const { rows, next } = await answer.json();
+  const at = next ? `, at ${new Date(next).toLocaleTimeString()}` : '';
+  const said = `${rows} ${rows === 1 ? 'row waits' : 'rows wait'} for the next flush${at}.`;
+  const status = waiting.querySelector('span');
+  if (rows > 0 && status.textContent !== said) status.textContent = said;
+  waiting.hidden = rows === 0;
+}
+
+flush.addEventListener('click', () => void flushNow());
+
+async function flushNow() {
+  flush.disabled = true;
+  await fetch('/_/schedules/sheets-flush', { method: 'POST' }).catch(() => {});
+  flush.disabled = false;
+  await poll();
 }
 
 async function run() {
@@ -50,4 +76,5 @@ async function run() {
 }
 
 scrollToEnd();
+if (hasRows) showWaiting().catch(() => {});
 void run();

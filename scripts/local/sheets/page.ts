@@ -69,6 +69,7 @@ function layout({ kind, title, version, header, main }: Omit<Page, 'status'>): H
       </head>
       <body data-page="${kind}">
         <header>${header}<span id="state" role="status">Live</span></header>
+        <p id="waiting" hidden><span role="status"></span><button type="button">Flush now</button></p>
         ${main} ${scriptElement}
       </body>
     </html> `;

@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { refuseForeign } from '../hosts.ts';
 import { answerApi, type ApiAnswer, type ApiRequest } from './api.ts';
 import { GoogleError, invalid } from './google-error.ts';
 import { readBody, sendFaultPage, sendJson } from './http.ts';
@@ -153,6 +154,7 @@ export async function startSheets({
   }
 
   const server = createServer((req, res) => {
+    if (refuseForeign(req, res)) return;
     serve(req, res).catch(() => res.destroy());
   });
   server.listen(port, '127.0.0.1');

@@ -1,0 +1,29 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { SourceMap } from 'node:module';
+import { fileURLToPath } from 'node:url';
+
+/**
+ * From now on stack traces name lines of the sources in place of those of a bundle that has its maps beside it. A map is read when a
+ * stack is, the first time: Node's own `--enable-source-maps` parses all of them at the start, for 40 ms and 18 MB.
+ */
+export function nameSourceLines(): void {
+  const maps = new Map<string, SourceMap | undefined>();
+  const mapOf = (file: string) => {
+    if (!maps.has(file)) maps.set(file, readMap(`${fileURLToPath(file)}.map`));
+    return maps.get(file);
+  };
+  // Its type lacks the method that V8 gives it.
+  Error.prepareStackTrace = (error, calls: { toString(): string }[]) =>
+    [Error.prototype.toString.call(error), ...calls.map((call) => `    at ${call.toString()}`)]
+      .join('\n')
+      .replaceAll(/(file:\/\/[^\s()]+\.mjs):(\d+):(\d+)/g, (place, file: string, line, column) => {
+        const origin = mapOf(file)?.findOrigin(Number(line), Number(column));
+        return origin && 'fileName' in origin
+          ? `${origin.fileName.replace(/^(\.\.\/)+/, '')}:${origin.lineNumber}:${origin.columnNumber}`
+          : place;
+      });
+}
+
+function readMap(file: string): SourceMap | undefined {
+  return existsSync(file) ? new SourceMap(JSON.parse(readFileSync(file, 'utf8'))) : undefined;
+}
