@@ -3,8 +3,9 @@ import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
 import * as v from 'valibot';
 import { startFlushing, type Flushing } from '../testing/flushing.ts';
 import { recordedLog } from '../testing/log.ts';
+import { decimal } from './fields.ts';
 import { cellOf, timeIn } from './sheet-cells.ts';
-import { openSheetColumns, sharedColumns } from './sheet-columns.ts';
+import { openSheetColumns, sharedColumns, sheetColumns } from './sheet-columns.ts';
 
 let at: Flushing;
 let sheet: string;
@@ -77,6 +78,11 @@ it('headings that stand there stay, and people may change them', async () => {
   await at.flush({ columnsOfForm });
   expect((await at.rows(sheet))[0]).toEqual(['id', 'time', 'name', 'cgpa']);
   expect((await unformatted()).map((row) => row[3])).toEqual(['cgpa', '1', 2]);
+});
+
+it('a field that says what it is inside a v.optional is known by it', () => {
+  const entries = { size: v.optional(decimal('Size', { min: 0, max: 9 }), '') };
+  expect(sheetColumns(entries)).toEqual({ size: { title: 'Size', kind: 'number' } });
 });
 
 it('a field that is a number in one form and a text in another of the same tab is a text', () => {
