@@ -121,7 +121,7 @@ describe.skipIf(skipped)('by its CRD', () => {
     ],
     [
       'a text for a number',
-      [DEMO, ['spec', 'delivery', 'retry'], '500'],
+      [SOURCE, ['spec', 'delivery', 'retry'], '500'],
       '/spec/delivery/retry: must be integer',
     ],
     ['a field that is missing', [SOURCE, ['spec', 'topics']], "must have required property 'topics'"],

@@ -13,7 +13,7 @@ export interface BodyLimits {
  */
 export function readBody(req: IncomingMessage, { maxBytes, deadlineMs }: BodyLimits): Promise<Buffer> {
   const encoding = req.headers['content-encoding'] ?? 'identity';
-  if (encoding !== 'identity') {
+  if (encoding.toLowerCase() !== 'identity') {
     return Promise.reject(new HttpError(415, 'A compressed body is not accepted; send it as it is.'));
   }
   const tooLarge = () => new HttpError(413, `The body may have at most ${maxBytes} bytes.`);

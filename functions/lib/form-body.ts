@@ -7,11 +7,14 @@ const maxDepth = 8;
 
 /**
  * Parses a submission: JSON, urlencoded, or multipart without files. Values are as they came, not yet validated.
+ * @param options.plain whether JSON may come as text/plain, as by `navigator.sendBeacon`: browsers let every site's page send
+ * that without asking, so that the caller has to know the page
  * @throws HttpError 400 or 415
  */
 export async function parseBody(
   headers: IncomingHttpHeaders,
   body: Buffer,
+  { plain }: { plain: boolean },
 ): Promise<Record<string, unknown>> {
   const contentType = headers['content-type'] ?? '';
   const [type = ''] = contentType.toLowerCase().split(';', 1);
@@ -19,7 +22,8 @@ export async function parseBody(
   if (!['utf-8', 'utf8', 'us-ascii'].includes(charset))
     throw new HttpError(415, 'Only the charset utf-8 is accepted.');
 
-  const parsed = await parsers[type.trim()]?.(body, contentType);
+  const parser = plain && type.trim() === 'text/plain' ? 'application/json' : type.trim();
+  const parsed = await parsers[parser]?.(body, contentType);
   if (parsed === undefined) {
     throw new HttpError(
       415,
@@ -34,7 +38,10 @@ export async function parseBody(
 const parsers: Record<string, (body: Buffer, contentType: string) => unknown> = {
   'application/json': (body) => {
     try {
-      return JSON.parse(decode(body));
+      const source = decode(body);
+      const parsed: unknown = JSON.parse(source);
+      const hasOthers = isRecord(parsed) && Object.values(parsed).some(isNoText);
+      return hasOthers ? JSON.parse(source, asTexts) : parsed;
     } catch (cause) {
       throw cause instanceof HttpError ? cause : new HttpError(400, 'The body is not valid JSON.', { cause });
     }
@@ -63,15 +70,26 @@ const parsers: Record<string, (body: Buffer, contentType: string) => unknown> = 
     } catch (cause) {
       throw new HttpError(400, 'The body is not valid multipart/form-data.', { cause });
     }
-    const pairs = [...form].map(([key, value]): [string, string] => {
-      if (typeof value !== 'string') throw new HttpError(415, 'Files are not accepted.');
-      return [key, value];
+    const pairs = [...form].flatMap(([key, value]): [string, string][] => {
+      if (typeof value === 'string') return [[key, value]];
+      // So a browser sends an <input type=file> in which no file was chosen.
+      if (value.size === 0) return [];
+      throw new HttpError(415, 'Files are not accepted.');
     });
     // Likewise here, where everything is a text by now.
     decode(body);
     return collect(pairs);
   },
 };
+
+/** As they stand in the JSON: JSON.parse has rounded a long number. */
+function asTexts(_key: string, value: unknown, context?: { source?: string }): unknown {
+  return isNoText(value) ? context?.source : value;
+}
+
+function isNoText(value: unknown): boolean {
+  return typeof value === 'number' || typeof value === 'boolean';
+}
 
 const utf8 = new TextDecoder('utf-8', { fatal: true });
 

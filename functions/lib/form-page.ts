@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import * as v from 'valibot';
-import { widgetOf, type Field } from './fields.ts';
+import { descriptionOf, isOptional, titleOf, widgetOf, type Field } from './fields.ts';
 import type { FieldError, FormSchema } from './form-fields.ts';
 import { newId } from './submission-id.ts';
 
@@ -27,12 +27,12 @@ export function formPage({ name, schema, typed = {}, errors = [], notice }: Form
   const messages = new Map(errors.map(({ path, message }) => [path, message]));
   const token =
     typeof typed[tokenField] === 'string' && typed[tokenField] ? typed[tokenField] : newId(Date.now());
-  const anyRequired = fields.some(([, field]) => widgetOf(field).required);
+  const anyRequired = fields.some(([, field]) => !isOptional(field));
   return page(
     `${errors.length > 0 ? 'Error: ' : ''}${title}`,
     `<h1>${escape(title)}</h1>
 ${description ? `<p>${escape(description)}</p>` : ''}
-${summary(errors, notice)}
+${summary(schema, errors, notice)}
 <form method="post" action="./" accept-charset="utf-8" novalidate>
 ${anyRequired ? '<p class="hint">Fields marked <span class="mark">*</span> are required.</p>' : ''}
 ${fields.map(([key, field]) => control(key, field, typed[key], messages.get(key))).join('\n')}
@@ -59,19 +59,28 @@ export function messagePage(title: string, message: string): string {
   );
 }
 
-function summary(errors: FieldError[], notice: string | undefined): string {
+function summary(schema: FormSchema, errors: FieldError[], notice: string | undefined): string {
   if (errors.length === 0)
     return notice ? `<div class="summary" role="alert"><h2>${escape(notice)}</h2></div>` : '';
-  const items = errors.map(({ path, message }) =>
-    path ? `<li><a href="#${escape(path)}">${escape(message)}</a></li>` : `<li>${escape(message)}</li>`,
-  );
+  const items = errors.map(({ path, message }) => {
+    const field = schema.entries[path];
+    if (!field) return `<li>${escape(message)}</li>`;
+    const label = labelOf(path, field);
+    const text = message.includes(`“${label}”`) ? message : `${label}: ${message}`;
+    return `<li><a href="#${escape(path)}">${escape(text)}</a></li>`;
+  });
   return `<div class="summary" role="alert"><h2>Please check your answers</h2><ul>${items.join('')}</ul></div>`;
 }
 
+function labelOf(key: string, field: Field): string {
+  return titleOf(field) ?? humanName(key);
+}
+
 function control(key: string, field: Field, typed: unknown, error: string | undefined): string {
-  const { input, lines, options, autocomplete, inputmode, required } = widgetOf(field);
+  const { input, lines, options, autocomplete, inputmode } = widgetOf(field);
+  const required = !isOptional(field);
   const value = typeof typed === 'string' ? typed : '';
-  const hint = v.getDescription(field);
+  const hint = descriptionOf(field);
   const describedBy = [hint ? `${key}-hint` : '', error ? `${key}-error` : ''].filter(Boolean).join(' ');
   const attributes = [
     `id="${key}" name="${key}"`,
@@ -90,7 +99,7 @@ function control(key: string, field: Field, typed: unknown, error: string | unde
     // A line feed straight after the tag is dropped by HTML; the one put there keeps one that was typed.
     textarea: () => `<textarea rows="${lines ?? 6}" ${attributes}>\n${escape(value)}</textarea>`,
     select: () =>
-      `<select ${attributes}><option value="">Please choose</option>${Object.entries(options ?? {})
+      `<select ${attributes}><option value="">Please choose</option>${options
         .map(
           ([option, label]) =>
             `<option value="${escape(option)}"${option === value ? ' selected' : ''}>${escape(label)}</option>`,
@@ -98,7 +107,7 @@ function control(key: string, field: Field, typed: unknown, error: string | unde
         .join('')}</select>`,
   }[input]();
   return `<div class="field${error ? ' wrong' : ''}">
-<label for="${key}">${escape(v.getTitle(field) ?? humanName(key))}${required ? ' <span class="mark" aria-hidden="true">*</span>' : ' <span class="hint">(optional)</span>'}</label>
+<label for="${key}">${escape(labelOf(key, field))}${required ? ' <span class="mark" aria-hidden="true">*</span>' : ' <span class="hint">(optional)</span>'}</label>
 ${hint ? `<p class="hint" id="${key}-hint">${escape(hint)}</p>` : ''}
 ${error ? `<p class="error" id="${key}-error"><span class="unseen">Error: </span>${escape(error)}</p>` : ''}
 ${shown}

@@ -1,21 +1,26 @@
-import { toJsonSchema } from '@valibot/to-json-schema';
 import { createHash } from 'node:crypto';
 import * as v from 'valibot';
 import { mailAttributes, type MailAttributes, type MailTexts } from './confirmation.ts';
 import type { Env } from './env.ts';
-import { isFieldName, submissionEvent, traceparentOf } from './event.ts';
+import { submissionEvent, traceparentOf } from './event.ts';
+import { accessEnv, isAllowed, methods, openedTo } from './form-access.ts';
+import { html, problem, wantsHtml } from './form-answers.ts';
 import { parseBody } from './form-body.ts';
-import { checkFields, type FieldError, type FormSchema } from './form-fields.ts';
-import { formPage, honeypot, messagePage, pageHeaders, thanksPage, tokenField } from './form-page.ts';
+import { fieldChecker, type FieldError, type FormSchema } from './form-fields.ts';
+import { refuseColumns } from './form-columns.ts';
+import { formJsonSchema } from './form-json-schema.ts';
+import { formPage, honeypot, thanksPage, tokenField } from './form-page.ts';
 import { submissionCounter } from './form-metrics.ts';
 import { HttpError, Unavailable, type HttpAnswer, type HttpRequest } from './http.ts';
 import { reasonOf, type Log } from './log.ts';
 import { openPublisher, publisherEnv } from './publish.ts';
+import { sheetColumns, type SheetColumns } from './sheet-columns.ts';
 import type { FunctionDefinition } from './serve.ts';
 import { keyedId, newId } from './submission-id.ts';
 
 const formEnv = {
   ...publisherEnv,
+  ...accessEnv,
   SPREADSHEET_ID: v.pipe(
     v.string(),
     v.regex(/^[\w-]+$/, 'not an id'),
@@ -32,21 +37,8 @@ const formEnv = {
     v.minLength(16, 'shorter than 16 characters'),
     v.description('a random text of 16 characters or more, the same in all forms'),
   ),
-  CORS_ORIGINS: v.pipe(
-    v.optional(v.string(), ''),
-    v.transform((list) =>
-      list
-        .split(',')
-        .map((origin) => origin.trim())
-        .filter(Boolean),
-    ),
-    v.description(
-      'origins that may post from their own pages, with commas between them, or * (default: none)',
-    ),
-  ),
 };
 
-const methods = 'GET, HEAD, POST, OPTIONS';
 const unavailable = 'The submission could not be stored right now. Nothing is lost: please send it again.';
 
 /**
@@ -58,13 +50,10 @@ export function form(
   name: string,
   schema: FormSchema,
   { mail: texts }: { mail?: MailTexts } = {},
-): FunctionDefinition {
-  const odd = Object.keys(schema.entries).filter((key) => !isFieldName(key));
-  if (odd.length > 0)
-    throw new Error(
-      `Form ${name}: rename ${odd.join(', ')}; a field is named by letters, digits, _ and -, and not constructor or prototype.`,
-    );
-  const jsonSchema = toJsonSchema(schema, { errorMode: 'ignore' });
+): FunctionDefinition & { columns: SheetColumns } {
+  refuseColumns(name, schema);
+  const check = fieldChecker(schema);
+  const jsonSchema = formJsonSchema(schema);
   const version = createHash('sha256').update(JSON.stringify(jsonSchema)).digest('hex').slice(0, 8);
   const dataschema = `urn:formbus:form:${name}:${version}`;
   const schemaJson = JSON.stringify({ ...jsonSchema, $id: dataschema }, null, 2);
@@ -72,17 +61,16 @@ export function form(
 
   return {
     name,
+    columns: sheetColumns(schema.entries),
     env: formEnv,
     limits: { maxBytes: 100_000, deadlineMs: 10_000 },
     start(env: Env<typeof formEnv>, log) {
       const publisher = openPublisher(env, log);
       const submit = (request: HttpRequest) =>
-        submitTo({ request, name, schema, dataschema, mail, env, log, publish: publisher.publish });
+        submitTo({ request, name, schema, check, dataschema, mail, env, log, publish: publisher.publish });
       return {
-        async handle(request) {
-          const answer = await route(request, { name, schema, schemaJson, submit });
-          return { ...answer, headers: { ...answer.headers, ...cors(request, env.CORS_ORIGINS) } };
-        },
+        handle: (request) => route(request, { name, schema, schemaJson, submit }),
+        complete: (answer, { headers }) => openedTo(headers, answer, env),
         close: () => publisher.close(),
       };
     },
@@ -122,6 +110,7 @@ interface SubmitOptions {
   request: HttpRequest;
   name: string;
   schema: FormSchema;
+  check: ReturnType<typeof fieldChecker>;
   dataschema: string;
   mail: MailAttributes;
   env: Env<typeof formEnv>;
@@ -133,6 +122,7 @@ async function submitTo({
   request,
   name,
   schema,
+  check,
   dataschema,
   mail,
   env,
@@ -140,8 +130,8 @@ async function submitTo({
   publish,
 }: SubmitOptions): Promise<HttpAnswer> {
   const receivedAt = new Date();
-  const body = await parseBody(request.headers, request.body);
-  const { data, errors } = checkFields(schema, body);
+  const body = await parseBody(request.headers, request.body, { plain: isAllowed(request.headers, env) });
+  const { data, errors } = check(body, wantsHtml(request) ? 'person' : 'program');
   const page = (status: number, given: { errors?: FieldError[]; notice?: string }) =>
     html(status, formPage({ name, schema, typed: body, ...given }));
   if (!data) {
@@ -151,7 +141,7 @@ async function submitTo({
 
   const key = idempotencyKey(request, body);
   const id = key ? keyedId(env.IDEMPOTENCY_SECRET, name, key, data) : newId(receivedAt.getTime());
-  const suspected = typeof body[honeypot] === 'string' && body[honeypot] !== '';
+  const suspected = isFilled(body[honeypot]);
   const event = submissionEvent({
     type: suspected ? 'form.suspected' : 'form.submitted',
     id,
@@ -197,55 +187,7 @@ function idempotencyKey({ headers }: HttpRequest, body: Record<string, unknown>)
   return key || undefined;
 }
 
-function wantsHtml({ headers }: Pick<HttpRequest, 'headers'>): boolean {
-  return headers.accept?.includes('text/html') ?? false;
-}
-
-function html(status: number, body: string): HttpAnswer {
-  return { status, headers: pageHeaders, body };
-}
-
-/** RFC 9457 problem details; a page for a browser. */
-function problem(
-  error: HttpError,
-  request: Pick<HttpRequest, 'headers'>,
-  more: { errors?: FieldError[] } = {},
-): HttpAnswer {
-  const { status, message, headers } = error;
-  if (wantsHtml(request)) {
-    const page = html(status, messagePage('This did not work', message));
-    return { ...page, headers: { ...page.headers, ...headers } };
-  }
-  const title = titles[status] ?? 'Error';
-  return {
-    status,
-    headers: { ...headers, 'content-type': 'application/problem+json', 'cache-control': 'no-store' },
-    body: JSON.stringify({ type: 'about:blank', title, status, detail: message, ...more }),
-  };
-}
-
-/** RFC 9110, section 15: with `about:blank` the title is the status's own phrase. */
-const titles: Record<number, string> = {
-  400: 'Bad Request',
-  404: 'Not Found',
-  405: 'Method Not Allowed',
-  408: 'Request Timeout',
-  413: 'Content Too Large',
-  415: 'Unsupported Media Type',
-  422: 'Unprocessable Content',
-  431: 'Request Header Fields Too Large',
-  500: 'Internal Server Error',
-  503: 'Service Unavailable',
-};
-
-function cors({ headers: { origin } }: HttpRequest, allowed: string[]): Record<string, string> {
-  if (!origin || !(allowed.includes('*') || allowed.includes(origin)))
-    return allowed.length > 0 ? { vary: 'Origin' } : {};
-  return {
-    'access-control-allow-origin': origin,
-    'access-control-allow-methods': methods,
-    'access-control-allow-headers': 'content-type, idempotency-key, traceparent',
-    'access-control-max-age': '86400',
-    vary: 'Origin',
-  };
+/** A program may fill in a field twice, or send a list. */
+function isFilled(value: unknown): boolean {
+  return Array.isArray(value) ? value.some(isFilled) : (value ?? '') !== '';
 }

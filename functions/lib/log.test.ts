@@ -30,6 +30,26 @@ it("tells an error's reason with those of its causes, and nothing twice", () => 
   expect(reasonOf('a text')).toBe('unknown');
 });
 
+it('a line is JSON with its level twice, its service and the time, and is written at that level or above', () => {
+  const program = `const { openLog } = await import(${module}); const log = openLog('demo-form', 'info');
+    log.debug('no'); log.info({ id: 'a' }, 'yes'); log.error({ err: new Error('bad') }, 'wrong');`;
+  const { stdout } = spawnSync(process.execPath, ['--input-type=module', '--eval', program], {
+    encoding: 'utf8',
+  });
+  const time = expect.stringMatching(/^\d{4}-\d\d-\d\dT[\d:.]+Z$/);
+  const service = 'demo-form';
+  const err = expect.objectContaining({ message: 'bad', stack: expect.any(String) });
+  expect(
+    stdout
+      .trim()
+      .split('\n')
+      .map((line): unknown => JSON.parse(line)),
+  ).toEqual([
+    { level: 'info', severity: 'INFO', time, service, id: 'a', msg: 'yes' },
+    { level: 'error', severity: 'ERROR', time, service, err, msg: 'wrong' },
+  ]);
+});
+
 it.skipIf(!canTrace)('does not wait for the disk, wherever standard output goes', () => {
   const program = `const { openLog } = await import(${module}); openLog('test', 'info').info('line');`;
   const node = [process.execPath, '--input-type=module', '--eval', program];

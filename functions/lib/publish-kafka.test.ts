@@ -82,7 +82,9 @@ describeKafka('a form that publishes to Kafka', () => {
     const value: unknown = JSON.parse(String(record?.value));
     const message = { headers, key: String(record?.key), value, body: value };
     const event = KafkaBinding.toEvent(message);
-    expect(event).toMatchObject({ ...attributes, datacontenttype: 'application/json', data: submission });
+    expect(event).toEqual(
+      expect.objectContaining({ ...attributes, datacontenttype: 'application/json', data: submission }),
+    );
 
     const printed = await kafkaTool(
       'org.apache.kafka.tools.consumer.ConsoleConsumer',

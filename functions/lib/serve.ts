@@ -30,6 +30,8 @@ export interface FunctionDefinition {
 
 interface RunningFunction {
   handle(request: HttpRequest): Promise<HttpAnswer> | HttpAnswer;
+  /** What every answer is completed with, errors included. */
+  complete?(answer: HttpAnswer, request: Pick<HttpRequest, 'headers'>): HttpAnswer;
   close?(): Promise<void>;
 }
 
@@ -55,6 +57,9 @@ const serverEnv = {
 
 /** Knative's proxies keep idle connections for up to 600 s; a server that closes earlier makes them answer 502. */
 const keepAliveMs = 620_000;
+
+/** As much as the ingresses of the Broker and the KafkaSink take; Node itself stops at 16,384. */
+const maxHeaderSize = 65_536;
 
 /**
  * Checks the environment of a function without starting it.
@@ -84,7 +89,10 @@ export async function serve(
   const bodies = new WeakMap<IncomingMessage, { body: Buffer; completeAt: number }>();
   let closing = false;
 
-  const send = (req: IncomingMessage, res: ServerResponse, { status, headers, body, reason }: HttpAnswer) => {
+  const complete = running.complete ?? ((answer) => answer);
+
+  const send = (req: IncomingMessage, res: ServerResponse, answer: HttpAnswer) => {
+    const { status, headers, body, reason } = complete(answer, req);
     const now = performance.now();
     const seconds = (now - (bodies.get(req)?.completeAt ?? now)) / 1_000;
     definition.answered?.({ method: req.method ?? '', status, reason, seconds });
@@ -100,13 +108,7 @@ export async function serve(
     if (!(cause instanceof HttpError)) log.error({ err: cause }, 'a request failed unexpectedly');
     const error =
       cause instanceof HttpError ? cause : new HttpError(500, 'Something went wrong here.', { cause });
-    const { status, headers, body } = definition.answerError(error, req);
-    send(req, res, {
-      status,
-      headers: { ...headers },
-      ...(body === undefined ? {} : { body }),
-      reason: error.reason,
-    });
+    send(req, res, { ...definition.answerError(error, req), reason: error.reason });
     if (req.complete) return;
     // What is left of the body is taken off the wire for a moment: a connection that is closed on a client who is still
     // sending is reset, and the answer lost with it. `Connection: close` would make Node close it at once.
@@ -133,11 +135,12 @@ export async function serve(
   });
   const framework = getTestServer(definition.name);
 
-  const server = createServer({ keepAliveTimeout: keepAliveMs, headersTimeout: 15_000 }, (req, res) => {
+  const options = { keepAliveTimeout: keepAliveMs, headersTimeout: 15_000, maxHeaderSize };
+  const server = createServer(options, (req, res) => {
     readBody(req, limits).then(
       (body) => {
-        if (!isDecodable(req.url ?? ''))
-          return fail(req, res, new HttpError(400, 'The address is malformed.'));
+        req.url = originForm(req);
+        if (!isDecodable(req.url)) return fail(req, res, new HttpError(400, 'The address is malformed.'));
         bodies.set(req, { body, completeAt: performance.now() });
         framework.emit('request', req, res);
       },
@@ -145,7 +148,8 @@ export async function serve(
     );
   });
   server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
-    if (socket.writable) socket.end(rawAnswer(definition, error.code));
+    if (socket.writable)
+      socket.end(rawAnswer(complete(definition.answerError(errorOf(error.code), noHeaders), noHeaders)));
   });
   const url = await listen(server, env.PORT, env.HOST);
   log.info({ url }, 'ready');
@@ -166,16 +170,26 @@ export async function serve(
 }
 
 /** What Node could not read as HTTP gets an answer of this project, too. https://nodejs.org/api/http.html#event-clienterror */
-function rawAnswer({ answerError }: FunctionDefinition, code: string | undefined): string {
-  const errors: Record<string, HttpError> = {
-    HPE_HEADER_OVERFLOW: new HttpError(431, 'The headers are too long.'),
-    ERR_HTTP_REQUEST_TIMEOUT: new HttpError(408, 'The headers were not complete in time.'),
-  };
-  const error = errors[code ?? ''] ?? new HttpError(400, 'This is no HTTP request.');
-  const { status, headers, body = '' } = answerError(error, { headers: {} });
+function errorOf(code: string | undefined): HttpError {
+  if (code === 'HPE_HEADER_OVERFLOW') return new HttpError(431, 'The headers are too long.');
+  if (code === 'ERR_HTTP_REQUEST_TIMEOUT')
+    return new HttpError(408, 'The headers were not complete in time.');
+  return new HttpError(400, 'This is no HTTP request.');
+}
+
+const noHeaders = { headers: {} };
+
+function rawAnswer({ status, headers, body = '' }: HttpAnswer): string {
   const all = { ...headers, 'content-length': Buffer.byteLength(body), connection: 'close' };
   const lines = Object.entries(all).map(([name, value]) => `${name}: ${value}\r\n`);
   return `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${lines.join('')}\r\n${body}`;
+}
+
+/** A proxy may ask by the whole URL, and for the server's own options by `*` (RFC 9112, 3.2). */
+function originForm({ method, url = '' }: IncomingMessage): string {
+  if (url.startsWith('/')) return url;
+  if (url === '*' && method === 'OPTIONS') return '/';
+  return url.replace(/^https?:\/\/[^/?#]*\/?/i, '/');
 }
 
 /** The framework's router answers an address that can't be percent-decoded with an HTML page of its own. */

@@ -22,7 +22,10 @@ export async function openLine(): Promise<Line> {
   const isCutFor = (from: string) => cuts.has(everybody) || cuts.has(from);
   const keep = (socket: Socket, from: string) => {
     sockets.set(socket, from);
-    socket.on('error', () => {}).on('close', () => sockets.delete(socket));
+    socket
+      .setNoDelay()
+      .on('error', () => {})
+      .on('close', () => sockets.delete(socket));
     if (isCutFor(from)) socket.pause();
   };
   const server = createServer((socket) => {

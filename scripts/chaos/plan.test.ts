@@ -17,10 +17,19 @@ it.each([1, 2, 3])('has every kind of fault within two minutes (seed %i)', (seed
     expect(done).toContain(`kill ${what}`);
     expect(done).toContain(`freeze ${what}`);
   }
-  for (const what of ['fail-before', 'drop-before', 'fail-after', 'drop-after', 'delay', 'twice', 'quota']) {
+  const ofGoogle = ['fail-before', 'drop-before', 'fail-after', 'drop-after', 'delay', 'twice', 'quota'];
+  for (const what of [...ofGoogle, 'proxy-before', 'proxy-after', 'refuse', 'too-large'])
     expect(done).toContain(`sheets ${what}`);
-  }
-  for (const label of ['restart redis', 'fill disk', 'edit insert column', 'edit move column']) {
+  for (const label of [
+    'restart redis',
+    'fill disk',
+    'edit insert column',
+    'edit move column',
+    'edit move heading',
+    'edit copy tab',
+    'protect demo-form',
+    'crowd tokens',
+  ]) {
     expect(done).toContain(label);
   }
   expect(done).toContain('flush twice sheets-flush');

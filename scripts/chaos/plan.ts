@@ -15,6 +15,8 @@ export interface Step {
     | 'sheets'
     | 'edit'
     | 'revoke'
+    | 'protect'
+    | 'crowd'
     | 'flush twice';
   what: string;
   ms: number;
@@ -24,7 +26,18 @@ export interface Step {
 type Kind = [what: Step['do'], which: string, shortest?: number, longest?: number];
 
 /** Ways in which Google misbehaves without losing anything by itself. */
-const sheetFaults = ['fail-before', 'drop-before', 'fail-after', 'drop-after', 'quota'];
+const sheetFaults = [
+  'fail-before',
+  'drop-before',
+  'fail-after',
+  'drop-after',
+  'quota',
+  'proxy-before',
+  'proxy-after',
+  'refuse',
+  'too-large',
+];
+const edits = ['insert column', 'move column', 'move heading', 'copy tab'];
 const slowSheetFaults = ['delay', 'twice'];
 
 /** A form's publishing and a Redis command are given up after 4.5 s and 5 s: some freezes are shorter, some outlast that. */
@@ -34,8 +47,9 @@ const usual = (processes: string[]): Kind[] => [
   ...sheetFaults.map((name): Kind => ['sheets', name]),
   ...slowSheetFaults.map((name): Kind => ['sheets', name, 0, 5_000]),
   ['fill', 'disk', 2_000, 6_000],
-  ['edit', 'insert column'],
-  ['edit', 'move column'],
+  ...edits.map((name): Kind => ['edit', name]),
+  ['protect', 'demo-form', 5_000, 10_000],
+  ['crowd', 'tokens'],
   ['flush twice', 'sheets-flush'],
   ['flush twice', 'sheets-flush'],
 ];

@@ -1,12 +1,20 @@
 import * as v from 'valibot';
 
-const Property = v.object({
+const Text = v.object({
   enum: v.optional(v.array(v.string())),
   format: v.optional(v.string()),
   pattern: v.optional(v.string()),
   minLength: v.optional(v.number(), 0),
   maxLength: v.optional(v.number(), Infinity),
 });
+/** An optional field is an empty text, or what it is when it is filled in. */
+const Property = v.union([
+  v.pipe(
+    v.object({ anyOf: v.tuple([v.object({ const: v.literal('') }), Text]) }),
+    v.transform(({ anyOf }) => anyOf[1]),
+  ),
+  Text,
+]);
 type Property = v.InferOutput<typeof Property>;
 const Schema = v.object({ properties: v.record(v.string(), Property) });
 

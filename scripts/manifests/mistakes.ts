@@ -2,6 +2,7 @@ import type { Change } from './change.ts';
 
 export const BUFFER = 'eventing/triggers/sheets-buffer.yaml';
 const MODERATION = 'eventing/triggers/sheets-buffer-moderation.yaml';
+const BROKER = 'eventing/broker.yaml';
 export const DEMO = 'eventing/triggers/demo-task.yaml';
 export const TASK = 'knative/tasks/demo-task.yaml';
 export const FORM = 'knative/forms/demo-form.yaml';
@@ -175,24 +176,24 @@ export const MISTAKES: [mistake: string, changes: Change[], finding: string][] =
     `${BUFFER}: delivers to sheets-buffer what ${MODERATION} delivers`,
   ],
   [
-    'a Trigger without retries',
-    [[DEMO, ['spec', 'delivery', 'retry']]],
+    'a Trigger with half a delivery',
+    [[DEMO, ['spec', 'delivery'], { timeout: 'PT60S' }]],
     `${DEMO}: spec.delivery.retry is not 500`,
   ],
   [
     'an exponential backoff',
-    [[DEMO, ['spec', 'delivery', 'backoffPolicy'], 'exponential']],
+    [[BROKER, ['spec', 'delivery', 'backoffPolicy'], 'exponential']],
     'backoffPolicy is not linear',
   ],
   [
-    'a Trigger without a time-out',
-    [[DEMO, ['spec', 'delivery', 'timeout']]],
+    'a Broker without a time-out',
+    [[BROKER, ['spec', 'delivery', 'timeout']]],
     'spec.delivery.timeout is not PT60S',
   ],
   [
-    'a Trigger without dead letters',
-    [[DEMO, ['spec', 'delivery', 'deadLetterSink']]],
-    `${DEMO}: spec.delivery.deadLetterSink`,
+    'a Broker without dead letters',
+    [[BROKER, ['spec', 'delivery', 'deadLetterSink']]],
+    `${BROKER}: spec.delivery.deadLetterSink`,
   ],
   [
     'a KafkaSource without delivery',
@@ -253,6 +254,12 @@ export const MISTAKES: [mistake: string, changes: Change[], finding: string][] =
     'a root user',
     [[FORM, [...CONTAINER, 'securityContext', 'runAsNonRoot'], false]],
     'securityContext.runAsNonRoot is not true',
+  ],
+  ["root's group", [[FORM, [...CONTAINER, 'securityContext', 'runAsGroup'], 0]], 'runAsGroup is missing'],
+  [
+    "a key to the cluster's API",
+    [[TASK, ['spec', 'template', 'spec', 'automountServiceAccountToken']]],
+    `${TASK}: automountServiceAccountToken is not false`,
   ],
   [
     'a capability',
@@ -345,7 +352,7 @@ export const MISTAKES: [mistake: string, changes: Change[], finding: string][] =
   ],
   [
     'a Broker whose topic goes with it',
-    [['eventing/broker.yaml', ['metadata', 'annotations', 'kafka.eventing.knative.dev/external.topic']]],
+    [[BROKER, ['metadata', 'annotations', 'kafka.eventing.knative.dev/external.topic']]],
     'its topic is no KafkaTopic of ours',
   ],
   [

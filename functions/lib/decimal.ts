@@ -1,0 +1,61 @@
+import { numeric } from './normalise.ts';
+
+/** What is kept and sent on: a point, no separators of thousands. */
+export const plainDecimal = /^[+-]?\d+(?:\.\d+)?$/;
+
+export const maxDecimalLength = 30;
+
+export interface Range {
+  min: number;
+  max: number;
+}
+
+/**
+ * A number as people write it, in plain form and with the digits that were typed: `8,04`, `1 234.5`, `1’234`, `1.234,5`, `12,34,567`.
+ * A point alone is always the decimal point, as in JSON and in every example that a form gives. `1,234` can be read in two ways: if
+ * the range does not decide between them it stays as it is, and so is refused.
+ */
+export function decimalText(value: string, { min, max }: Range): string {
+  if (plainDecimal.test(value)) return value;
+  // U+066B is the decimal point that comes with Arabic digits.
+  const text = numeric(value).replace('\u066b', '.');
+  if (plainDecimal.test(text)) return text;
+  const inRange = readingsOf(text).filter((reading) => Number(reading) >= min && Number(reading) <= max);
+  const [reading = text] = inRange;
+  return inRange.length > 1 ? text : reading;
+}
+
+/** What a text with separators can mean, in plain form. */
+export function readingsOf(text: string): string[] {
+  const [, sign = '', number = ''] = /^([+-]?)(.*)$/.exec(text) ?? [];
+  const readings = ['.', ','].flatMap((point) => {
+    const [whole = '', fraction, ...more] = number.replaceAll(thousandsOnly, ' ').split(point);
+    const isNumber = whole === '' ? fraction !== undefined : /^\d+$/.test(whole) || grouped.test(whole);
+    if (!isNumber || more.length > 0 || (fraction !== undefined && !/^\d+$/.test(fraction))) return [];
+    const digits = whole.replace(/\D/g, '') || '0';
+    return [sign + (fraction === undefined ? digits : `${digits}.${fraction}`)];
+  });
+  return [...new Set(readings)];
+}
+
+/** An apostrophe as in Switzerland, U+066C as in Arabic; a space. */
+const thousandsOnly = /['’\u066c]/g;
+
+/** In threes, or as in India in twos before the last three. */
+const grouped = /^[1-9]\d{0,2}([ .,])(?:\d{2,3}\1)*\d{3}$/;
+
+/**
+ * A number near the middle of a range, with as few digits as that takes.
+ * @throws Error when nobody could write one
+ */
+export function exampleWithin({ min, max }: Range): string {
+  const middle = min + (max - min) / 2;
+  for (let places = 0; places < maxDecimalLength; places += 1) {
+    const text = middle.toFixed(places).replace(/^-(?=[0.]+$)/, '');
+    const isNear = Math.abs(Number(text) - middle) <= (max - min) / 4;
+    if (isNear && text.length <= maxDecimalLength && plainDecimal.test(text)) return text;
+  }
+  throw new Error(
+    `decimal: nobody can write a number from ${min} to ${max} with ${maxDecimalLength} characters.`,
+  );
+}
