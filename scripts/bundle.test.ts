@@ -34,11 +34,12 @@ function run(bundle: string, target: string): Promise<string> {
   return text(child.stdout);
 }
 
-test('main and each function become a file, what they share a chunk, tests nothing', async () => {
+test('main and each function become a file with its map, what they share a chunk, tests nothing', async () => {
   const root = project();
   const bundle = await bundleFunctions({ root, outDir: join(root, 'out') });
-  expect(readdirSync(bundle).toSorted()).toEqual(['chunks', 'main.mjs', 'one.mjs', 'two.mjs']);
-  expect(readdirSync(join(bundle, 'chunks'))).toHaveLength(1);
+  const files = ['main.mjs', 'one.mjs', 'two.mjs'].flatMap((name) => [name, `${name}.map`]);
+  expect(readdirSync(bundle).toSorted()).toEqual(['chunks', ...files]);
+  expect(readdirSync(join(bundle, 'chunks'))).toHaveLength(2);
   expect(await run(bundle, 'one')).toBe('hello one\n');
   expect(await run(bundle, 'two')).toBe('hello two\n');
 });

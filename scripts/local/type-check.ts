@@ -1,6 +1,5 @@
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { constants, setPriority } from 'node:os';
 import { join } from 'node:path';
 import { startChild, type Child } from './child.ts';
 import type { Log } from './log.ts';
@@ -37,8 +36,6 @@ export function openTypeCheck({ root, dir, log }: { root: string; dir: string; l
       env: { PATH: process.env['PATH'] ?? '' },
       onLine: (line) => lines.push(line),
     });
-    // What people do on this machine goes before it.
-    setPriority(child.pid, constants.priority.PRIORITY_LOW);
     if (closing.signal.aborted) await child.stop(0);
     const how = await child.exited;
     if (closing.signal.aborted) return;
