@@ -11,6 +11,7 @@ import { submissionCounter } from './form-metrics.ts';
 import { HttpError, Unavailable, type HttpAnswer, type HttpRequest } from './http.ts';
 import { reasonOf, type Log } from './log.ts';
 import { openPublisher, publisherEnv } from './publish.ts';
+import { sheetColumns, type SheetColumns } from './sheet-columns.ts';
 import type { FunctionDefinition } from './serve.ts';
 import { keyedId, newId } from './submission-id.ts';
 
@@ -58,7 +59,7 @@ export function form(
   name: string,
   schema: FormSchema,
   { mail: texts }: { mail?: MailTexts } = {},
-): FunctionDefinition {
+): FunctionDefinition & { columns: SheetColumns } {
   const odd = Object.keys(schema.entries).filter((key) => !isFieldName(key));
   if (odd.length > 0)
     throw new Error(
@@ -72,6 +73,7 @@ export function form(
 
   return {
     name,
+    columns: sheetColumns(schema.entries),
     env: formEnv,
     limits: { maxBytes: 100_000, deadlineMs: 10_000 },
     start(env: Env<typeof formEnv>, log) {

@@ -2,7 +2,7 @@ import type { Manifests } from '../local/manifests.ts';
 import { serviceIn } from './name-rules.ts';
 import { at, ofKind, type Repository, type Rule } from './repository.ts';
 
-const MAX_LINES = 50;
+const MAX_LINES = 60;
 
 /** What each container's securityContext has to say. */
 const SECURITY = {

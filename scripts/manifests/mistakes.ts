@@ -16,6 +16,7 @@ const ANNOTATIONS = ['spec', 'template', 'metadata', 'annotations'];
 export const CONFIG = 'knative/config.yaml';
 export const TOPIC = 'knative/platform/kafka/topics/form-submissions.yaml';
 export const REDIS = 'knative/platform/redis/statefulset.yaml';
+const SENTINEL = 'knative/platform/sentinel/statefulset.yaml';
 const NODES = 'knative/platform/kafka/nodes.yaml';
 const KAFKA = 'knative/platform/kafka/formbus.yaml';
 const MONITOR = 'knative/platform/monitoring/pods/exporter.yaml';
@@ -372,6 +373,36 @@ export const MISTAKES: [mistake: string, changes: Change[], finding: string][] =
     'a function that Redis does not let in',
     [['knative/tasks/sheets-buffer.yaml', ['spec', 'template', 'metadata', 'labels']]],
     'the label formbus.dev/redis and REDIS_PASSWORD go together',
+  ],
+  [
+    'a drain that goes on as soon as Redis answers',
+    [[REDIS, [...CONTAINER, 'readinessProbe', 'successThreshold']]],
+    `${REDIS}: a drain takes the next one before the Sentinels see this one`,
+  ],
+  [
+    'a rolling restart that does',
+    [[REDIS, ['spec', 'minReadySeconds']]],
+    `${REDIS}: a rolling restart takes the next one before the Sentinels see this one`,
+  ],
+  [
+    'a Redis that is ready for half a minute after it has lost its master',
+    [[REDIS, [...CONTAINER, 'readinessProbe', 'failureThreshold']]],
+    `${REDIS}: it is ready for long when it is not any more`,
+  ],
+  [
+    'a master that goes without a word',
+    [[REDIS, [...CONTAINER, 'lifecycle']]],
+    `${REDIS}: a master does not hand over before it stops`,
+  ],
+  [
+    'a master that has no time to hand over',
+    [[REDIS, ['spec', 'template', 'spec', 'terminationGracePeriodSeconds']]],
+    `${REDIS}: it is killed before it has handed over`,
+  ],
+  [
+    'a Sentinel whose port alone is tried',
+    [[SENTINEL, [...CONTAINER, 'livenessProbe'], { tcpSocket: { port: 'sentinel' } }]],
+    `${SENTINEL}: its livenessProbe does not find one that hangs`,
   ],
   [
     'a Prometheus of another version than its image',

@@ -178,9 +178,9 @@ export const CASES: Record<string, { fires: Course & { labels: Record<string, st
   },
   SheetParked: {
     fires: {
-      series: { 'formbus_sheet_parked{sheet="s",reason="403"}': '1x20' },
+      series: { 'formbus_sheet_parked{sheet="s",tab="form",reason="400"}': '1x20' },
       at: '10m',
-      labels: { sheet: 's', reason: '403' },
+      labels: { sheet: 's', tab: 'form', reason: '400' },
     },
     silent: { series: { 'formbus_sheet_parked{sheet="s",reason="403"}': '1x3' }, at: '12m' },
   },
