@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { parse } from 'yaml';
 import type { Resource } from './local/manifest-files.ts';
 import { type Change, changed, resource } from './manifests/change.ts';
 import { readCrds } from './manifests/crds.ts';
@@ -45,14 +46,16 @@ describe('the manifests of this repository', () => {
   });
 });
 
-it("functions/README.md's command makes a Secret with the keys of the example", () => {
+it("functions/README.md's command makes a Secret with the keys of the example, and shows none to other processes", () => {
   const readme = readFileSync(join(import.meta.dirname, '../functions/README.md'), 'utf8');
-  const [command = ''] = /^kubectl create secret generic formbus [^`]*/m.exec(readme) ?? [];
-  const said = `kubectl() { printf '%s\\n' "$@"; }; openssl() { echo random; }; ${command}`;
-  const words = execFileSync('sh', ['-c', said], { encoding: 'utf8' }).trimEnd().split('\n');
-  const keys = words.slice(4).map((word) => /^--from-(?:literal|file)=([^=]+)=./.exec(word)?.[1] ?? word);
-  expect(words.slice(0, 4)).toEqual(['create', 'secret', 'generic', 'formbus']);
-  expect(new Set(keys)).toEqual(new Set(Object.keys(repository.secrets['formbus'] ?? {})));
+  const [command = ''] = /^kubectl create -f - [^`]*/m.exec(readme) ?? [];
+  const said = `kubectl() { echo "# $*"; cat; }; openssl() { echo random; }; base64() { echo e30=; }; ${command.replace('key.json', '/dev/null')}`;
+  const printed = execFileSync('sh', ['-c', said], { encoding: 'utf8' });
+  expect(printed).toMatch(/^# create -f -\n/);
+  const secret: unknown = parse(printed);
+  expect([at(secret, 'kind'), at(secret, 'metadata', 'name')]).toEqual(['Secret', 'formbus']);
+  const keys = ['stringData', 'data'].flatMap((part) => Object.keys(Object(at(secret, part))));
+  expect(keys.toSorted()).toEqual(Object.keys(repository.secrets['formbus'] ?? {}).toSorted());
 });
 
 describe('a manifest that breaks a rule is found', () => {

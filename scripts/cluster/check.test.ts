@@ -5,12 +5,12 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { expect, it, onTestFinished, vi } from 'vitest';
 import * as v from 'valibot';
+import { put, ready, serving } from '../cluster-suite/testing.ts';
 import { tempFolder } from '../local/testing.ts';
 import { openApi } from './api.ts';
 import { checkFunctions } from './check.ts';
 import { startFakeApi } from './fake-api.ts';
 
-const services = '/apis/serving.knative.dev/v1/namespaces/formbus/services';
 const pods = '/api/v1/namespaces/formbus/pods';
 const isTrue = (type: string) => ({ type, status: 'True' });
 
@@ -32,17 +32,14 @@ async function open() {
   });
   const { port } = v.parse(v.object({ port: v.number() }), gateway.address());
   fake.ports.set('kourier-1:8081', port);
-  fake.objects.set('/api/v1/namespaces/kourier-system/pods/kourier-1', {
-    metadata: { name: 'kourier-1', labels: { app: '3scale-kourier-gateway' } },
-    ...{ status: { conditions: [isTrue('Ready')] } },
-  });
+  const labels = { app: '3scale-kourier-gateway' };
+  put(fake.objects, '/api/v1/namespaces/kourier-system/pods/kourier-1', ready, labels);
   const deploy = (name: string, condition: object = isTrue('Ready'), pod?: object) => {
     const revision = `${name}-00002`;
     const status = { latestReadyRevisionName: revision, conditions: [condition] };
-    fake.objects.set(`${services}/${name}`, { metadata: { name }, ...{ status } });
-    if (!pod) return;
-    const labels = { 'serving.knative.dev/revision': revision };
-    fake.objects.set(`${pods}/${name}-a`, { metadata: { name: `${name}-a`, labels }, ...{ status: pod } });
+    put(fake.objects, `${serving}/${name}`, { status });
+    const selected = { 'serving.knative.dev/revision': revision };
+    if (pod) put(fake.objects, `${pods}/${name}-a`, { status: pod }, selected);
   };
   return { fake, asked, deploy };
 }

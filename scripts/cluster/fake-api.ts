@@ -111,7 +111,10 @@ export async function startFakeApi(folder: string): Promise<FakeApi> {
     const pod = /\/pods\/([^/]+)\/portforward$/.exec(pathname)?.[1];
     const asked = Number(searchParams.get('ports'));
     const target = api.ports.get(`${pod}:${asked}`);
-    if (api.dropsForwards) return void socket.destroy();
+    if (api.dropsForwards) {
+      socket.destroy();
+      return;
+    }
     if (target === undefined) {
       socket.end('HTTP/1.1 404 Not Found\r\n\r\n');
       return;
