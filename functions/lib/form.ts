@@ -1,6 +1,7 @@
 import { toJsonSchema } from '@valibot/to-json-schema';
 import { createHash } from 'node:crypto';
 import * as v from 'valibot';
+import { checkAttributes } from './attribute-bytes.ts';
 import { mailAttributes, type MailAttributes, type MailTexts } from './confirmation.ts';
 import type { Env } from './env.ts';
 import { isFieldName, submissionEvent, traceparentOf } from './event.ts';
@@ -8,6 +9,7 @@ import { parseBody } from './form-body.ts';
 import { checkFields, type FieldError, type FormSchema } from './form-fields.ts';
 import { formPage, honeypot, messagePage, pageHeaders, thanksPage, tokenField } from './form-page.ts';
 import { submissionCounter } from './form-metrics.ts';
+import { humanName } from './human-name.ts';
 import { HttpError, Unavailable, type HttpAnswer, type HttpRequest } from './http.ts';
 import { reasonOf, type Log } from './log.ts';
 import { openPublisher, publisherEnv } from './publish.ts';
@@ -24,7 +26,7 @@ const formEnv = {
     ),
   ),
   SHEET_TAB: v.pipe(
-    v.optional(v.string()),
+    v.optional(v.pipe(v.string(), v.regex(/^\P{Cc}{1,100}$/u, 'not 1 to 100 characters'))),
     v.description("the spreadsheet's tab (default: the form's name)"),
   ),
   IDEMPOTENCY_SECRET: v.pipe(
@@ -49,6 +51,12 @@ const formEnv = {
 const methods = 'GET, HEAD, POST, OPTIONS';
 const unavailable = 'The submission could not be stored right now. Nothing is lost: please send it again.';
 
+/** A form as the task that mails finds it in its module. */
+export interface FormDefinition extends FunctionDefinition {
+  title: string;
+  mail: MailTexts;
+}
+
 /**
  * Makes a form endpoint from its schema: the page, its JSON Schema, validation, and one event for each submission.
  * Field names are letters, digits, `_` and `-`, beginning with a letter; they become the columns of the sheet.
@@ -57,8 +65,8 @@ const unavailable = 'The submission could not be stored right now. Nothing is lo
 export function form(
   name: string,
   schema: FormSchema,
-  { mail: texts }: { mail?: MailTexts } = {},
-): FunctionDefinition {
+  { mail: texts = {} }: { mail?: MailTexts } = {},
+): FormDefinition {
   const odd = Object.keys(schema.entries).filter((key) => !isFieldName(key));
   if (odd.length > 0)
     throw new Error(
@@ -72,9 +80,12 @@ export function form(
 
   return {
     name,
+    title: v.getTitle(schema) ?? humanName(name),
+    mail: texts,
     env: formEnv,
     limits: { maxBytes: 100_000, deadlineMs: 10_000 },
     start(env: Env<typeof formEnv>, log) {
+      checkAttributes({ form: name, dataschema, mail, ...placeOf(env, name) });
       const publisher = openPublisher(env, log);
       const submit = (request: HttpRequest) =>
         submitTo({ request, name, schema, dataschema, mail, env, log, publish: publisher.publish });
@@ -159,8 +170,7 @@ async function submitTo({
     receivedAt,
     data,
     dataschema,
-    spreadsheetId: env.SPREADSHEET_ID,
-    tab: env.SHEET_TAB ?? name,
+    ...placeOf(env, name),
     traceparent: traceparentOf(request.headers['traceparent']),
     ...(suspected ? {} : { mail }),
   });
@@ -182,6 +192,10 @@ async function submitTo({
     headers: { 'content-type': 'application/json', 'cache-control': 'no-store' },
     body: JSON.stringify({ id, form: name, receivedAt: receivedAt.toISOString() }),
   };
+}
+
+function placeOf({ SPREADSHEET_ID: spreadsheetId, SHEET_TAB: tab }: Env<typeof formEnv>, name: string) {
+  return { spreadsheetId, tab: tab ?? name };
 }
 
 /** The `Idempotency-Key` header, or the hidden token of the page. */

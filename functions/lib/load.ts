@@ -1,0 +1,23 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+
+/** From its source this file is in `functions/lib`; bundled, it is beside the functions or in `chunks`. */
+const roots = [import.meta.dirname, join(import.meta.dirname, '..')];
+
+/**
+ * Imports the form or the task of that name from this image, from its source or from the bundle, and returns what it exports;
+ * undefined when there is none, or the name is no function's name, as `../x`.
+ */
+export async function loadModule(
+  name: string,
+  kinds: ('forms' | 'tasks')[] = ['forms', 'tasks'],
+): Promise<unknown[] | undefined> {
+  // In the bundle, main.mjs is beside the functions; to import it starts one.
+  if (!/^[a-z0-9-]+$/.test(name) || name === 'main') return undefined;
+  const places = [`${name}.mjs`, ...kinds.map((kind) => join(kind, name, `${name}.ts`))];
+  const file = roots.flatMap((root) => places.map((place) => join(root, place))).find(existsSync);
+  if (file === undefined) return undefined;
+  const module: Record<string, unknown> = await import(pathToFileURL(file).href);
+  return Object.values(module);
+}
