@@ -51,5 +51,5 @@ function sizes(event: object): { name: string; bytes: number }[] {
 
 function encodedBytes(value: string): number {
   const isKept = /[!#$&-~]/;
-  return [...value].reduce((sum, one) => sum + (isKept.test(one) ? 1 : 3 * Buffer.byteLength(one)), 0);
+  return Array.from(value).reduce((sum, one) => sum + (isKept.test(one) ? 1 : 3 * Buffer.byteLength(one)), 0);
 }

@@ -20,6 +20,8 @@ export interface FunctionDefinition {
   name: string;
   env: EnvEntries;
   limits: BodyLimits;
+  /** What a request's headers may take, in bytes; 16,384 unless said otherwise. */
+  headerBytes?: number;
   /** Opens what the function needs. `env` is the checked environment. */
   start(env: Record<string, unknown>, log: Log): Promise<RunningFunction> | RunningFunction;
   /** How an error of the given status is told to this function's callers. */
@@ -133,7 +135,9 @@ export async function serve(
   });
   const framework = getTestServer(definition.name);
 
-  const server = createServer({ keepAliveTimeout: keepAliveMs, headersTimeout: 15_000 }, (req, res) => {
+  const { headerBytes: maxHeaderSize = 16_384 } = definition;
+  const timing = { keepAliveTimeout: keepAliveMs, headersTimeout: 15_000 };
+  const server = createServer({ ...timing, maxHeaderSize }, (req, res) => {
     readBody(req, limits).then(
       (body) => {
         if (!isDecodable(req.url ?? ''))
