@@ -24,8 +24,7 @@ export function attributeBytes(event: object): number {
  * @throws EnvError that says what to shorten
  */
 export function checkAttributes(
-  form: Pick<SubmissionFacts, 'form' | 'dataschema' | 'spreadsheetId' | 'tab'> &
-    Pick<SubmissionFacts, 'mail'>,
+  form: Pick<SubmissionFacts, 'form' | 'dataschema' | 'spreadsheetId' | 'tab' | 'mail'>,
 ): void {
   const traceparent = `00-${'0'.repeat(32)}-${'0'.repeat(16)}-00`;
   const varying = { id: 'x'.repeat(36), receivedAt: new Date(0), data: {}, traceparent };

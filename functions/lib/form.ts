@@ -85,7 +85,7 @@ export function form(
     env: formEnv,
     limits: { maxBytes: 100_000, deadlineMs: 10_000 },
     start(env: Env<typeof formEnv>, log) {
-      checkAttributes({ form: name, dataschema, mail, ...placeOf(env, name) });
+      checkAttributes({ form: name, dataschema, mail, ...sheetOf(env, name) });
       const publisher = openPublisher(env, log);
       const submit = (request: HttpRequest) =>
         submitTo({ request, name, schema, dataschema, mail, env, log, publish: publisher.publish });
@@ -170,7 +170,7 @@ async function submitTo({
     receivedAt,
     data,
     dataschema,
-    ...placeOf(env, name),
+    ...sheetOf(env, name),
     traceparent: traceparentOf(request.headers['traceparent']),
     ...(suspected ? {} : { mail }),
   });
@@ -194,7 +194,7 @@ async function submitTo({
   };
 }
 
-function placeOf({ SPREADSHEET_ID: spreadsheetId, SHEET_TAB: tab }: Env<typeof formEnv>, name: string) {
+function sheetOf({ SPREADSHEET_ID: spreadsheetId, SHEET_TAB: tab }: Env<typeof formEnv>, name: string) {
   return { spreadsheetId, tab: tab ?? name };
 }
 
