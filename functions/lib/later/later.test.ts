@@ -136,6 +136,7 @@ describe('an event that is tried again later', () => {
     await passTime(server.look, 5_000);
     await queue.run();
     expect(ids.map((id) => ends[id]?.length)).toEqual([1, 1, 1, 2, 2]);
+    expect(await server.look.hmget('later:entry:webhook:a', 'failures', 'downs')).toEqual(['1', '1']);
     for (let minutes = 0; minutes < 5; minutes += 1) {
       await passTime(server.look, minute);
       await queue.run();
@@ -230,6 +231,27 @@ describe('several at a time', () => {
     expect(tried.toSorted()).toEqual(ids.toSorted());
     await expectEmpty();
   });
+});
+
+it('a run that is killed holds its event, and its place for the destination, until its lease is over', async () => {
+  const begun = Promise.withResolvers<void>();
+  const killed = open({
+    atOnce: 1,
+    handle: () => {
+      begun.resolve();
+      return new Promise(() => {});
+    },
+  });
+  for (const id of ['a', 'b']) await killed.put(entry(id));
+  await passTime(server.look, 5_000);
+  void killed.run();
+  await begun.promise;
+  await open({ atOnce: 1 }).run();
+  expect(delivered).toEqual([]);
+  await passTime(server.look, 3 * minute);
+  await open({ atOnce: 1 }).run();
+  expect(delivered.toSorted()).toEqual(['a', 'b']);
+  await expectEmpty();
 });
 
 describe('a run that is frozen for longer than its lease', () => {

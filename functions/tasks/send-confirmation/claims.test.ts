@@ -147,6 +147,20 @@ describe('the caps of a domain and of a form', () => {
     expect(await claims.take('4', asha)).toEqual({ kind: 'over', cap: 'over-domain' });
   });
 
+  it('count nothing back that was counted on another day', async () => {
+    const claims = open();
+    const holder = holderOf(await claims.take('1', asha));
+    const counts = async () => [
+      ...(await server.look.keys('mail:domain:*')),
+      ...(await server.look.keys('mail:form:*')),
+    ];
+    // As after midnight: today there is the mail of somebody else only.
+    await server.look.del(...(await server.look.keys('mail:day:*')), ...(await counts()));
+    await claims.take('2', { ...asha, recipient: 'bo' });
+    await claims.free('1', holder, asha);
+    expect(await server.look.mget(...(await counts()))).toEqual(['1', '1']);
+  });
+
   it('leave nothing behind after two days, and when nothing is counted any more', async () => {
     const claims = open();
     await claims.free('1', holderOf(await claims.take('1', asha)), asha);

@@ -51,6 +51,15 @@ it('110 recipients who can’t be mailed now hold up nobody, and each gets one m
 it('whoever can’t be mailed for two days is a dead letter, as Knative makes them, with what the server said', async () => {
   task.smtp.at.RCPT = full;
   expect(await task.status()).toBe(204);
+  // Where the dead letters are not taken, it is kept.
+  task.letters.answer = (res) => res.writeHead(503).end();
+  await pass(hour);
+  await task.redis.look.hset(`later:entry:send-confirmation:${id}`, 'failures', 100);
+  expect(await task.ping()).toBe(204);
+  expect(await waiting()).toEqual([id]);
+  await task.redis.look.hset(`later:entry:send-confirmation:${id}`, 'failures', 1);
+  task.letters.answer = undefined;
+
   let hours = 0;
   for (; task.letters.events.length === 0 && hours < 100; hours += 5) {
     await pass(5 * hour);

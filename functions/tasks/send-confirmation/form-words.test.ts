@@ -32,6 +32,11 @@ beforeAll(async () => {
   symlinkSync(join(root, 'node_modules'), join(project, 'node_modules'));
   mkdirSync(join(project, 'functions/forms/long-words'));
   writeFileSync(join(project, 'functions/forms/long-words/long-words.ts'), source);
+  const evil = `export const evil = { name: '../evil', title: 'Evil', mail: {} };`;
+  for (const folder of ['', 'functions', 'functions/evil']) {
+    mkdirSync(join(project, folder), { recursive: true });
+    writeFileSync(join(project, folder, 'evil.mjs'), evil);
+  }
   mains.source = join(project, 'functions/main.ts');
   mains.bundle = join(await bundleFunctions({ root: project, outDir: join(project, 'dist') }), 'main.mjs');
 });
@@ -64,21 +69,14 @@ describe.each(['source', 'bundle'] as const)('from the %s of an image', (kind) =
 
   it('a form that it does not have is confirmed in the words that all forms share, and nothing else is loaded for its name', async () => {
     const { url } = await start();
-    const forms = [
-      'of-another-image',
-      'main',
-      'send-confirmation',
-      '../../tasks/archive/archive',
-      '..',
-      'a b',
-    ];
+    const forms = ['of-another-image', 'main', 'send-confirmation', '../evil', '..', 'a b'];
     for (const [n, form] of forms.entries()) {
       const email = `person-${n}@example.org`;
       expect(await task.status({ form, id: `id-${n}`, data: { email } }, url)).toBe(204);
     }
     const mails = await Promise.all(task.smtp.mails.map((mail) => PostalMime.parse(mail)));
     expect(mails.map(({ subject }) => subject)).toEqual(
-      ['Of another image', 'Main', 'Send confirmation', '../../tasks/archive/archive', '..', 'A b'].map(
+      ['Of another image', 'Main', 'Send confirmation', '../evil', '..', 'A b'].map(
         (title) => `We have received your submission: ${title}`,
       ),
     );
