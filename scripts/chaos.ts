@@ -14,7 +14,8 @@ const help = `Sets this machine's Formbus on fire and counts what is lost and wh
   --seed S      the plan's seed (default: a random one, printed)
   --kafka       send everything through an Apache Kafka, which is killed and frozen as well (Java, and the first time Maven)
   --sentinel    three Redis servers and three Sentinels, by the scripts and with the configuration of the cluster, in place of
-                the runner's own Redis: masters are killed, frozen and cut off, replicas killed and frozen, Sentinels killed
+                the runner's own Redis: masters are killed, frozen and cut off, replicas killed and frozen, Sentinels killed;
+                from 2 minutes on there is a rolling restart, too, which takes three
   --plan        print the plan and do nothing
   --json        print the report as JSON
   --help        this text

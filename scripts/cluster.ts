@@ -2,13 +2,23 @@ import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
-import { downSteps, statusSteps, upSteps, type ClusterOptions, type Step } from './cluster/steps.ts';
+import { openApi } from './cluster/api.ts';
+import { checkFunctions } from './cluster/check.ts';
+import {
+  contextOf,
+  downSteps,
+  statusSteps,
+  upSteps,
+  type ClusterOptions,
+  type Step,
+} from './cluster/steps.ts';
 import { readVersions } from './manifests/repository.ts';
 
 const help = `A cluster with all that Formbus stands on: Knative, Kafka, Redis under Sentinel, the edge, Prometheus and Grafana.
 
   npm run cluster -- up        makes it, or goes on where it was left; may be run at any time
-  npm run cluster -- status    what is there and what is not well
+  npm run cluster -- status    what is there and what is not ready
+  npm run cluster -- check     starts each function once and says which does not come up
   npm run cluster -- down      takes the cluster that up made away, its data included
 
   --profile P     dev: one Kafka node (default); prod: three, on a cluster of three nodes or more
@@ -24,7 +34,7 @@ Then: skaffold dev -p dev --cleanup=false
 
 const root = resolve(import.meta.dirname, '..');
 
-function main() {
+async function main() {
   const { values, positionals } = parseArgs({
     allowPositionals: true,
     options: {
@@ -47,7 +57,9 @@ function main() {
   if (more.length > 0) throw new Error(`one command at a time; ${more.join(' ')} is too much`);
   const google = values.google === undefined ? undefined : resolve(values.google);
   if (google !== undefined && !existsSync(google)) throw new Error(`--google: there is no ${google}`);
-  const steps = stepsOf(command, { versions: readVersions(root), profile, tool, context, google });
+  const options = { versions: readVersions(root), profile, tool, context, google } as const;
+  if (command === 'check') return check(contextOf(options));
+  const steps = stepsOf(command, options);
   if (!values['dry-run']) requireTools(steps);
   for (const [index, step] of steps.entries()) {
     if (values['dry-run']) console.log(`# ${step.title}\n${step.command}\n`);
@@ -68,16 +80,27 @@ function stepsOf(command: string, options: ClusterOptions): Step[] {
     if (context === undefined) return downSteps(options);
     throw new Error(`down takes away only what up has made; ${context} was there before`);
   }
-  if (command !== 'up') throw new Error(`there is no command ${command}; there are up, down and status`);
+  if (command !== 'up')
+    throw new Error(`there is no command ${command}; there are up, status, check and down`);
   if (profile === 'prod' && context === undefined)
     throw new Error('--profile prod needs --context: a cluster of three nodes or more');
   return upSteps(options);
 }
 
+async function check(context: string) {
+  const failed = await checkFunctions(openApi(context), { namespace: 'formbus', say: console.log });
+  if (failed > 0)
+    throw new Error(failed === 1 ? 'one function does not start' : `${failed} functions do not start`);
+}
+
 /** Half a platform is worse than none. */
 function requireTools(steps: Step[]) {
+  // A release is fetched by curl.
+  const text = steps
+    .map(({ command }) => command.replace(/^node scripts.cluster.release/, 'curl $&'))
+    .join('\n');
   const needed = ['kubectl', 'kind', 'minikube', 'curl'].filter((tool) =>
-    steps.some(({ command }) => new RegExp(`(^|[|&(] *)${tool} `).test(command)),
+    new RegExp(`(^|[|&({] *)${tool} `, 'm').test(text),
   );
   const missing = needed.filter((tool) => spawnSync('sh', ['-c', `command -v ${tool}`]).status !== 0);
   if (missing.length > 0)
@@ -95,9 +118,7 @@ function run({ title, command }: Step, place: string) {
   );
 }
 
-try {
-  main();
-} catch (error) {
+main().catch((error: unknown) => {
   console.error(error instanceof Error ? error.message : error);
   process.exitCode = 1;
-}
+});

@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process';
+import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { chmodSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer, request, type IncomingHttpHeaders, type ServerResponse } from 'node:http';
@@ -12,6 +13,7 @@ import { tempFolder } from './local/testing.ts';
 
 const root = join(import.meta.dirname, '..');
 const config = readFileSync(join(root, 'knative/platform/edge/nginx.conf'), 'utf8');
+const start = readFileSync(join(root, 'knative/platform/edge/start.sh'), 'utf8');
 const { services } = loadManifests(root);
 const forms = services.filter(({ clusterLocal }) => !clusterLocal);
 const tasks = services.filter(({ clusterLocal }) => clusterLocal);
@@ -31,7 +33,10 @@ interface Seen {
 }
 
 /** The edge by the very configuration of the cluster; only addresses and folders are this machine's. */
-async function startEdge({ answer = (res: ServerResponse) => void res.end() } = {}) {
+async function startEdge({
+  answer = (res: ServerResponse) => void res.end(),
+  trusted = readFileSync(join(root, 'knative/platform/edge/trusted-proxies.conf'), 'utf8'),
+} = {}) {
   if (missing) throw new Error(missing);
   const seen: Seen[] = [];
   const kourier = await listen((req, res) => {
@@ -47,19 +52,36 @@ async function startEdge({ answer = (res: ServerResponse) => void res.end() } = 
   const dir = tempFolder();
   chmodSync(dir, 0o755);
   const port = await freePort();
-  const local = [
+  const names = await startDns();
+  const put = (file: string, text: string, changes: [from: string, to: string][]) =>
+    writeFileSync(
+      join(dir, file),
+      changes.reduce((all, [from, to]) => {
+        expect(all).toContain(from);
+        return all.replaceAll(from, to);
+      }, text),
+    );
+  put('nginx.conf', config, [
     ['listen 8080;', `listen 127.0.0.1:${port};`],
     ['server kourier.kourier-system:80;', `server 127.0.0.1:${kourier};`],
-    ['server grafana.monitoring:80;', `server 127.0.0.1:${grafana};`],
+    ['http://$grafana:80', `http://$grafana:${grafana}`],
     [' /tmp/', ` ${dir}/`],
+    ['/etc/edge/', `${dir}/`],
     ['/dev/stderr warn', 'stderr notice'],
-  ].reduce((text, [from = '', to = '']) => {
-    expect(text).toContain(from);
-    return text.replaceAll(from, to);
-  }, config);
-  writeFileSync(join(dir, 'nginx.conf'), local);
-  const args = ['-p', dir, '-e', 'stderr', '-c', join(dir, 'nginx.conf'), '-g', 'daemon off;'];
-  const nginx = spawn('nginx', args, { stdio: ['ignore', 'ignore', 'pipe'] });
+  ]);
+  put('trusted-proxies.conf', trusted, []);
+  put(
+    'resolv.conf',
+    `search formbus.svc.cluster.local\nnameserver 127.0.0.1:${names.port}\noptions ndots:5\n`,
+    [],
+  );
+  put('start.sh', start, [
+    [' /tmp/', ` ${dir}/`],
+    ['/etc/resolv.conf', join(dir, 'resolv.conf')],
+    ['/etc/edge/', `${dir}/`],
+    ['exec nginx', `exec nginx -p ${dir} -e stderr`],
+  ]);
+  const nginx = spawn('sh', [join(dir, 'start.sh')], { stdio: ['ignore', 'ignore', 'pipe'] });
   const exited = once(nginx, 'exit');
   onTestFinished(async () => {
     nginx.kill('SIGTERM');
@@ -73,7 +95,32 @@ async function startEdge({ answer = (res: ServerResponse) => void res.end() } = 
     });
     nginx.once('exit', () => reject(new Error(said.join('\n'))));
   });
-  return { url: `http://127.0.0.1:${port}`, port, seen };
+  return { url: `http://127.0.0.1:${port}`, port, seen, names: names.known };
+}
+
+/** A name server that knows what is put into it, all of it at 127.0.0.1. */
+async function startDns() {
+  const known = new Set<string>();
+  const socket = createSocket('udp4', (query, from) => {
+    // https://www.rfc-editor.org/rfc/rfc1035#section-4.1: 12 bytes of header, then the question: labels, type, class.
+    const end = query.indexOf(0, 12);
+    const labels: string[] = [];
+    for (let at = 12; at < end; at += 1 + query.readUInt8(at))
+      labels.push(query.toString('latin1', at + 1, at + 1 + query.readUInt8(at)));
+    const isKnown = known.has(labels.join('.'));
+    const isIpv4 = query.readUInt16BE(end + 1) === 1;
+    const head = Buffer.from(query.subarray(0, 12));
+    head.writeUInt16BE(isKnown ? 0x8180 : 0x8183, 2);
+    head.writeUInt16BE(isKnown && isIpv4 ? 1 : 0, 6);
+    head.fill(0, 8);
+    const address = Buffer.from([0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 1, 0, 4, 127, 0, 0, 1]);
+    const answer = isKnown && isIpv4 ? [address] : [];
+    socket.send(Buffer.concat([head, query.subarray(12, end + 5), ...answer]), from.port, from.address);
+  });
+  socket.bind(0, '127.0.0.1');
+  await once(socket, 'listening');
+  onTestFinished(() => void socket.close());
+  return { known, port: socket.address().port };
 }
 
 async function listen(handle: Parameters<typeof createServer>[1]): Promise<number> {
@@ -140,6 +187,14 @@ describe.skipIf(skipped)('the edge', () => {
     expect(answer.headers.get('content-type')).toBe('application/problem+json');
     expect(await answer.json()).toMatchObject({ status: 404, title: 'Not Found' });
     expect(seen).toEqual([]);
+  });
+
+  it('puts no line feed of an address into a header, and passes it on where it belongs', async () => {
+    const { port, seen } = await startEdge();
+    for (const path of ['/demo-form%0a?x', '/demo-form%0d%0aa:b', '/%0ademo-form', '/demo-form%0a/'])
+      expect([path, await send(port, path)]).toEqual([path, 404]);
+    expect(await send(port, '/demo-form/a%0ab%0a?c')).toBe(200);
+    expect(seen.map(({ url }) => url)).toEqual(['/a%0Ab%0A?c']);
   });
 
   it.each(tasks.map(({ name }) => name))(
@@ -212,6 +267,62 @@ describe.skipIf(skipped)('the edge', () => {
     expect((await fetch(`${url}/demo-form/`)).status).toBe(200);
   });
 
+  it('tells clients apart behind proxies that it is told to trust, and believes nobody else', async () => {
+    const flood = async ({ url }: { url: string }, client: string) => {
+      const answers = Array.from({ length: 250 }, () =>
+        post(`${url}/demo-form/`, '{}', { 'x-forwarded-for': `203.0.113.7, ${client}` }),
+      );
+      return new Set((await Promise.all(answers)).map(({ status }) => status));
+    };
+    const another = { 'x-forwarded-for': '198.51.100.2' };
+    const trusting = await startEdge({ trusted: 'set_real_ip_from 127.0.0.0/8;' });
+    expect(await flood(trusting, '198.51.100.1')).toEqual(new Set([200, 429]));
+    expect((await post(`${trusting.url}/demo-form/`, '{}', another)).status).toBe(200);
+    const alone = await startEdge();
+    let refused = 0;
+    while (refused === 0) {
+      await flood(alone, '198.51.100.1');
+      refused = (await post(`${alone.url}/demo-form/`, '{}', another)).status === 429 ? 1 : 0;
+    }
+    expect(refused).toBe(1);
+  });
+
+  it('lets pages read what it answers itself, and leaves to forms what they answer', async () => {
+    const own = { 'access-control-allow-origin': 'https://example.org' };
+    const { url, names } = await startEdge({
+      answer: (res) => void res.writeHead(422, own).end(),
+    });
+    names.clear();
+    const origin = { origin: 'https://example.org' };
+    const told = async (answer: Promise<Response>) => {
+      const { status, headers } = await answer;
+      return [
+        status,
+        headers.get('access-control-allow-origin'),
+        headers.get('access-control-expose-headers'),
+      ];
+    };
+    expect(await told(post(`${url}/demo-form/`, '{}', origin))).toEqual([422, 'https://example.org', null]);
+    expect(await told(post(`${url}/demo-form/`, 'x'.repeat(100_001), origin))).toEqual([
+      413,
+      '*',
+      'Retry-After',
+    ]);
+    expect(await told(post(`${url}/`, '{}', origin))).toEqual([404, '*', 'Retry-After']);
+    let busy: Awaited<ReturnType<typeof told>> | undefined;
+    while (!busy) {
+      const answers = await Promise.all(
+        Array.from({ length: 60 }, () => told(post(`${url}/demo-form/`, '{}', origin))),
+      );
+      busy = answers.find(([status]) => status === 429);
+    }
+    expect(busy).toEqual([429, '*', 'Retry-After']);
+    const dead = await startEdge({ answer: (res) => void res.destroy() });
+    const answer = post(`${dead.url}/demo-form/`, '{}', origin);
+    expect((await answer).headers.get('content-type')).toBe('application/problem+json');
+    expect(await told(answer)).toEqual([502, '*', 'Retry-After']);
+  });
+
   it('answers 429 to a client that holds a hundred requests open', async () => {
     const held: ServerResponse[] = [];
     const { url } = await startEdge({ answer: (res) => void held.push(res) });
@@ -228,10 +339,21 @@ describe.skipIf(skipped)('the edge', () => {
     expect(seen).toHaveLength(1);
   });
 
-  it('shows Grafana under /grafana/', async () => {
-    const { url } = await startEdge();
+  it('shows Grafana under /grafana/ as soon as it is there, and forms while it is not', async () => {
+    const { url, names } = await startEdge();
+    expect((await post(`${url}/demo-form/`)).status).toBe(200);
+    expect((await fetch(`${url}/grafana/`)).status).toBe(502);
+    names.add('grafana.monitoring.svc.cluster.local');
+    await expect.poll(async () => (await fetch(`${url}/grafana/`)).status, { timeout: 20_000 }).toBe(200);
     expect(await (await fetch(`${url}/grafana/d/formbus?x=1`)).text()).toBe('grafana /grafana/d/formbus?x=1');
     expect((await fetch(`${url}/grafana`, { redirect: 'manual' })).headers.get('location')).toBe('/grafana/');
+    for (const path of [
+      '/grafana/metrics',
+      '/grafana//metrics',
+      '/grafana/%6detrics?a',
+      '/grafana/x/../metrics',
+    ])
+      expect([path, (await fetch(url + path)).status]).toEqual([path, 404]);
   });
 });
 

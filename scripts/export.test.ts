@@ -77,7 +77,7 @@ it('writes CSV that is safe in a spreadsheet, with the columns in the order in w
   await keep(
     'b',
     '2026-01-03T00:00:00Z',
-    { name: '@SUM(A1)', new: '-1', long: '\tx', number: -1, id: 'own', list: ['a', 'b'] },
+    { name: '@SUM(A1)', new: '-1.5', long: '\tx', number: -1, id: 'own', list: ['a', 'b'] },
     { type: 'form.suspected' },
   );
   await keep('c', '2026-01-01T00:00:00Z', { name: 'a "b", c\nd', long: 'ü😀' });
@@ -89,12 +89,30 @@ it('writes CSV that is safe in a spreadsheet, with the columns in the order in w
   expect([code, err]).toEqual([0, '3 submissions of f\n']);
   expect((await run('--form', 'g', '--format', 'csv')).err).toBe('1 submission of g\n');
   expect(out.split('\r\n')).toEqual([
-    'id,time,type,name,long,gone,new,number,data.id,list',
+    '\ufeffid,time,type,name,long,gone,new,number,data.id,list',
     'c,2026-01-01T00:00:00.000Z,form.submitted,"a ""b"", c\nd",ü😀,,,,,',
     "a,2026-01-02T00:00:00.000Z,form.submitted,'=1+1,x,'+49 170,,,,",
-    `b,2026-01-03T00:00:00.000Z,form.suspected,'@SUM(A1),'\tx,,'-1,-1,own,"a, b"`,
+    `b,2026-01-03T00:00:00.000Z,form.suspected,'@SUM(A1),'\tx,,-1.5,-1,own,"a, b"`,
     '',
   ]);
+});
+
+it('writes CSV for a program, or an Excel, that wants it otherwise', async () => {
+  await keep('a', '2026-01-01T00:00:00Z', { name: 'Müller; Söhne', size: '8,5' });
+  const file = join(folder.path, 'own.csv');
+  const write = async (...options: string[]) => {
+    await run('--form', 'f', '--format', 'csv', '--out', file, ...options);
+    return (await readFile(file)).toString().split('\r\n')[1];
+  };
+  const start = 'a;2026-01-01T00:00:00.000Z;form.submitted;';
+  expect(await write('--separator', ';')).toBe(`${start}"Müller; Söhne";8,5`);
+  expect(await write('--separator', 'tab')).toBe(`${start.replaceAll(';', '\t')}Müller; Söhne\t8,5`);
+  expect((await readFile(file)).subarray(0, 3)).toEqual(Buffer.from('\ufeff'));
+  await write('--no-bom');
+  expect((await readFile(file)).toString()).toMatch(/^id,time/);
+  expect((await run('--form', 'f', '--format', 'csv', '--separator', 'x')).err).toContain(
+    '--separator is one of , ; tab, not x',
+  );
 });
 
 it('writes JSON lines with texts as they are and fields in their order, from a time up to another', async () => {

@@ -9,11 +9,14 @@ import { counted } from './counted.ts';
 
 const help = `Writes a form's submissions out of the archive, oldest first; forgotten ones are not there any more.
 
-  npm run export -- --form F --format csv|jsonl [--from TIME] [--to TIME] [--out FILE]
+  npm run export -- --form F --format csv|jsonl [--separator S] [--no-bom] [--from TIME] [--to TIME] [--out FILE]
 
   --form F       whose submissions; suspected ones too, the column type tells them apart
-  --format X     csv: one column a field, those that came later at the right; what a spreadsheet would take for a formula begins with '
+  --format X     csv: one column a field, those that came later at the right; what a spreadsheet would take for a formula begins with ',
+                 numbers excepted. It begins with a byte-order mark, as Excel needs it
                  jsonl: one JSON object a line, texts as they are
+  --separator S  what stands between two cells of csv: , (default), ; for an Excel whose decimal point is a comma, or tab
+  --no-bom       csv without a byte-order mark, for other programs
   --from TIME    received since then: 2026-01-31T12:00:00Z, or 30m, 12h, 2d ago (default: all)
   --to TIME      received before then (default: now)
   --out FILE     the file (default: standard output); it is there when it is complete
@@ -30,6 +33,8 @@ async function main(): Promise<void> {
       from: { type: 'string' },
       to: { type: 'string' },
       out: { type: 'string' },
+      separator: { type: 'string', default: ',' },
+      'no-bom': { type: 'boolean', default: false },
       url: { type: 'string', default: 'http://127.0.0.1:8080' },
       help: { type: 'boolean', default: false },
     },
@@ -39,6 +44,9 @@ async function main(): Promise<void> {
   if (form === undefined || format === undefined)
     throw new Error('say which and how: --form F --format csv|jsonl; --help tells more');
   if (!isFormat(format)) throw new Error(`--format is ${formats.join(' or ')}, not ${format}`);
+  const separator = separators[values.separator];
+  if (separator === undefined)
+    throw new Error(`--separator is one of ${Object.keys(separators).join(' ')}, not ${values.separator}`);
   const { from, to } = parseTimes(values);
   const choice = { form, from: new Date(from), to: new Date(to) };
 
@@ -48,7 +56,7 @@ async function main(): Promise<void> {
     const sink = out === undefined ? process.stdout : createWriteStream(part);
     // Nobody listens for its errors before the first row comes.
     if (out !== undefined) await once(sink, 'open');
-    const count = await exportTo(sink, { archive, choice, format, say });
+    const count = await exportTo(sink, { archive, choice, format, separator, bom: !values['no-bom'], say });
     if (out !== undefined) await rename(part, out);
     say(`${counted(count, 'submission')} of ${form}${out === undefined ? '' : ` in ${out}`}`);
   } catch (error) {
@@ -60,6 +68,8 @@ async function main(): Promise<void> {
     await archive.close();
   }
 }
+
+const separators: Record<string, string> = { ',': ',', ';': ';', tab: '\t' };
 
 const say = (line: string) => void process.stderr.write(`${line}\n`);
 const isFormat = (text: string): text is Format => formats.some((format) => format === text);

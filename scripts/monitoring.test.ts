@@ -81,12 +81,12 @@ describe.skipIf(skipped)('with a Prometheus that asks npm start', () => {
     const rules = rulesFile(groups, { immediate: true });
     prometheus = await startPrometheus({ folder: own, target: `${formbus.url}/_/metrics`, rules });
     const isSeen = async () => {
-      await makeTraffic(formbus);
+      await makeTraffic(formbus, folder.path);
       expect(await unseen(prometheus)).toEqual([]);
     };
     await vi.waitFor(isSeen, { timeout: 60_000, interval: 1_000 });
     // What is counted after its series has been seen is a rate above nothing.
-    await makeTraffic(formbus);
+    await makeTraffic(formbus, folder.path);
   }, 120_000);
 
   afterAll(async () => {

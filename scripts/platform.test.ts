@@ -53,7 +53,7 @@ it('has in each namespace only what is in a namespace of ours or of the released
   );
   const used = new Set(platform.map(({ content }) => at(content, 'metadata', 'namespace')));
   // What has none is the cluster's.
-  const known: unknown[] = [...ours, 'kourier-system', undefined];
+  const known: unknown[] = [...ours, 'knative-eventing', 'kourier-system', undefined];
   expect([...used].filter((name) => !known.includes(name))).toEqual([]);
 });
 
@@ -91,4 +91,11 @@ it.skipIf(!hasKubectl).each(environments)('%s is read by kubectl as it is here',
     expect(same).toEqual(content);
   }
   expect(rendered).toHaveLength(resources.length + base.configMapGenerator.length);
+});
+
+it('lets no pod into our namespaces that could take its node', () => {
+  const levels = readRepository(root)
+    .resources.filter(({ kind }) => kind === 'Namespace')
+    .map(({ content }) => at(content, 'metadata', 'labels', 'pod-security.kubernetes.io/enforce'));
+  expect(levels).toEqual(['baseline', 'baseline', 'baseline']);
 });

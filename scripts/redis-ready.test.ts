@@ -4,35 +4,44 @@ import { join } from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
 import { freePort } from '../functions/testing/line.ts';
 import { type Pod, startPod } from '../functions/testing/pod.ts';
-import { complaint } from '../functions/testing/readiness.ts';
+import { complaint, isAlive } from '../functions/testing/readiness.ts';
 
 const patience = { timeout: 60_000, interval: 50 };
 
 it('a replica is not ready while it does not reach its master', async () => {
   const { master, replica } = await startPair();
-  expect(complaint(master)).toBe('');
+  expect(await complaint(master)).toBe('');
   await master.kill();
-  expect(complaint(master)).toContain('Connection refused');
+  expect(await complaint(master)).toContain('Connection refused');
   await expect.poll(() => complaint(replica), patience).toContain('master_link_status:down');
   master.start();
   await expect.poll(() => complaint(replica), patience).toBe('');
 }, 200_000);
 
+it('a master is not ready while no replica follows it: the next one must not be taken away', async () => {
+  const { master, replica } = await startPair();
+  await replica.kill();
+  await expect.poll(() => complaint(master), patience).toContain('min_slaves_good_slaves:0');
+  replica.start();
+  await expect.poll(() => complaint(master), patience).toBe('');
+}, 200_000);
+
 it('one that stands still is not ready, and the look at it comes to its end', async () => {
   const { master } = await startPair();
   master.signal('SIGSTOP');
-  expect(complaint(master)).toContain('no answer');
+  expect(await complaint(master)).toContain('no answer');
   master.signal('SIGCONT');
   await expect.poll(() => complaint(master), patience).toBe('');
 }, 200_000);
 
-it('one that still loads what is on its disk is not ready', async () => {
+it('one that still loads what is on its disk is alive and not ready', async () => {
   // It looks up from loading every 1,024 rows.
   const { master } = await startPair(['key-load-delay 500']);
   await expect.poll(() => fill(master), patience).toBe('OK');
   await master.kill();
   master.start();
   await expect.poll(() => complaint(master), patience).toContain('LOADING');
+  expect(await isAlive('redis', master)).toBe(true);
   await expect.poll(() => complaint(master), patience).toBe('');
 }, 200_000);
 

@@ -39,7 +39,7 @@ it('a master that died is a replica when it comes back, and all at once come bac
   const { redis, sentinels, master, replaced, whole } = await startCluster();
   const [first] = redis;
   if (!first) throw new Error('no Redis');
-  expect(redis.map(complaint)).toEqual(['', '', '']);
+  expect(await Promise.all(redis.map(complaint))).toEqual(['', '', '']);
   await first.kill();
   await replaced(first);
   const promoted = await master();
@@ -52,7 +52,7 @@ it('a master that died is a replica when it comes back, and all at once come bac
   for (const one of [...redis, ...sentinels]) one.start();
   await whole();
   expect(await master()).toBe(promoted);
-  expect(redis.map(complaint)).toEqual(['', '', '']);
+  expect(await Promise.all(redis.map(complaint))).toEqual(['', '', '']);
   await expect
     .poll(() => Promise.all(redis.map(({ look }) => look.get('row'))), patience)
     .toEqual(['2', '2', '2']);

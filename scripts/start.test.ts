@@ -1,8 +1,14 @@
 import { randomUUID } from 'node:crypto';
+import { globSync } from 'node:fs';
+import { basename, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import * as v from 'valibot';
 import { student } from '../functions/testing/sink.ts';
 import { processesOf, startFormbus, temporaryFolder, type StartedFormbus } from './testing.ts';
+
+const tasks = globSync('knative/tasks/*.yaml', { cwd: join(import.meta.dirname, '..') }).map((file) =>
+  basename(file, '.yaml'),
+);
 
 const Accepted = v.object({ id: v.string(), form: v.string(), receivedAt: v.string() });
 
@@ -43,6 +49,16 @@ describe('from curl to a row', () => {
     expect(await formbus.rows('student-data-form')).toEqual([{ id, time: receivedAt, ...student }]);
     expect(await formbus.rows('demo-form')).toMatchObject([{ name: '=1+1', message: 'one\n"two", three' }]);
     expect(await formbus.deadLetters()).toEqual([]);
+  });
+
+  it('no task is reached at the address that forms have', async () => {
+    const headers = { 'ce-specversion': '1.0', 'ce-id': '1', 'ce-source': '/s', 'ce-type': 'form.submitted' };
+    const post = async (task: string) => {
+      const { status } = await fetch(`${formbus.url}/${task}/`, { method: 'POST', headers, body: '{}' });
+      return [task, status];
+    };
+    expect(tasks).toContain('sheets-buffer');
+    expect(await Promise.all(tasks.map(post))).toEqual(tasks.map((task) => [task, 404]));
   });
 
   it('urlencoded, multipart and browser submissions arrive the same way; suspected ones in the tab for moderators', async () => {

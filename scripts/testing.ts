@@ -2,9 +2,13 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { cpSync, globSync, readFileSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
+import { DatabaseSync } from 'node:sqlite';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import * as v from 'valibot';
+import { formatted, readRows } from './local/sheets/cells.ts';
+import { listMetadata } from './local/sheets/developer-metadata.ts';
+import { listSheets } from './local/sheets/sheet.ts';
 
 const Status = v.object({
   name: v.string(),
@@ -24,7 +28,7 @@ export interface StartedFormbus {
   status(service: string): Promise<Status>;
   /** Fires the PingSource and waits for the flush; its status. */
   flush(): Promise<number>;
-  /** Rows of a tab by column heading; empty when there is no such tab yet. */
+  /** Rows of a tab by the keys of its columns, whatever their headings are and wherever they stand; empty when there is no such tab yet. */
   rows(tab: string): Promise<Record<string, string>[]>;
   deadLetters(): Promise<unknown[]>;
   /** Resolves with the exit code, null after SIGKILL. */
@@ -86,9 +90,7 @@ export async function startFormbus(
       return v.parse(v.object({ status: v.number() }), await answer.json()).status;
     },
     async rows(tab) {
-      const answer = await fetch(`${url}/_/sheets/${tab}.csv`);
-      if (answer.status === 404) return [];
-      return parseCsv(await answer.text());
+      return rowsIn(join(data, 'sheets'), tab);
     },
     async deadLetters() {
       return v.parse(v.array(v.unknown()), await json('/_/dead-letters'));
@@ -144,15 +146,25 @@ export function copyProject(root: string, { windowSeconds }: { windowSeconds?: n
   }
 }
 
-/** RFC 4180; fields may be quoted and hold line ends. */
-function parseCsv(text: string): Record<string, string>[] {
-  const rows: string[][] = [[]];
-  for (const [, quoted, plain, end] of text.matchAll(/(?:"((?:[^"]|"")*)"|([^",\r\n]*))(,|\r?\n|$)/g)) {
-    rows.at(-1)?.push(quoted?.replaceAll('""', '"') ?? plain ?? '');
-    if (end !== ',') rows.push([]);
+/** Read from the emulator's file, which costs no quota. */
+function rowsIn(folder: string, title: string): Record<string, string>[] {
+  const db = new DatabaseSync(join(folder, 'sheets.sqlite'), { readOnly: true, timeout: 5_000 });
+  try {
+    const sql = db.createTagStore();
+    const sheet = listSheets(sql, 'formbus').find((one) => one.title === title);
+    if (!sheet) return [];
+    const bound = listMetadata(sql, 'formbus').flatMap(({ metadataKey, metadataValue = '', location }) => {
+      if (metadataKey !== 'formbus.column' || !('dimensionRange' in location)) return [];
+      const { sheetId, startIndex } = location.dimensionRange;
+      const column = sheetId === sheet.sheetId ? sheet.columns[startIndex] : undefined;
+      return column ? [[metadataValue.replace(/^@/, ''), column.id] as const] : [];
+    });
+    return [...readRows(sql, sheet)]
+      .map(({ cells }) => Object.fromEntries(bound.map(([key, id]) => [key, formatted(cells[id])])))
+      .filter(({ id }) => id !== 'id');
+  } finally {
+    db.close();
   }
-  const [head = [], ...body] = rows.filter((row) => row.length > 1 || row[0]);
-  return body.map((row) => Object.fromEntries(head.map((key, i) => [key, row[i] ?? ''])));
 }
 
 /** A long run prints more than is worth keeping in memory. */

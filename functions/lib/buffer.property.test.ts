@@ -63,7 +63,7 @@ const freeze = command('freeze', async (model, real) => {
 const acknowledge = command('acknowledge', async (model, real) => {
   const { batch } = real;
   if (!batch) return;
-  const done = await real.buffer.acknowledge(batch);
+  const { wasInFlight: done } = await real.buffer.acknowledge(batch);
   const ids = batch.rows.map(({ id }) => id);
   expect(done && ids).toEqual(done && [...model.inFlight.keys()]);
   if (!done) return;

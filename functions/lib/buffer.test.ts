@@ -1,4 +1,5 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
+import { recordedLog } from '../testing/log.ts';
 import { replicasFollow, startTestRedis, type TestRedis } from '../testing/redis.ts';
 import { openBuffer, type Buffer, type BufferOptions } from './buffer.ts';
 import { openLog } from './log.ts';
@@ -46,7 +47,7 @@ describe('push', () => {
   it('knows an id again after its row was sent and forgotten', async () => {
     await buffer.push(row(1));
     const batch = await buffer.freeze(sheet, all);
-    expect(batch && (await buffer.acknowledge(batch))).toBe(true);
+    expect(batch && (await buffer.acknowledge(batch))).toMatchObject({ wasInFlight: true });
     expect(await buffer.push(row(1))).toBe(false);
     expect(await buffer.freeze(sheet, all)).toBeUndefined();
     expect(await buffer.waiting()).toEqual([]);
@@ -62,6 +63,13 @@ describe('push', () => {
     expect(left).toBeGreaterThan(30 * 86_400);
   });
 
+  it('knows an id that came on the day ahead: before a failover, by a clock that is fast', async () => {
+    const today = Math.floor(Date.now() / 86_400_000);
+    await server.look.sadd(`buffer:seen:${sheet}:${today + 1}:form`, 'id-1');
+    expect(await buffer.push(row(1))).toBe(false);
+    expect(await buffer.waiting()).toEqual([]);
+  });
+
   it('sends pushes that come together in few transactions, and answers each for itself', async () => {
     const before = Number(/cmdstat_eval:calls=(\d+)/.exec(await server.look.info('commandstats'))?.[1] ?? 0);
     const pushed = await Promise.all(Array.from({ length: 200 }, (_, i) => buffer.push(row(i % 100))));
@@ -70,6 +78,36 @@ describe('push', () => {
     expect(after - before).toBeLessThanOrEqual(3);
   });
 });
+
+it.each(['waits', 'is in flight'])(
+  'counts an id as seen whose row %s, however long ago it came, and never blocks the spreadsheet',
+  async (state) => {
+    await buffer.push(row(1));
+    const batch = state === 'is in flight' ? await buffer.freeze(sheet, all) : undefined;
+    await server.look.del(...(await server.look.keys('buffer:seen:*')));
+    expect(await buffer.push(row(1))).toBe(false);
+    await buffer.push(row(2));
+    if (batch) await buffer.acknowledge(batch);
+    expect(await ids()).toEqual(state === 'waits' ? ['id-1', 'id-2'] : ['id-2']);
+    expect(await buffer.push(row(1))).toBe(false);
+  },
+);
+
+it.each(['pending', 'frozen'])(
+  'drops an id without a row that stands among the %s ones, says which, and goes on',
+  async (place) => {
+    const { log: heard, lines } = recordedLog();
+    const speaking = open({ log: heard });
+    for (const n of [1, 2]) await buffer.push(row(n));
+    if (place === 'frozen') await buffer.freeze(sheet, all);
+    await server.look.hdel(`buffer:rows:${sheet}`, 'form\nid-1');
+    const batch = await speaking.freeze(sheet, all);
+    expect(batch?.rows.map(({ id }) => id)).toEqual(['id-2']);
+    expect(lines).toMatchObject([{ ids: ['id-1'], msg: 'without a row; dropped' }]);
+    if (batch) await speaking.acknowledge(batch);
+    expect(await buffer.waiting()).toEqual([]);
+  },
+);
 
 describe('freeze', () => {
   it('takes the oldest rows first, and only those that are old enough', async () => {
@@ -83,26 +121,36 @@ describe('freeze', () => {
     await buffer.push(row(0));
     expect(await buffer.freeze(sheet, all)).toEqual(first);
     if (!first) throw new Error('no batch');
-    expect(await buffer.acknowledge(first)).toBe(true);
-    expect(await buffer.acknowledge(first)).toBe(false);
+    expect(await buffer.acknowledge(first)).toMatchObject({ wasInFlight: true });
+    expect(await buffer.acknowledge(first)).toMatchObject({ wasInFlight: false });
     const second = await buffer.freeze(sheet, all);
     expect(second).toMatchObject({ sequence: first.sequence + 1, rows: [{ id: 'id-0' }] });
     expect(second?.digest).not.toBe(first.digest);
-    expect(await buffer.acknowledge(first)).toBe(false);
+    expect(await buffer.acknowledge(first)).toMatchObject({ wasInFlight: false });
   });
 
-  it('keeps to the most rows and bytes of a batch, but sends a row that is larger than that alone', async () => {
+  it.each([
+    ['rows', { maxRows: 3 }, [3, 2]],
+    ['bytes', { maxBytes: 100 }, [2, 2, 1]],
+  ])('keeps to the most %s of a batch', async (_, most, sizes) => {
     for (let n = 0; n < 5; n += 1) await buffer.push(row(n));
-    expect((await open({ maxRows: 2 }).freeze('nothing here', all))?.rows).toBeUndefined();
-    const small = open({ maxRows: 3, maxBytes: 100 });
-    const sizes: number[] = [];
+    const small = open(most);
+    const found: number[] = [];
     for (let batch = await small.freeze(sheet, all); batch; batch = await small.freeze(sheet, all)) {
-      sizes.push(batch.rows.length);
+      found.push(batch.rows.length);
       await small.acknowledge(batch);
     }
-    expect(sizes).toEqual([2, 2, 1]);
-    await small.push({ ...row(1), id: 'large', cells: { text: 'x'.repeat(500) } });
-    expect((await small.freeze(sheet, all))?.rows).toHaveLength(1);
+    expect(found).toEqual(sizes);
+  });
+
+  it('sends a row alone that is larger than a batch may be', async () => {
+    const small = open({ maxBytes: 100 });
+    await small.push(row(0));
+    await small.push({ ...row(-1), id: 'large', cells: { text: 'x'.repeat(500) } });
+    const large = await small.freeze(sheet, all);
+    expect(large?.rows.map(({ id }) => id)).toEqual(['large']);
+    if (large) await small.acknowledge(large);
+    expect((await small.freeze(sheet, all))?.rows.map(({ id }) => id)).toEqual(['id-0']);
   });
 
   it('takes a row whose time is ahead of the clock as one of now', async () => {
@@ -130,8 +178,8 @@ it('names the spreadsheets that wait, the one with the oldest row first', async 
   await buffer.push({ ...row(3), spreadsheetId: 'older' });
   await buffer.push(row(7));
   expect(await buffer.waiting()).toEqual([
-    { spreadsheetId: 'older', oldest: 1_003, newest: 1_003 },
-    { spreadsheetId: sheet, oldest: 1_005, newest: 1_007 },
+    { spreadsheetId: 'older', oldest: 1_003, newest: 1_003, target: 'older', parkedTabs: new Map() },
+    { spreadsheetId: sheet, oldest: 1_005, newest: 1_007, target: sheet, parkedTabs: new Map() },
   ]);
 });
 
@@ -164,9 +212,12 @@ it('has a lease at once again that it could not give back, as in a failover', as
 describe('with replicas', () => {
   it('answers only when a replica has the row, also for one that comes again', async () => {
     const master = await startTestRedis();
+    onTestFinished(master.close);
     const replica = await startTestRedis('--replicaof', '127.0.0.1', String(master.port));
+    onTestFinished(replica.close);
     await replicasFollow(master, 1);
     const connection = await openRedis({ REDIS_URL: master.url, REDIS_REPLICAS: 1 }, log);
+    onTestFinished(connection.close);
     const safe = openBuffer({ redis: connection });
     expect(await safe.push(row(1))).toBe(true);
     expect(await replica.look.hexists(`buffer:rows:${sheet}`, 'form\nid-1')).toBe(1);
@@ -179,9 +230,6 @@ describe('with replicas', () => {
     await replicasFollow(master, 1);
     expect(await safe.push(row(2))).toBe(false);
     expect(await replica.look.hexists(`buffer:rows:${sheet}`, 'form\nid-2')).toBe(1);
-    await connection.close();
-    await replica.close();
-    await master.close();
   });
 
   it('fails at once when Redis is away, and goes on when it is back', async () => {

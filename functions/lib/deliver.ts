@@ -1,10 +1,13 @@
-import { isDeepStrictEqual } from 'node:util';
 import type { Buffer, FrozenBatch } from './buffer.ts';
-import { reasonOf, type Log } from './log.ts';
-import { batchRequests, forgetRequests, tokenRequest } from './sheet-batch.ts';
-import { dropLanded, reconcile } from './reconcile.ts';
-import { isFull, moveOn } from './spreadsheet-pool.ts';
+import type { Log } from './log.ts';
+import { dropLanded } from './reconcile.ts';
+import { afterRefusal, markNote, refusalOf } from './refusals.ts';
+import { batchRequests } from './sheet-batch.ts';
+import type { SheetColumns } from './sheet-columns.ts';
 import { SheetsError, type Sheets, type TabLayout } from './sheets.ts';
+import { isFull, moveOn } from './spreadsheet-pool.ts';
+import { readColumns, withFreeColumns } from './tab-columns.ts';
+import { collectTokens, parseToken } from './tokens.ts';
 
 export interface Collaborators {
   buffer: Buffer;
@@ -12,56 +15,56 @@ export interface Collaborators {
   log: Log;
   /** Ids of empty spreadsheets in which the rows of full ones go on, in this order. */
   spares?: string[];
+  now?: () => number;
+  /** What the fields of a form are in a sheet. */
+  columnsOfForm?: (form: string) => Promise<SheetColumns>;
 }
 
-/** The value of a token whose batch was refused: whatever of that batch is still on its way can't land any more. */
-const fenced = 'void';
+/**
+ * What became of a batch: so many rows are known to stand in the sheet; or it was changed, and the next one is to be frozen; or
+ * a tab can't be written, its number is out of use, and it is still in flight.
+ */
+export type Delivery = { rows: number } | 'again' | { tab: string; refusal: SheetsError };
 
 /**
- * Sends a frozen batch and finds out what became of it. Gives the number of rows that are known to stand in the sheet; 0 when
- * the batch was changed and the next one is to be frozen. May die at any point, and may run twice at the same time.
+ * Sends a frozen batch and finds out what became of it. May die at any point, and may run twice at the same time.
  * @throws SheetsError when the spreadsheet can't be written or nobody knows; the batch stays in flight
  */
-export async function deliver(batch: FrozenBatch, collaborators: Collaborators): Promise<number> {
+export async function deliver(batch: FrozenBatch, collaborators: Collaborators): Promise<Delivery> {
   const { buffer, sheets, log } = collaborators;
   const { spreadsheetId, target, sequence, digest, rows, isOld } = batch;
-  if (isOld && (await dropLanded(batch, collaborators))) return 0;
-  const layout = await sheets.layout(target);
+  if (isOld) {
+    const token = parseToken((await sheets.token(target, sequence)) ?? '');
+    if (token?.content === digest) return landed({ before: true });
+    if (await dropLanded(batch, collaborators)) return 'again';
+  }
+  const layout = await withFreeColumns(await sheets.layout(target), batch, collaborators);
   await warnOfDeletedTabs(batch, layout, collaborators);
   const closed = await closedBy(target, layout, sheets);
-  const refusal = closed ?? (await refusalOf(sheets.apply(target, batchRequests(batch, layout))));
-  if (refusal) {
-    // Google refuses a number that it has, and whatever else it does not like: the token tells.
-    const token = await sheets.token(target, sequence);
-    if (token === undefined) {
-      // Somebody changed tabs or columns after the look at them: the same batch once more, for how they are now.
-      if (!isDeepStrictEqual(placesOf(layout), placesOf(await sheets.layout(target)))) return 0;
-      if (!(await fence(batch, refusal, collaborators))) return 0;
-    }
-    if (token === undefined || token === fenced) {
-      // Its number is out of use here, so it can go elsewhere.
-      if (closed) {
-        await reconcile(spreadsheetId, collaborators, sequence);
-        return 0;
-      }
-      if (isFull(layout) && (await moveOn(batch, collaborators, { inFlight: true }))) return 0;
-      return narrow(batch, refusal, collaborators);
-    }
-    if (token !== digest) {
-      log.error(
-        { spreadsheetId, sequence },
-        'the number belongs to other rows: Redis lost its state, or somebody else writes here',
-      );
-      await reconcile(spreadsheetId, collaborators, sequence);
-      return 0;
-    }
-    log.info({ spreadsheetId, sequence }, 'had landed before');
+  const columnsOf = await readColumns(batch, collaborators);
+  const requests = batchRequests(batch, layout, columnsOf);
+  const refusal = closed ?? (await refusalOf(sheets.apply(target, requests)));
+  if (!refusal) return landed({ layout });
+  const facts = { refusal, closed: closed !== undefined, layout, columnsOf };
+  const found = await afterRefusal(batch, facts, collaborators);
+  return found === 'landed' ? landed({ before: true, layout }) : found;
+
+  async function landed({
+    before = false,
+    layout,
+  }: {
+    before?: boolean;
+    layout?: TabLayout[];
+  }): Promise<Delivery> {
+    if (before) log.info({ spreadsheetId, sequence }, 'had landed before');
+    const { collect } = await buffer.acknowledge(batch);
+    log.info({ spreadsheetId, sequence, rows: rows.length }, 'written');
+    for (const { id, tab, cells } of rows)
+      if (cells['@note'] === markNote) log.error({ id, spreadsheetId, tab }, 'row refused; it is kept aside');
+    if (layout && isFull(layout, rows.length)) await moveOn(batch, collaborators);
+    if (collect) await collectTokens(batch, collaborators);
+    return { rows: rows.length };
   }
-  await buffer.acknowledge(batch);
-  log.info({ spreadsheetId, sequence, rows: rows.length }, 'written');
-  if (isFull(layout, rows.length)) await moveOn(batch, collaborators);
-  if (sequence % collectEvery === 0) await collectTokens(batch, collaborators);
-  return rows.length;
 }
 
 /**
@@ -93,80 +96,3 @@ async function warnOfDeletedTabs(
     );
   }
 }
-
-/** What the requests of a batch rest on: all but the number of rows. */
-function placesOf(layout: TabLayout[]) {
-  return layout.map((tab) => ({ ...tab, rowCount: 0 }));
-}
-
-/** Resolves with Google's refusal, undefined when it took the batch. A refusal is certain; any other failure is thrown. */
-async function refusalOf(applied: Promise<void>): Promise<SheetsError | undefined> {
-  try {
-    await applied;
-    return undefined;
-  } catch (error) {
-    if (error instanceof SheetsError && (error.status === 400 || error.status === 413)) return error;
-    throw error;
-  }
-}
-
-/** Takes the number out of use, so that the refused batch can't land later. False when another run has used it meanwhile. */
-async function fence(
-  { target, sequence }: FrozenBatch,
-  refusal: SheetsError,
-  { sheets }: Collaborators,
-): Promise<boolean> {
-  if (!(await refusalOf(sheets.apply(target, [tokenRequest(sequence, fenced)])))) return true;
-  if ((await sheets.token(target, sequence)) !== undefined) return false;
-  // Nothing at all can be written here.
-  throw refusal;
-}
-
-/** Halves a refused batch; a single row that is refused is kept aside, and a mark goes in its place. */
-async function narrow(
-  batch: FrozenBatch,
-  refusal: SheetsError,
-  { buffer, log }: Collaborators,
-): Promise<number> {
-  const { spreadsheetId, rows } = batch;
-  const [first] = rows;
-  if (rows.length > 1 || !first) {
-    await buffer.reissue(batch, { keep: Math.ceil(rows.length / 2) });
-    return 0;
-  }
-  const mark = {
-    '@time': String(first.cells['@time'] ?? ''),
-    '@note': 'Google Sheets refused this row; Formbus keeps it.',
-  };
-  if (await buffer.refuse(batch, { mark, reason: refusal.message })) {
-    log.error(
-      { id: first.id, spreadsheetId, tab: first.tab, reason: refusal.message },
-      'row refused; it is kept aside',
-    );
-    return 0;
-  }
-  // Not even a mark is taken, so it is not the row.
-  throw refusal;
-}
-
-/**
- * Deletes tokens that no request can come back to: all but the newest 512 and those of the last two hours. Google keeps
- * 30,000 characters of metadata for a spreadsheet. What fails here is done the next time.
- */
-async function collectTokens(
-  { spreadsheetId, target, sequence }: FrozenBatch,
-  { buffer, sheets, log }: Collaborators,
-) {
-  try {
-    const recent = new Set(await buffer.recentSequences(spreadsheetId));
-    const all = await sheets.tokens(target);
-    const old = all.filter((id) => id <= sequence - keptTokens && !recent.has(id));
-    if (old.length > 0) await sheets.apply(target, forgetRequests(old));
-    log.info({ spreadsheetId, tokens: old.length }, 'tokens collected');
-  } catch (error) {
-    log.warn({ spreadsheetId, reason: reasonOf(error) }, 'tokens not collected');
-  }
-}
-
-const keptTokens = 512;
-const collectEvery = 256;

@@ -8,7 +8,7 @@ import { continuations } from './spreadsheet-pool.ts';
 const mostTries = 5;
 
 /**
- * Takes the rows of submissions out of a spreadsheet, of those in which it goes on, and of all of Formbus's tabs there. A row is
+ * Takes the rows of submissions out of a spreadsheet, of those in which it goes on, and of all of Formbus's tabs there, each by itself. A row is
  * only deleted where its id stands at that very moment. It may stop anywhere and be done again. None of the rows may be on its way.
  * @throws Error when some still stand there after some tries, SheetsError
  */
@@ -20,21 +20,22 @@ export async function eraseRows(
   for (const target of await continuations(spreadsheetId, sheets)) {
     let refusal: SheetsError | undefined;
     for (let tries = 1; ; tries += 1) {
-      const layout = await sheets.layout(target);
       const found: FoundRow[] = [];
-      for (const tab of layout) found.push(...(await rowsIn(target, tab, ids, sheets)));
+      for (const tab of await sheets.layout(target)) found.push(...(await rowsIn(target, tab, ids, sheets)));
       if (found.length === 0) break;
       if (tries > mostTries)
         throw new Error(`${found.length} rows can not be erased from ${target}, or are moved all the while`, {
           cause: refusal,
         });
-      try {
-        await sheets.apply(target, eraseRequests(found));
-        log.info({ spreadsheetId, target, rows: found.length }, 'rows erased');
-      } catch (error) {
-        // Somebody has moved the column of ids, or deleted the rows or the tab.
-        if (!(error instanceof SheetsError && error.status === 400)) throw error;
-        refusal = error;
+      for (const same of Map.groupBy(found, ({ tab }) => tab).values()) {
+        try {
+          await sheets.apply(target, eraseRequests(same));
+          log.info({ spreadsheetId, target, rows: same.length }, 'rows erased');
+        } catch (error) {
+          // The tab is protected; or somebody has moved the column of ids, or deleted the rows or the tab.
+          if (!(error instanceof SheetsError && error.status === 400)) throw error;
+          refusal = error;
+        }
       }
     }
   }
@@ -49,8 +50,7 @@ async function rowsIn(
   const index = tab.columns.get(idColumn);
   if (tab.tab === undefined || index === undefined) return [];
   const standing = await sheets.column(target, tab, index);
-  // The first one stands below the heading.
-  return standing.flatMap((rowId, i) =>
-    ids.some((id) => belongsTo(rowId, id)) ? [{ tab, rowId, row: i + 1 }] : [],
+  return standing.flatMap((rowId, row) =>
+    ids.some((id) => belongsTo(rowId, id)) ? [{ tab, rowId, row }] : [],
   );
 }

@@ -1,3 +1,5 @@
+import { leaveWhenDone } from './parked-tabs-scripts.ts';
+
 /*
  * How the buffer forgets a submission. Keys beside those of buffer-scripts.ts, per spreadsheet S:
  *   buffer:forgotten     hash, submission's id → when, seconds since 1970: never taken again
@@ -37,6 +39,7 @@ for i = 2, #ARGV do
     redis.call('HSET', 'buffer:rows:' .. sheet, ARGV[i], '{}')
   else
     redis.call('ZREM', 'buffer:pending:' .. sheet, ARGV[i])
+    redis.call('ZREM', 'buffer:aside:' .. sheet .. ':' .. string.match(ARGV[i], '^[^\\n]*'), ARGV[i])
     redis.call('HDEL', 'buffer:rows:' .. sheet, ARGV[i])
   end
 end
@@ -48,10 +51,9 @@ export const listScript = `return redis.call('SMEMBERS', 'buffer:erase:' .. ARGV
 
 /** ARGV: spreadsheet, ids. */
 export const doneScript = `
+${leaveWhenDone}
 local sheet = ARGV[1]
 for i = 2, #ARGV do redis.call('SREM', 'buffer:erase:' .. sheet, ARGV[i]) end
-if redis.call('EXISTS', 'buffer:erase:' .. sheet, 'buffer:pending:' .. sheet, 'buffer:inflight:' .. sheet) == 0 then
-  redis.call('SREM', 'buffer:sheets', sheet)
-end
+leaveWhenDone(sheet)
 return 1
 `;

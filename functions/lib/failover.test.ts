@@ -75,7 +75,7 @@ async function underLoad(env: Sentinels['env'], { buffers }: { buffers: Buffer[]
       };
       await expect.poll(waiting, { timeout: 90_000, interval: 500 }).toEqual([]);
       const [, tab] = await sheets.layout(spreadsheetId);
-      return tab ? sheets.column(spreadsheetId, tab, tab.columns.get('@id') ?? 0) : [];
+      return tab ? (await sheets.column(spreadsheetId, tab, tab.columns.get('@id') ?? 0)).slice(1) : [];
     },
   };
 }

@@ -62,7 +62,7 @@ async function push(buffer: Buffer, n: number, text = `Name ${n}`): Promise<void
 
 async function idsOf(tab: string): Promise<string[]> {
   const layout = (await sheets.layout(sheet)).find((one) => one.tab === tab);
-  return layout ? sheets.column(sheet, layout, layout.columns.get('@id') ?? 0) : [];
+  return layout ? (await sheets.column(sheet, layout, layout.columns.get('@id') ?? 0)).slice(1) : [];
 }
 
 it.each([

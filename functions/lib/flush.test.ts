@@ -76,6 +76,8 @@ async function rowsOf(tab = 'form', from = sheet): Promise<string[][]> {
   );
   return v.parse(Values, await answer.json()).values;
 }
+const tokensIn = async (from: string) =>
+  (await sheets.tokens(from)).map(({ sequence }) => sequence).toSorted((a, b) => a - b);
 const idsOf = async (tab?: string, from?: string) => (await rowsOf(tab, from)).slice(1).map(([id]) => id);
 
 describe('a flush', () => {
@@ -191,7 +193,7 @@ describe('a flush', () => {
       }
       // It was nobody's fault: nothing is marked, no number is taken out of use.
       expect(await server.look.keys('buffer:refused:*')).toEqual([]);
-      expect((await sheets.tokens(sheet)).toSorted((a, b) => a - b)).toEqual([1, 2]);
+      expect(await tokensIn(sheet)).toEqual([1, 2]);
     },
   );
 
@@ -556,7 +558,7 @@ describe('when something is wrong with a spreadsheet', () => {
       },
     };
     await flush({ buffer, sheets: fenceOnly, log, settleMs: 0 });
-    expect(await sheets.token(sheet, 1)).toBe('void');
+    expect(await sheets.token(sheet, 1)).toMatch(/^void/);
     await flush({ buffer, sheets: refusing(), log, settleMs: 0 });
     expect(await idsOf()).toEqual(['id-0', 'id-1', 'id-2', 'id-3']);
   });
@@ -569,30 +571,6 @@ describe('when something is wrong with a spreadsheet', () => {
     expect(await run()).toMatchObject({ rows: 0, failed: [{ spreadsheetId: sheet }] });
     expect((await run()).rows).toBe(2);
   });
-});
-
-it('collects old tokens and keeps the newest 512', async () => {
-  await push(0);
-  await run();
-  await server.look.set(`buffer:sequence:${sheet}`, 900);
-  const tokens: SheetRequest[] = Array.from({ length: 60 }, (_, i) => ({
-    createDeveloperMetadata: {
-      developerMetadata: {
-        metadataId: 490 + i,
-        metadataKey: 'fb',
-        metadataValue: 'x',
-        visibility: 'DOCUMENT',
-        location: { spreadsheet: true },
-      },
-    },
-  }));
-  await sheets.apply(sheet, tokens);
-  await server.look.set(`buffer:sequence:${sheet}`, 1023);
-  await push(1);
-  await run();
-  const left = (await sheets.tokens(sheet)).toSorted((a, b) => a - b);
-  // Token 1 is of the last two hours; of the others, 1024 − 512 and those before it are gone.
-  expect(left).toEqual([1, ...Array.from({ length: 37 }, (_, i) => 513 + i), 1024]);
 });
 
 function column(sheetId: number, startIndex: number) {
@@ -617,6 +595,7 @@ function watched(client: Sheets): Sheets {
     tokens: note('tokens', client.tokens),
     successor: note('successor', client.successor),
     column: note('column', client.column),
+    firstFree: note('firstFree', client.firstFree),
     page: note('page', client.page),
     apply: note('apply', async (id, requests) => {
       const act = beforeApply;

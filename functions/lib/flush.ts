@@ -1,9 +1,11 @@
-import type { Parked, WaitingSheet } from './buffer.ts';
+import type { WaitingSheet } from './buffer.ts';
 import { deliver, type Collaborators } from './deliver.ts';
 import { eraseRows } from './erase-rows.ts';
 import { reasonOf } from './log.ts';
 import { counter } from './metrics.ts';
+import type { Parked } from './parked-tabs.ts';
 import { reconcile } from './reconcile.ts';
+import { retryTab } from './retry-tab.ts';
 import { SheetsError } from './sheets.ts';
 
 export interface FlushOptions extends Collaborators {
@@ -11,14 +13,13 @@ export interface FlushOptions extends Collaborators {
   settleMs: number;
   /** No new batch is begun after this time, in milliseconds. */
   budgetMs?: number;
-  now?: () => number;
   sleep?: (ms: number) => Promise<void>;
 }
 
 /** `failed`: what could not be written, and stays in the buffer. */
 export interface FlushResult {
   rows: number;
-  failed: { spreadsheetId: string; reason: string }[];
+  failed: { spreadsheetId: string; tab?: string; reason: string }[];
 }
 
 /**
@@ -52,22 +53,49 @@ export async function flush(options: FlushOptions): Promise<FlushResult> {
   return result;
 
   /** Writes the rows of one batch; false when there are none (any more), or somebody else has the lease. */
-  async function takeTurn({ spreadsheetId, parked }: WaitingSheet, isFirst: boolean): Promise<boolean> {
+  async function takeTurn(sheet: WaitingSheet, isFirst: boolean): Promise<boolean> {
+    const { spreadsheetId, parked } = sheet;
     let written = 0;
     await buffer.withLease(spreadsheetId, async () => {
       if (isFirst && !(await buffer.isKnown(spreadsheetId))) await reconcile(spreadsheetId, options);
+      if (isFirst) await retryTabs(sheet);
       // Noted before: of what is in flight by then, nothing is left when there is no batch any more.
       const erasures = await buffer.erasures(spreadsheetId);
       while (written === 0 && inTime()) {
         const batch = await buffer.freeze(spreadsheetId, { before: begin });
         if (!batch) return erase(spreadsheetId, erasures);
-        result.rows += written = await deliver(batch, options);
-        counter('formbus_flush_rows_total', spreadsheetId).add(written);
+        const outcome = await deliver(batch, options);
+        if (outcome === 'again') continue;
+        if ('tab' in outcome) {
+          const { tab, refusal } = outcome;
+          await buffer.parkTab(batch, tab, tabParkedAgain(sheet, tab)(refusal.message));
+          noteTab(spreadsheetId, tab, refusal.message);
+        } else {
+          result.rows += written = outcome.rows;
+          counter('formbus_flush_rows_total', spreadsheetId).add(written);
+        }
       }
     });
     if (isFirst && parked && written > 0)
       log.info({ spreadsheetId, since: parked.since }, 'can be written again');
     return written > 0;
+  }
+
+  async function retryTabs(sheet: WaitingSheet): Promise<void> {
+    for (const [tab, { retryAt }] of sheet.parkedTabs) {
+      if (retryAt > begin || !inTime()) continue;
+      const refused = await retryTab(sheet, { tab, parkedAgain: tabParkedAgain(sheet, tab) }, options);
+      if (refused) noteTab(sheet.spreadsheetId, tab, refused.reason);
+    }
+  }
+
+  function noteTab(spreadsheetId: string, tab: string, reason: string) {
+    log.error({ spreadsheetId, tab, reason }, 'the tab can not be written; its rows stay in the buffer');
+    result.failed.push({ spreadsheetId, tab, reason });
+  }
+
+  function tabParkedAgain({ parkedTabs }: WaitingSheet, tab: string) {
+    return (reason: string) => parkedAgain(parkedTabs.get(tab), reason, now());
   }
 
   async function erase(spreadsheetId: string, ids: string[]): Promise<void> {
@@ -81,19 +109,22 @@ export async function flush(options: FlushOptions): Promise<FlushResult> {
     const reason = reasonOf(error);
     log.error({ spreadsheetId, reason }, 'not written; it stays in the buffer');
     result.failed.push({ spreadsheetId, reason });
-    if (isCertain(error)) await buffer.park(spreadsheetId, parkedAgain(sheet, reason, now()));
+    if (isCertain(error)) await buffer.park(spreadsheetId, parkedAgain(sheet.parked, reason, now()));
   }
 }
 
-/** Refused for good: not an answer that is missing (undefined), a fault at Google's (5xx) or a lack of quota. */
+/** The spreadsheet is refused for good: not an answer that is missing (undefined), a fault at Google's (5xx), a login (401) or a lack of quota. */
 function isCertain(error: unknown): boolean {
   return (
-    error instanceof SheetsError && error.status !== undefined && error.status < 500 && error.status !== 429
+    error instanceof SheetsError &&
+    error.status !== undefined &&
+    error.status < 500 &&
+    ![401, 429].includes(error.status)
   );
 }
 
 /** One minute at first, then twice as long each time, up to a quarter of an hour: what is repaired is found soon. */
-function parkedAgain({ parked }: WaitingSheet, reason: string, now: number): Parked {
+function parkedAgain(parked: Parked | undefined, reason: string, now: number): Parked {
   const tries = (parked?.tries ?? 0) + 1;
   return {
     reason,

@@ -13,6 +13,7 @@ import { humanName } from './human-name.ts';
 import { HttpError, Unavailable, type HttpAnswer, type HttpRequest } from './http.ts';
 import { reasonOf, type Log } from './log.ts';
 import { openPublisher, publisherEnv } from './publish.ts';
+import { sheetColumns, type SheetColumns } from './sheet-columns.ts';
 import type { FunctionDefinition } from './serve.ts';
 import { keyedId, newId } from './submission-id.ts';
 
@@ -51,10 +52,11 @@ const formEnv = {
 const methods = 'GET, HEAD, POST, OPTIONS';
 const unavailable = 'The submission could not be stored right now. Nothing is lost: please send it again.';
 
-/** A form as the task that mails finds it in its module. */
+/** A form as tasks find it in its module. */
 export interface FormDefinition extends FunctionDefinition {
   title: string;
   mail: MailTexts;
+  columns: SheetColumns;
 }
 
 /**
@@ -82,6 +84,7 @@ export function form(
     name,
     title: v.getTitle(schema) ?? humanName(name),
     mail: texts,
+    columns: sheetColumns(schema.entries),
     env: formEnv,
     limits: { maxBytes: 100_000, deadlineMs: 10_000 },
     start(env: Env<typeof formEnv>, log) {

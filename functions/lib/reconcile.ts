@@ -20,7 +20,7 @@ export async function reconcile(
   for (const one of await continuations(spreadsheetId, sheets)) {
     target = one;
     const tokens = await sheets.tokens(one);
-    highest = Math.max(highest, ...tokens);
+    highest = Math.max(highest, ...tokens.map(({ sequence: number }) => number));
     if (tokens.length > 0) forgotten += await forgetLanded(spreadsheetId, one, { buffer, sheets });
   }
   if (highest > 0) {

@@ -6,15 +6,33 @@ export const redisAddress = /^(rediss?:\/\/|redis-sentinel:\/\/[^/@#]+\/?#.+$)/;
 /** How long a server that says nothing is waited for, in milliseconds; longer than a WAIT. */
 const silenceMs = 5_000;
 
+export interface SentinelAddress {
+  sentinels: { host: string; port: number }[];
+  /** By which they know the master. */
+  name: string;
+}
+
+/** The Sentinels that an address names; undefined when it names a server. */
+export function sentinelsOf(address: string): SentinelAddress | undefined {
+  const [, hosts, name] = /^redis-sentinel:\/\/([^/]+?)\/?#(.+)$/.exec(address) ?? [];
+  return hosts === undefined || name === undefined
+    ? undefined
+    : { sentinels: hosts.split(',').map(hostAndPort), name };
+}
+
+/** Answers of a server that is not the master any more, or not yet: the Sentinels know which one is. */
+const notMaster = /^(READONLY|NOREPLICAS|LOADING|MASTERDOWN)/;
+
 /**
  * A connection to the server, or to whichever one is the master by then. For Sentinels the address has the syntax that Lettuce
  * has: `redis-sentinel://host:26379,host:26379#master-name`.
  * @param password for Redis and for the Sentinels alike; it comes before one in the address
+ * @param options.onNamed told, before each connection is made, which host:port the Sentinels named
  */
 export function connectRedis(
   address: string,
   password: string | undefined,
-  options: Omit<RedisOptions, 'replyMapping'>,
+  { onNamed, ...options }: Omit<RedisOptions, 'replyMapping'> & { onNamed?: (address: string) => void },
 ): Redis {
   const common = {
     ...(password === undefined ? {} : { password, sentinelPassword: password }),
@@ -22,15 +40,19 @@ export function connectRedis(
     socketTimeout: silenceMs,
     ...options,
   };
-  const [, hosts, name] = /^redis-sentinel:\/\/([^/]+?)\/?#(.+)$/.exec(address) ?? [];
-  if (hosts === undefined || name === undefined) return new Redis(address, common);
+  const watched = sentinelsOf(address);
+  if (!watched) return new Redis(address, common);
   return new Redis({
-    sentinels: hosts.split(',').map(hostAndPort),
-    name,
+    ...watched,
     sentinelCommandTimeout: 2_000,
     // Without it the connection ends for good when no Sentinel answers; retryStrategy is for the master only.
     sentinelRetryStrategy: (attempt) => Math.min(attempt * 50, 1_000),
-    reconnectOnError: (error) => error.message.startsWith('READONLY'),
+    reconnectOnError: (error) => notMaster.test(error.message),
+    // It is asked about each address that a Sentinel names, about the master's last.
+    natMap(named) {
+      onNamed?.(named);
+      return null;
+    },
     ...common,
   });
 }

@@ -20,8 +20,6 @@ export interface FunctionDefinition {
   name: string;
   env: EnvEntries;
   limits: BodyLimits;
-  /** What a request's headers may take, in bytes; 16,384 unless said otherwise. */
-  headerBytes?: number;
   /** Opens what the function needs. `env` is the checked environment. */
   start(env: Record<string, unknown>, log: Log): Promise<RunningFunction> | RunningFunction;
   /** How an error of the given status is told to this function's callers. */
@@ -57,6 +55,9 @@ const serverEnv = {
 
 /** Knative's proxies keep idle connections for up to 600 s; a server that closes earlier makes them answer 502. */
 const keepAliveMs = 620_000;
+
+/** As much as the ingresses of the Broker and the KafkaSink take; Node itself stops at 16,384. */
+const maxHeaderSize = 65_536;
 
 /**
  * Checks the environment of a function without starting it.
@@ -135,9 +136,8 @@ export async function serve(
   });
   const framework = getTestServer(definition.name);
 
-  const { headerBytes: maxHeaderSize = 16_384 } = definition;
-  const timing = { keepAliveTimeout: keepAliveMs, headersTimeout: 15_000 };
-  const server = createServer({ ...timing, maxHeaderSize }, (req, res) => {
+  const options = { keepAliveTimeout: keepAliveMs, headersTimeout: 15_000, maxHeaderSize };
+  const server = createServer(options, (req, res) => {
     readBody(req, limits).then(
       (body) => {
         if (!isDecodable(req.url ?? ''))

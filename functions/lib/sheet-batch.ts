@@ -1,50 +1,115 @@
 import type { Cells, FrozenBatch } from './buffer.ts';
+import { cellOf, type SheetCell } from './sheet-cells.ts';
+import type { SheetColumns } from './sheet-columns.ts';
 import { metadataKeys, type SheetRequest, type TabLayout } from './sheets.ts';
+import { fenced, tokenValue } from './tokens.ts';
 
 /** Keys of the columns that Formbus adds to a submission's own; a form's field can't begin with @. */
 export const idColumn = '@id';
-
-/** https://support.google.com/drive/answer/37603: a cell holds 50,000 characters. */
-const maxCell = 50_000;
-const cutMark = ' … (cut)';
 
 /**
  * The requests that write a frozen batch, for one atomic batchUpdate. First the token: its id is the batch's sequence number,
  * and as an id can't be given twice, Google refuses the whole batch when it has landed before.
  */
-export function batchRequests(batch: FrozenBatch, layout: TabLayout[]): SheetRequest[] {
-  const requests: SheetRequest[] = [tokenRequest(batch.sequence, batch.digest)];
+export function batchRequests(
+  batch: FrozenBatch,
+  layout: TabLayout[],
+  columnsOf: ColumnsOf = noColumns,
+): SheetRequest[] {
+  const requests: SheetRequest[] = [tokenRequest(batch, batch.digest)];
+  for (const { tab, sheetId, columns, prepare, cells } of readyTabs(batch.rows, layout, columnsOf))
+    requests.push(...prepare, appendRequest(sheetId, columns, cells, columnsOf(tab)));
+  return requests;
+}
+
+/** What the fields are that stand in a tab; those that it lacks are texts under their names. */
+export type ColumnsOf = (tab: string) => SheetColumns;
+const noColumns: ColumnsOf = () => ({});
+
+/** Takes a batch's number out of use, so that whatever of it is still on its way can't land any more. */
+export function fenceRequest(batch: FrozenBatch): SheetRequest {
+  return tokenRequest(batch, fenced);
+}
+
+/**
+ * The requests that do to the tabs of a batch what it does, with a row of short texts that does not stay. They are refused where the tabs
+ * themselves are at fault.
+ */
+export function probeRequests(
+  { rows }: Pick<FrozenBatch, 'rows'>,
+  layout: TabLayout[],
+  columnsOf: ColumnsOf = noColumns,
+): SheetRequest[] {
+  return readyTabs(rows, layout, columnsOf).flatMap(({ sheetId, columns, prepare, cells, rowCount }) => {
+    const row = Object.fromEntries(cells.flatMap((one) => Object.keys(one)).map((key) => [key, '-']));
+    if (rowCount === undefined)
+      return [...prepare, appendRequest(sheetId, columns, [row], {}), { deleteSheet: { sheetId } }];
+    const start = { sheetId, rowIndex: rowCount, columnIndex: 0 };
+    const range = { sheetId, dimension: 'ROWS', startIndex: rowCount, endIndex: rowCount + 1 };
+    return [
+      ...prepare,
+      // Put in, so that it is a row of its own whatever has been added meanwhile.
+      { insertDimension: { range, inheritFromBefore: true } },
+      ...Object.keys(row).map((key) => ({
+        updateCells: {
+          start: { ...start, columnIndex: columns.get(key) ?? 0 },
+          rows: [{ values: [cellOf('-', 'text')] }],
+          fields: 'userEnteredValue',
+        },
+      })),
+      { deleteDimension: { range } },
+    ];
+  });
+}
+
+function tokenRequest(batch: FrozenBatch, content: string): SheetRequest {
+  const value = tokenValue(batch, content);
+  return metadata(metadataKeys.batch, value, { spreadsheet: true }, { metadataId: batch.sequence });
+}
+
+function readyTabs(
+  rows: FrozenBatch['rows'],
+  layout: TabLayout[],
+  columnsOf: ColumnsOf,
+): (ReadyTab & { tab: string; cells: Cells[] })[] {
   const taken: Taken = {
     ids: new Set(layout.map(({ sheetId }) => sheetId)),
     titles: new Set(layout.map(({ title }) => title.toLowerCase())),
   };
-  for (const [tab, rows] of Map.groupBy(batch.rows, (row) => row.tab)) {
-    const cells = rows.map((row) => ({ [idColumn]: row.id, ...row.cells }));
+  return [...Map.groupBy(rows, (row) => row.tab)].map(([tab, same]) => {
+    const cells = same.map((row) => ({ [idColumn]: row.id, ...row.cells }));
     const keys = [...new Set(cells.flatMap((row) => Object.keys(row)))];
-    const found =
-      layout.find((sheet) => sheet.tab === tab) ??
-      layout.find((sheet) => sheet.title === tab && sheet.tab === undefined);
-    const { sheetId, columns, prepare } = found ? extendTab(found, tab, keys) : addTab(tab, keys, taken);
-    requests.push(...prepare, appendRequest(sheetId, columns, cells));
-  }
-  return requests;
+    const found = tabIn(layout, tab);
+    const titles = columnsOf(tab);
+    const ready = found ? extendTab(found, tab, { keys, titles }) : addTab(tab, { keys, titles }, taken);
+    return { ...ready, tab, cells };
+  });
 }
 
-/** Gives a number to `value`, for good: the digest of the rows that come with it. */
-export function tokenRequest(sequence: number, value: string): SheetRequest {
-  return metadata(metadataKeys.batch, value, { spreadsheet: true }, { metadataId: sequence });
+/** Tabs that lack a column for a field of the rows. */
+export function growingTabs(rows: FrozenBatch['rows'], layout: TabLayout[]): TabLayout[] {
+  return [...Map.groupBy(rows, (row) => row.tab)].flatMap(([tab, same]) => {
+    const found = tabIn(layout, tab);
+    const lacks = (key: string) => !found?.columns.has(key);
+    return found && same.some(({ cells }) => [idColumn, ...Object.keys(cells)].some(lacks)) ? [found] : [];
+  });
+}
+
+/** Where a tab's rows go: what is bound to it, else what has its name and is bound to none. Of copies that a person made, the original. */
+export function tabIn(layout: TabLayout[], tab: string): TabLayout | undefined {
+  const bound = layout.filter((sheet) => sheet.tab === tab);
+  return (
+    bound.find(({ sheetId, boundAs }) => sheetId === boundAs) ??
+    // Before tabs said which one they are.
+    bound.find(({ sheetId }) => sheetId === hash(tab)) ??
+    bound[0] ??
+    layout.find((sheet) => sheet.title === tab && sheet.tab === undefined)
+  );
 }
 
 /** Writes into a full spreadsheet in which one its rows go on. */
 export function successorRequest(spreadsheetId: string): SheetRequest {
   return metadata(metadataKeys.next, spreadsheetId, { spreadsheet: true });
-}
-
-/** The requests that delete the tokens of these batches. */
-export function forgetRequests(sequences: number[]): SheetRequest[] {
-  return sequences.map((metadataId) => ({
-    deleteDeveloperMetadata: { dataFilter: { developerMetadataLookup: { metadataId } } },
-  }));
 }
 
 /** A row of a tab by its index from 0, where its id was seen. */
@@ -88,9 +153,16 @@ export function eraseRequests(found: FoundRow[]): SheetRequest[] {
   return requests;
 }
 
+interface Headings {
+  keys: string[];
+  titles: SheetColumns;
+}
+
 /** What has to be done to a tab first, and the column indexes that then hold. */
 interface ReadyTab {
   sheetId: number;
+  /** How many rows its grid has; undefined for one that is not there yet. */
+  rowCount: number | undefined;
   columns: Map<string, number>;
   prepare: SheetRequest[];
 }
@@ -102,7 +174,7 @@ interface Taken {
 }
 
 /** A new tab with exactly the columns it needs: empty cells count towards the 10 million of a spreadsheet, too. */
-function addTab(tab: string, keys: string[], taken: Taken): ReadyTab {
+function addTab(tab: string, { keys, titles }: Headings, taken: Taken): ReadyTab {
   let sheetId = hash(tab);
   while (taken.ids.has(sheetId)) sheetId = (sheetId + 1) % 2 ** 31;
   let title = tab;
@@ -114,28 +186,22 @@ function addTab(tab: string, keys: string[], taken: Taken): ReadyTab {
   const gridProperties = { rowCount: 2, columnCount: keys.length, frozenRowCount: 1 };
   const prepare: SheetRequest[] = [
     { addSheet: { properties: { sheetId, title, gridProperties } } },
-    bindTab(sheetId, tab),
-    ...bindColumns(sheetId, keys, 0),
+    ...bindTab(sheetId, tab),
+    ...bindColumns(sheetId, { keys, titles }, 0),
   ];
-  return { sheetId, columns, prepare };
+  return { sheetId, rowCount: undefined, columns, prepare };
 }
 
-function extendTab(layout: TabLayout, tab: string, keys: string[]): ReadyTab {
-  const { sheetId, columnCount } = layout;
+function extendTab(layout: TabLayout, tab: string, { keys, titles }: Headings): ReadyTab {
+  const { sheetId, columnCount, free } = layout;
   const added = keys.filter((key) => !layout.columns.has(key));
-  const columns = new Map([
-    ...layout.columns,
-    ...added.map((key, i): [string, number] => [key, columnCount + i]),
-  ]);
+  const columns = new Map([...layout.columns, ...added.map((key, i): [string, number] => [key, free + i])]);
   const prepare = stillThere(layout, keys);
-  if (layout.tab === undefined) prepare.push(bindTab(sheetId, tab));
-  if (added.length > 0) {
-    prepare.push(
-      { appendDimension: { sheetId, dimension: 'COLUMNS', length: added.length } },
-      ...bindColumns(sheetId, added, columnCount),
-    );
-  }
-  return { sheetId, columns, prepare };
+  if (layout.tab === undefined) prepare.push(...bindTab(sheetId, tab));
+  const lacking = free + added.length - columnCount;
+  if (lacking > 0) prepare.push({ appendDimension: { sheetId, dimension: 'COLUMNS', length: lacking } });
+  if (added.length > 0) prepare.push(...bindColumns(sheetId, { keys: added, titles }, free));
+  return { sheetId, rowCount: layout.rowCount, columns, prepare };
 }
 
 /**
@@ -169,14 +235,20 @@ function bindAgain({ sheetId, columns, bindings }: TabLayout, key: string): Shee
   ];
 }
 
-function bindTab(sheetId: number, tab: string): SheetRequest {
-  return metadata(metadataKeys.tab, tab, { sheetId });
+/** A copy that a person makes of the tab has the same metadata, and another id. */
+function bindTab(sheetId: number, tab: string): SheetRequest[] {
+  return [
+    metadata(metadataKeys.tab, tab, { sheetId }),
+    metadata(metadataKeys.sheet, String(sheetId), { sheetId }),
+  ];
 }
 
 /** Column headings, the binding of each column to its key, and the column of ids hidden. */
-function bindColumns(sheetId: number, keys: string[], first: number): SheetRequest[] {
+function bindColumns(sheetId: number, { keys, titles }: Headings, first: number): SheetRequest[] {
   const requests = keys.map((key, i) => metadata(metadataKeys.column, key, columnAt(sheetId, first + i)));
-  const headings = keys.map((key) => ({ userEnteredValue: { stringValue: key.replace(/^@/, '') } }));
+  const headings = keys.map((key) => ({
+    userEnteredValue: { stringValue: titles[key]?.title ?? key.replace(/^@/, '') },
+  }));
   const start = { sheetId, rowIndex: 0, columnIndex: first };
   requests.push({ updateCells: { start, rows: [{ values: headings }], fields: 'userEnteredValue' } });
   const id = keys.indexOf(idColumn);
@@ -211,28 +283,26 @@ function metadata(
   };
 }
 
-function appendRequest(sheetId: number, columns: Map<string, number>, rows: Cells[]): SheetRequest {
+function appendRequest(
+  sheetId: number,
+  columns: Map<string, number>,
+  rows: Cells[],
+  fields: SheetColumns,
+): SheetRequest {
   const keys = new Set(rows.flatMap((row) => Object.keys(row)));
   const width = Math.max(...[...keys].map((key) => columns.get(key) ?? 0)) + 1;
   const filled = rows.map((row) => {
-    const values: { userEnteredValue?: ReturnType<typeof cell> }[] = Array.from(
-      { length: width },
-      () => ({}),
-    );
+    const values: (SheetCell | Record<string, never>)[] = Array.from({ length: width }, () => ({}));
     for (const [key, value] of Object.entries(row)) {
       const index = columns.get(key);
-      if (index !== undefined && value !== '') values[index] = { userEnteredValue: cell(value) };
+      const kind = key === '@time' ? 'time' : (fields[key]?.kind ?? 'text');
+      if (index !== undefined && value !== '') values[index] = cellOf(value, kind);
     }
     return { values };
   });
-  return { appendCells: { sheetId, rows: filled, fields: 'userEnteredValue' } };
-}
-
-/** Texts are texts, never formulas, whatever they begin with. */
-function cell(value: string | number | boolean) {
-  if (typeof value === 'number') return { numberValue: value };
-  if (typeof value === 'boolean') return { boolValue: value };
-  return { stringValue: value.length > maxCell ? value.slice(0, maxCell - cutMark.length) + cutMark : value };
+  return {
+    appendCells: { sheetId, rows: filled, fields: 'userEnteredValue,userEnteredFormat.numberFormat' },
+  };
 }
 
 /** The same tab gets the same id each time (FNV-1a, 31 bits), so that a batch that is sent again is the same batch. */

@@ -85,6 +85,8 @@ it('a row finds its columns after whatever people did to the tab, before the loo
           digest: 'x',
           rows: [row],
           isOld: false,
+          numberedAt: 0,
+          installation: 'aaaaaa',
         };
         const write = (layout: TabLayout[]) => sheets.apply(spreadsheetId, batchRequests(batch, layout));
         const after = await sheets.layout(spreadsheetId);

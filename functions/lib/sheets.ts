@@ -4,6 +4,18 @@ import { sheets_v4 } from 'googleapis/build/src/apis/sheets/v4.js';
 import * as v from 'valibot';
 import type { Env } from './env.ts';
 import { counter } from './metrics.ts';
+import {
+  batchAnswer,
+  columnsAnswer,
+  failureOf,
+  layoutAnswer,
+  layoutFields,
+  metadataAnswer,
+  metadataFields,
+  tokenAnswer,
+  type Metadata,
+  type Tab,
+} from './sheets-answers.ts';
 
 export const sheetsEnv = {
   SHEETS_URL: v.pipe(
@@ -16,6 +28,7 @@ export const sheetsEnv = {
 export const metadataKeys = {
   batch: 'fb',
   tab: 'formbus.tab',
+  sheet: 'formbus.sheet',
   column: 'formbus.column',
   next: 'formbus.next',
   last: 'formbus.last',
@@ -29,15 +42,19 @@ export interface TabLayout {
   title: string;
   /** What it was made for; undefined for a tab that is not Formbus's. */
   tab: string | undefined;
+  /** The id of the tab that was bound to it; another one than its own for a copy that a person made. */
+  boundAs: number | undefined;
   rowCount: number;
   columnCount: number;
+  /** The first column that is free for another key; where nobody has looked, the one after the last. */
+  free: number;
   /** Column key → index, from 0. */
   columns: Map<string, number>;
   /** Column key → id of the developer metadata that binds it. */
   bindings: Map<string, number>;
 }
 
-/** What Google said to a call: `status` is undefined when no answer came, and then nobody knows whether it was done. */
+/** What Google said to a call: `status` is undefined when no answer of Google's came, and then nobody knows whether it was done. */
 export class SheetsError extends Error {
   override name = 'SheetsError';
   readonly status: number | undefined;
@@ -53,14 +70,16 @@ export interface Sheets {
   layout(spreadsheetId: string): Promise<TabLayout[]>;
   /** Applies all requests or none. */
   apply(spreadsheetId: string, requests: SheetRequest[]): Promise<void>;
-  /** The value of the batch token with this sequence number, undefined when there is none. */
+  /** The value of the batch token with this sequence number, '' when something else has the number; undefined when nothing has. */
   token(spreadsheetId: string, sequence: number): Promise<string | undefined>;
-  /** The sequence numbers of all batch tokens that are still there. */
-  tokens(spreadsheetId: string): Promise<number[]>;
+  /** All batch tokens that are still there. */
+  tokens(spreadsheetId: string): Promise<{ sequence: number; value: string }[]>;
   /** The spreadsheet in which this one's rows go on since it is full; undefined when there is none. */
   successor(spreadsheetId: string): Promise<string | undefined>;
-  /** What stands in a column of a tab below its heading, row by row; '' for an empty cell. */
+  /** What stands in a column of a tab from its first line on, row by row; '' for an empty cell. */
   column(spreadsheetId: string, tab: TabLayout, index: number): Promise<string[]>;
+  /** The first column of a tab that has nothing bound to it, and nothing in it, nor has any at its right. */
+  firstFree(spreadsheetId: string, tab: TabLayout): Promise<number>;
   /** `rowsOfAPage` rows of the same, beginning with the one that has `above` rows above it. What is empty at its end is left out. */
   page(spreadsheetId: string, tab: TabLayout, index: number, above: number): Promise<string[]>;
 }
@@ -68,40 +87,40 @@ export interface Sheets {
 /** Google gives a call 180 s; an answer later than this is none. https://developers.google.com/workspace/sheets/api/limits */
 const timeoutMs = 200_000;
 
-const layoutFields =
-  'sheets(properties(sheetId,title,gridProperties(rowCount,columnCount)),developerMetadata(metadataKey,metadataValue),' +
-  'data(columnMetadata(developerMetadata(metadataId,metadataKey,metadataValue))))';
+const googles = 'https://sheets.googleapis.com/';
 
-export function openSheets(env: Env<typeof sheetsEnv>, { timeout = timeoutMs } = {}): Sheets {
+export function openSheets(
+  env: Env<typeof sheetsEnv>,
+  {
+    timeout = timeoutMs,
+    auth = env.SHEETS_URL
+      ? undefined
+      : new GoogleAuth({ scopes: ['https://www.googleapis.com/auth/spreadsheets'] }),
+  }: { timeout?: number; auth?: sheets_v4.Options['auth'] } = {},
+): Sheets {
+  const rootUrl = env.SHEETS_URL ?? googles;
   const api = new sheets_v4.Sheets({
     retry: false,
     timeout,
     fetchImplementation: fetch,
-    ...(env.SHEETS_URL
-      ? { rootUrl: env.SHEETS_URL }
-      : { auth: new GoogleAuth({ scopes: ['https://www.googleapis.com/auth/spreadsheets'] }) }),
+    rootUrl,
+    ...(auth ? { auth } : {}),
   });
   return {
     async layout(spreadsheetId) {
-      const { data } = await call(
-        'layout',
-        spreadsheetId,
-        api.spreadsheets.get({ spreadsheetId, fields: layoutFields }),
-      );
-      return (data.sheets ?? []).map(readTab);
+      const request = api.spreadsheets.get({ spreadsheetId, fields: layoutFields });
+      const { sheets } = await call('layout', spreadsheetId, request, layoutAnswer(spreadsheetId));
+      return sheets.map(readTab);
     },
     async apply(spreadsheetId, requests) {
-      await call(
-        'batchUpdate',
-        spreadsheetId,
-        api.spreadsheets.batchUpdate({ spreadsheetId, requestBody: new Uncopied(requests) }),
-      );
+      const request = api.spreadsheets.batchUpdate({ spreadsheetId, requestBody: new Uncopied(requests) });
+      await call('batchUpdate', spreadsheetId, request, batchAnswer(spreadsheetId, requests.length));
     },
     async token(spreadsheetId, metadataId) {
       try {
         const request = api.spreadsheets.developerMetadata.get({ spreadsheetId, metadataId });
-        const { data } = await call('token', spreadsheetId, request);
-        return data.metadataValue ?? '';
+        const found = await call('token', spreadsheetId, request, tokenAnswer(metadataId));
+        return found.metadataKey === metadataKeys.batch ? found.metadataValue : '';
       } catch (error) {
         if (error instanceof SheetsError && error.status === 404) return undefined;
         throw error;
@@ -109,11 +128,11 @@ export function openSheets(env: Env<typeof sheetsEnv>, { timeout = timeoutMs } =
     },
     async tokens(spreadsheetId) {
       const found = await metadataOf(spreadsheetId, metadataKeys.batch);
-      return found.flatMap(({ metadataId }) => metadataId ?? []);
+      return found.map(({ metadataId, metadataValue }) => ({ sequence: metadataId, value: metadataValue }));
     },
     async successor(spreadsheetId) {
       const [found] = await metadataOf(spreadsheetId, metadataKeys.next);
-      return found?.metadataValue ?? undefined;
+      return found?.metadataValue;
     },
     async column(spreadsheetId, tab, index) {
       const found: string[] = [];
@@ -123,23 +142,65 @@ export function openSheets(env: Env<typeof sheetsEnv>, { timeout = timeoutMs } =
       }
       return found;
     },
+    async firstFree(spreadsheetId, tab) {
+      const unbound = Math.max(-1, ...tab.columns.values()) + 1;
+      if (unbound >= tab.columnCount) return tab.columnCount;
+      const last = columnName(tab.columnCount - 1) + tab.rowCount;
+      const found = await columns(spreadsheetId, tab, `${columnName(unbound)}1:${last}`);
+      return unbound + found.length;
+    },
     page,
   };
 
-  async function page(spreadsheetId: string, { title, rowCount }: TabLayout, index: number, above: number) {
+  async function page(spreadsheetId: string, tab: TabLayout, index: number, above: number) {
     const letters = columnName(index);
-    const last = Math.min(above + rowsOfAPage + 1, rowCount);
-    const range = `'${title.replaceAll("'", "''")}'!${letters}${above + 2}:${letters}${last}`;
-    const request = api.spreadsheets.values.get({ spreadsheetId, range, majorDimension: 'COLUMNS' });
-    const { data } = await call('column', spreadsheetId, request);
-    return (data.values?.[0] ?? []).map(String);
+    const last = Math.min(above + rowsOfAPage, tab.rowCount);
+    const [found = []] = await columns(spreadsheetId, tab, `${letters}${above + 1}:${letters}${last}`);
+    return found.map(String);
   }
 
-  async function metadataOf(spreadsheetId: string, metadataKey: string) {
-    const requestBody = { dataFilters: [{ developerMetadataLookup: { metadataKey } }] };
-    const request = api.spreadsheets.developerMetadata.search({ spreadsheetId, requestBody });
-    const { data } = await call('search', spreadsheetId, request);
-    return (data.matchedDeveloperMetadata ?? []).flatMap((match) => match.developerMetadata ?? []);
+  async function columns(spreadsheetId: string, { title }: TabLayout, cells: string) {
+    const request = api.spreadsheets.values.get({
+      spreadsheetId,
+      range: `'${title.replaceAll("'", "''")}'!${cells}`,
+      majorDimension: 'COLUMNS',
+      valueRenderOption: 'UNFORMATTED_VALUE',
+    });
+    return (await call('column', spreadsheetId, request, columnsAnswer)).values;
+  }
+
+  /** All of the spreadsheet's own: a search for the key would answer without saying of which spreadsheet. */
+  async function metadataOf(spreadsheetId: string, key: string): Promise<Metadata[]> {
+    const request = api.spreadsheets.get({ spreadsheetId, fields: metadataFields });
+    const { developerMetadata } = await call(
+      'metadata',
+      spreadsheetId,
+      request,
+      metadataAnswer(spreadsheetId),
+    );
+    return developerMetadata.filter(({ metadataKey }) => metadataKey === key);
+  }
+
+  async function call<S extends v.GenericSchema>(
+    method: string,
+    spreadsheetId: string,
+    request: Promise<{ data: unknown }>,
+    answer: S,
+  ): Promise<v.InferOutput<S>> {
+    const count = (code: string) => counter('formbus_sheets_calls_total', method, code).add();
+    const what = `Google Sheets, ${method} of ${spreadsheetId}:`;
+    let data: unknown;
+    try {
+      ({ data } = await request);
+    } catch (cause) {
+      const { answered, status, reason } = failureOf(cause, rootUrl);
+      count(String(answered ?? 'none'));
+      throw new SheetsError(`${what} ${reason}`, status, { cause });
+    }
+    const { success, output } = v.safeParse(answer, data, { abortEarly: true });
+    count(success ? '200' : 'none');
+    if (!success) throw new SheetsError(`${what} 200, but not an answer to it; is there a proxy?`, undefined);
+    return output;
   }
 }
 
@@ -157,7 +218,7 @@ const rowsOfAPage = 100_000;
 
 /** How many rows stand above each page of a column. */
 export function pagesOf({ rowCount }: Pick<TabLayout, 'rowCount'>): number[] {
-  return Array.from({ length: Math.ceil((rowCount - 1) / rowsOfAPage) }, (_, n) => n * rowsOfAPage);
+  return Array.from({ length: Math.ceil(rowCount / rowsOfAPage) }, (_, n) => n * rowsOfAPage);
 }
 
 /** A, B, …, Z, AA, … */
@@ -166,49 +227,31 @@ function columnName(index: number): string {
   return index < 26 ? last : columnName(Math.floor(index / 26) - 1) + last;
 }
 
-function readTab(sheet: sheets_v4.Schema$Sheet): TabLayout {
+function readTab({ properties, developerMetadata, data }: Tab): TabLayout {
   const columns = new Map<string, number>();
   const bindings = new Map<string, number>();
-  for (const [index, column] of (sheet.data?.[0]?.columnMetadata ?? []).entries()) {
+  for (const [index, column] of (data[0]?.columnMetadata ?? []).entries()) {
     const bound = entryOf(column.developerMetadata, metadataKeys.column);
-    const key = bound?.metadataValue ?? undefined;
     // A copied column has a copy of the binding; the left one counts.
-    if (key === undefined || columns.has(key)) continue;
-    columns.set(key, index);
-    bindings.set(key, bound?.metadataId ?? 0);
+    if (!bound || columns.has(bound.metadataValue)) continue;
+    columns.set(bound.metadataValue, index);
+    bindings.set(bound.metadataValue, bound.metadataId);
   }
+  const { sheetId, title, gridProperties } = properties;
+  const tab = entryOf(developerMetadata, metadataKeys.tab)?.metadataValue;
+  const boundAs = entryOf(developerMetadata, metadataKeys.sheet);
   return {
-    sheetId: sheet.properties?.sheetId ?? 0,
-    title: sheet.properties?.title ?? '',
-    tab: entryOf(sheet.developerMetadata, metadataKeys.tab)?.metadataValue ?? undefined,
-    rowCount: sheet.properties?.gridProperties?.rowCount ?? 0,
-    columnCount: sheet.properties?.gridProperties?.columnCount ?? 0,
+    sheetId,
+    title,
+    tab,
+    boundAs: boundAs && Number(boundAs.metadataValue),
+    ...gridProperties,
+    free: gridProperties.columnCount,
     columns,
     bindings,
   };
 }
 
-function entryOf(metadata: sheets_v4.Schema$DeveloperMetadata[] | undefined, key: string) {
-  return metadata?.find((entry) => entry.metadataKey === key);
-}
-
-const Failure = v.object({ message: v.string(), status: v.optional(v.number()) });
-
-async function call<T>(method: string, spreadsheetId: string, request: Promise<T>): Promise<T> {
-  const count = (code: string) => counter('formbus_sheets_calls_total', method, code).add();
-  try {
-    const answer = await request;
-    count('200');
-    return answer;
-  } catch (cause) {
-    const failure = v.safeParse(Failure, cause);
-    const status = failure.success ? failure.output.status : undefined;
-    const message = failure.success ? failure.output.message : String(cause);
-    count(String(status ?? 'none'));
-    throw new SheetsError(
-      `Google Sheets, ${method} of ${spreadsheetId}: ${status ?? 'no answer'}, ${message}`,
-      status,
-      { cause },
-    );
-  }
+function entryOf(metadata: Metadata[], key: string): Metadata | undefined {
+  return metadata.find(({ metadataKey }) => metadataKey === key);
 }

@@ -79,7 +79,7 @@ async function run({ on = redis, through = sheets, pool = spares, laterMs = 0 } 
 
 async function idsIn(spreadsheetId: string): Promise<string[]> {
   const tab = (await sheets.layout(spreadsheetId)).find((one) => one.tab === 'form');
-  return tab ? sheets.column(spreadsheetId, tab, tab.columns.get('@id') ?? 0) : [];
+  return tab ? (await sheets.column(spreadsheetId, tab, tab.columns.get('@id') ?? 0)).slice(1) : [];
 }
 
 it('the rows of a spreadsheet that is 80 % full go on in the next of the pool', async () => {

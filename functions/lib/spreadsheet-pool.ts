@@ -22,7 +22,7 @@ export function isFull(layout: TabLayout[], rows = 0): boolean {
  * @param inFlight the batch is still in flight and its number is out of use: it goes along with a new one
  */
 export async function moveOn(
-  { spreadsheetId, target, sequence }: FrozenBatch,
+  { spreadsheetId, target, sequence }: Pick<FrozenBatch, 'spreadsheetId' | 'target' | 'sequence'>,
   { buffer, sheets, log, spares = [] }: Collaborators,
   { inFlight = false } = {},
 ): Promise<boolean> {

@@ -1,4 +1,5 @@
 import { idColumn } from './sheet-batch.ts';
+import { timeIn } from './sheet-cells.ts';
 import { pagesOf, type Sheets, type TabLayout } from './sheets.ts';
 import { continuations } from './spreadsheet-pool.ts';
 
@@ -9,7 +10,7 @@ export interface ReadTab {
   tab: string;
   /** How often each id stands there; undefined when the tab has no column of ids. */
   ids: Map<string, number> | undefined;
-  /** Likewise what stands in the column of times; empty when it was not asked for. */
+  /** Likewise what stands in the column of times, in ISO 8601; empty when it was not asked for. */
   times: Map<string, number>;
 }
 
@@ -83,7 +84,7 @@ export async function readTabs(
       read.push({
         tab: tab.tab,
         ids: await column(idColumn, ids),
-        times: (withTimes && (await column('@time', everything))) || new Map(),
+        times: byTime((withTimes && (await column('@time', everything))) || new Map()),
       });
     }
     // A column is read by its letter: had somebody moved it in between, the column of ids would seem to hold none.
@@ -92,7 +93,15 @@ export async function readTabs(
   throw new Error('somebody moves columns or tabs while it is read; try again');
 }
 
-const everything = { has: () => true };
+/** Times are numbers in new rows and texts in old ones. */
+function byTime(cells: Map<string, number>): Map<string, number> {
+  const times = new Map<string, number>();
+  for (const [cell, count] of cells) times.set(timeIn(cell), count + (times.get(timeIn(cell)) ?? 0));
+  return times;
+}
+
+/** But the heading of the column of ids, wherever it was sorted to: people sort headings away, and delete them. */
+const everything = { has: (text: string) => text !== 'id' };
 
 function count(texts: string[], wanted: { has(text: string): boolean }, counts: Map<string, number>) {
   for (const text of texts)

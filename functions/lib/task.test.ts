@@ -56,6 +56,19 @@ it('hands the event to the handler and answers 204 without a body', async () => 
   });
 });
 
+it('takes attributes as long as the ingresses let pass, and answers 431 to longer ones', async () => {
+  const { headers, body } = HTTP.binary(event);
+  const statusOf = async (length: number) => {
+    const { status } = await post(async () => {}, {
+      headers: { ...headers, 'ce-mailtext': 'x'.repeat(length) },
+      body,
+    });
+    await served?.close();
+    return status;
+  };
+  expect([await statusOf(15_519), await statusOf(60_000), await statusOf(66_000)]).toEqual([204, 204, 431]);
+});
+
 it('takes an event in structured mode as well', async () => {
   expect((await post(async () => {}, HTTP.structured(new CloudEvent(event)))).status).toBe(204);
 });

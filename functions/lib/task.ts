@@ -36,8 +36,6 @@ export interface TaskDefinition extends FunctionDefinition {
 
 /** The Broker's own limit for an event. */
 const maxBytes = 1_048_576 + 65_536;
-/** As much as Knative's ingresses may be set to. */
-const headerBytes = 65_536;
 
 /**
  * Makes a task. The answer decides what Knative does with the event:
@@ -62,7 +60,6 @@ export function task<T extends { id: string; type: string }, E extends EnvEntrie
     replies,
     env: typeof work === 'function' ? {} : { ...setup.later?.queue.env, ...work.env },
     limits: { maxBytes, deadlineMs: 30_000 },
-    headerBytes,
     async start(env: Env<E> & LaterEnv, log) {
       const { handle, close = async () => {} } = await setup.start(env, log);
       const judge = (event: CloudEventV1<unknown>) => judgeEvent(event, { schema, handle, replies, log });

@@ -43,6 +43,7 @@ export function killPoint(n: number): KillPoint {
       tokens: stepwise(client.tokens),
       successor: stepwise(client.successor),
       column: stepwise(client.column),
+      firstFree: stepwise(client.firstFree),
       page: stepwise(client.page),
     }),
     call: stepwise,

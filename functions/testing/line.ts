@@ -5,8 +5,8 @@ import * as v from 'valibot';
 /** A way to a server of this machine that can be cut. */
 export interface Line {
   port: number;
-  /** While it is cut, nothing passes, and nobody is told. */
-  cut(isCut: boolean): void;
+  /** While it is cut, nothing passes, and nobody is told. `from`: for those who come from this address only. */
+  cut(isCut: boolean, from?: string): void;
   close(): void;
 }
 
@@ -15,20 +15,27 @@ export const lineHost = '127.0.0.2';
 
 export async function openLine(): Promise<Line> {
   const port = await freePort();
-  const sockets = new Set<Socket>();
-  let isCut = false;
-  const keep = (socket: Socket) => {
-    sockets.add(socket);
-    socket.on('error', () => {}).on('close', () => sockets.delete(socket));
-    if (isCut) socket.pause();
+  const everybody = 'everybody';
+  const cuts = new Set<string>();
+  /** Both ends of each connection, with whose it is. */
+  const sockets = new Map<Socket, string>();
+  const isCutFor = (from: string) => cuts.has(everybody) || cuts.has(from);
+  const keep = (socket: Socket, from: string) => {
+    sockets.set(socket, from);
+    socket
+      .setNoDelay()
+      .on('error', () => {})
+      .on('close', () => sockets.delete(socket));
+    if (isCutFor(from)) socket.pause();
   };
   const server = createServer((socket) => {
+    const from = socket.remoteAddress ?? '';
     const other = connect(port, '127.0.0.1');
-    keep(socket);
-    keep(other);
+    keep(socket, from);
+    keep(other, from);
     socket.on('close', () => other.destroy());
     other.on('close', () => socket.destroy());
-    if (isCut) return;
+    if (isCutFor(from)) return;
     socket.pipe(other);
     other.pipe(socket);
   });
@@ -36,16 +43,18 @@ export async function openLine(): Promise<Line> {
   await once(server, 'listening');
   return {
     port,
-    cut(cut) {
-      isCut = cut;
-      // What was cut off comes back as new connections.
-      for (const socket of sockets) {
-        if (!cut) socket.destroy();
+    cut(isCut, from = everybody) {
+      if (isCut) cuts.add(from);
+      else cuts.delete(from);
+      for (const [socket, its] of sockets) {
+        if (from !== everybody && from !== its) continue;
+        // What was cut off comes back as new connections.
+        if (!isCut) socket.destroy();
         else socket.unpipe();
       }
     },
     close() {
-      for (const socket of sockets) socket.destroy();
+      for (const socket of sockets.keys()) socket.destroy();
       server.close();
     },
   };

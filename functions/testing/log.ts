@@ -2,11 +2,16 @@ import { pino } from 'pino';
 import * as v from 'valibot';
 import type { Log } from '../lib/log.ts';
 
-const Line = v.pipe(v.string(), v.parseJson(), v.object({ msg: v.string() }));
+const Line = v.pipe(v.string(), v.parseJson(), v.looseObject({ msg: v.string() }));
 
-/** A log that is kept: `messages` has what was said, oldest first. */
-export function recordedLog(): { log: Log; messages: string[] } {
+/** A log that is kept: `messages` has what was said, oldest first, `lines` all that was with it. */
+export function recordedLog(): { log: Log; messages: string[]; lines: v.InferOutput<typeof Line>[] } {
   const messages: string[] = [];
-  const log = pino({}, { write: (line) => void messages.push(v.parse(Line, line).msg) });
-  return { log, messages };
+  const lines: v.InferOutput<typeof Line>[] = [];
+  const write = (text: string) => {
+    const line = v.parse(Line, text);
+    lines.push(line);
+    messages.push(line.msg);
+  };
+  return { log: pino({}, { write }), messages, lines };
 }

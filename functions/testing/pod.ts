@@ -1,6 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { appendFileSync, cpSync, mkdirSync } from 'node:fs';
+import { appendFileSync, cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Redis, type RedisOptions } from 'ioredis';
 
@@ -14,6 +14,8 @@ export interface Pod {
   pid(): number;
   /** All that it printed. */
   output(): string;
+  /** Runs a command of its manifest, as the kubelet does. Status null: it was ended after `timeoutMs`. */
+  exec(command: string[], timeoutMs: number): Promise<{ status: number | null; output: string }>;
   start(): void;
   signal(name: NodeJS.Signals): void;
   /** Ends it, by default like the end of a pod, without a word. */
@@ -29,7 +31,7 @@ export interface PodOptions {
   /** What the manifest gives it, beside SELF. */
   env: Record<string, string>;
   password: string;
-  /** Lines for the end of redis.conf. */
+  /** More lines of its configuration. */
   settings?: string[];
   /** For `look`. */
   options?: Omit<RedisOptions, 'replyMapping'>;
@@ -44,18 +46,41 @@ export function startPod({ dir, kind, self, env, password, settings = [], option
   mkdirSync(data);
   cpSync(join(platform, kind), scripts, { recursive: true });
   if (kind === 'redis') appendFileSync(join(scripts, 'redis.conf'), ['', ...settings, ''].join('\n'));
+  else {
+    const script = readFileSync(join(scripts, 'start.sh'), 'utf8');
+    writeFileSync(
+      join(scripts, 'start.sh'),
+      script.replace(/^port .*/m, (line) => [line, ...settings].join('\n')),
+    );
+  }
+  const { PATH = '/usr/bin:/bin' } = process.env;
+  const inPod = {
+    PATH,
+    ...env,
+    REDISCLI_AUTH: password,
+    REDIS_PASSWORD: password,
+    SELF: self,
+    DATA: data,
+  };
   let said = '';
   let child: ChildProcess | undefined;
   const isRunning = () => child?.exitCode === null && child.signalCode === null;
 
   function start() {
-    const { PATH = '/usr/bin:/bin' } = process.env;
-    const secrets = { REDISCLI_AUTH: password, REDIS_PASSWORD: password };
-    child = spawn('sh', [join(scripts, 'start.sh')], {
-      env: { PATH, ...env, ...secrets, SELF: self, DATA: data },
-      stdio: ['ignore', 'pipe', 'pipe'],
-    });
+    child = spawn('sh', [join(scripts, 'start.sh')], { env: inPod, stdio: ['ignore', 'pipe', 'pipe'] });
     for (const stream of [child.stdout, child.stderr]) stream?.on('data', (chunk) => (said += String(chunk)));
+  }
+  async function exec(command: string[], timeoutMs: number) {
+    const [program = '', ...words] = command.map((word) => word.replace(`/etc/${kind}`, scripts));
+    const running = spawn(program, words, {
+      env: inPod,
+      stdio: ['ignore', 'pipe', 'inherit'],
+      timeout: Math.ceil(timeoutMs),
+    });
+    let output = '';
+    running.stdout.on('data', (chunk) => (output += String(chunk)));
+    await once(running, 'close');
+    return { status: running.exitCode, output };
   }
   async function kill(signal: NodeJS.Signals = 'SIGKILL') {
     if (!child || !isRunning()) return;
@@ -78,6 +103,7 @@ export function startPod({ dir, kind, self, env, password, settings = [], option
     look,
     pid: () => child?.pid ?? 0,
     output: () => said,
+    exec,
     start,
     signal: (name) => void child?.kill(name),
     kill,

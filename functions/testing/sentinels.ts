@@ -11,6 +11,8 @@ export interface RedisPod extends Pod {
   url: string;
   /** Cuts it off from the other servers, the Sentinels and all who found it by them; undone with `false`. */
   cutOff(isCut: boolean): void;
+  /** Cuts it off from the Sentinels alone, as a pod is whose new address they do not know yet. */
+  hide(isHidden: boolean): void;
 }
 
 export interface Sentinels {
@@ -28,6 +30,8 @@ export interface Sentinels {
 }
 
 const name = 'formbus';
+/** Where the Sentinels' connections come from. */
+const watchedFrom = '127.0.0.3';
 const password = 'only-for-this-machine';
 /** Sentinels that could not agree on who leads try again after twice their failover-timeout: 60 s. */
 const patienceMs = 180_000;
@@ -49,7 +53,12 @@ export async function startSentinels({ quick = false } = {}): Promise<Sentinels>
   const settings = ['bind 127.0.0.1', ...(quick ? ['repl-diskless-sync-delay 0'] : [])];
   const redis = lines.map((line, index): RedisPod => {
     const pod = startPod({ ...common, kind: 'redis', self: peers[index] ?? '', settings });
-    return { ...pod, url: `redis://:${password}@127.0.0.1:${line.port}`, cutOff: line.cut };
+    return {
+      ...pod,
+      url: `redis://:${password}@127.0.0.1:${line.port}`,
+      cutOff: (isCut) => line.cut(isCut),
+      hide: (isHidden) => line.cut(isHidden, watchedFrom),
+    };
   });
   // A Sentinel that does not answer is asked again, not waited for.
   const options = { enableOfflineQueue: false, commandTimeout: 2_000 };
@@ -117,7 +126,9 @@ export async function startSentinels({ quick = false } = {}): Promise<Sentinels>
       /^connected_slaves:2/m.test((await first?.look.info('replication')) ?? ''),
     );
     // By now they find both replicas at their first look; the next one would be 10 s later.
-    for (const self of watchers) sentinels.push(startPod({ ...common, kind: 'sentinel', self, options }));
+    const from = { settings: [`bind-source-addr ${watchedFrom}`] };
+    for (const self of watchers)
+      sentinels.push(startPod({ ...common, ...from, kind: 'sentinel', self, options }));
     await whole();
     if (quick) {
       for (const { look } of sentinels) {

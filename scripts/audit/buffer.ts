@@ -2,6 +2,7 @@ import * as v from 'valibot';
 import { connectRedis } from '../../functions/lib/redis-address.ts';
 import { redisFailure } from '../api/redis.ts';
 import { leaseScript, releaseScript } from '../../functions/lib/buffer-scripts.ts';
+import { mapOfHash } from '../../functions/lib/parked-tabs.ts';
 
 /** All of a spreadsheet's states at one moment: a row is in one of them. Members are `<tab>\n<id>`. */
 interface BufferStates {
@@ -10,6 +11,8 @@ interface BufferStates {
   /** With Google's reason. */
   refused: Map<string, string>;
   parked: { reason: string; since: number } | undefined;
+  /** Tabs that are parked by themselves; their rows are among those of `pending`. */
+  parkedTabs: Map<string, { reason: string; since: number }>;
   /** Number of the last batch, '' before the first. As long as it stays, no row has left for the sheet that was not in a batch. */
   sequence: string;
 }
@@ -111,12 +114,18 @@ for _, member in ipairs(redis.call('HKEYS', 'buffer:refused:' .. sheet)) do
   local kept = cjson.decode(redis.call('HGET', 'buffer:refused:' .. sheet, member))
   refused[#refused + 1] = { member, kept.reason }
 end
+local pending = redis.call('ZRANGE', 'buffer:pending:' .. sheet, 0, -1)
+local parkedTabs = redis.call('HGETALL', 'buffer:parked-tabs:' .. sheet)
+for i = 1, #parkedTabs, 2 do
+  for _, member in ipairs(redis.call('ZRANGE', 'buffer:aside:' .. sheet .. ':' .. parkedTabs[i], 0, -1)) do pending[#pending + 1] = member end
+end
 return {
-  redis.call('ZRANGE', 'buffer:pending:' .. sheet, 0, -1),
+  pending,
   redis.call('ZRANGE', 'buffer:frozen:' .. sheet, 0, -1),
   refused,
   redis.call('HGET', 'buffer:parked', sheet) or '',
-  redis.call('GET', 'buffer:sequence:' .. sheet) or ''
+  redis.call('GET', 'buffer:sequence:' .. sheet) or '',
+  parkedTabs
 }
 `;
 
@@ -163,16 +172,25 @@ return redis.call('PEXPIRE', 'buffer:lease:' .. ARGV[1], ARGV[3])
 `;
 
 const Texts = v.array(v.string());
-const Parked = v.union([
+const Parked = v.pipe(v.string(), v.parseJson(), v.object({ reason: v.string(), since: v.number() }));
+const MaybeParked = v.union([
   v.pipe(
     v.literal(''),
     v.transform(() => undefined),
   ),
-  v.pipe(v.string(), v.parseJson(), v.object({ reason: v.string(), since: v.number() })),
+  Parked,
 ]);
 const States = v.pipe(
-  v.tuple([Texts, Texts, v.array(v.tuple([v.string(), v.string()])), Parked, v.string()]),
-  v.transform(([pending, frozen, refused, parked, sequence]) => ({
+  v.tuple([
+    Texts,
+    Texts,
+    v.array(v.tuple([v.string(), v.string()])),
+    MaybeParked,
+    v.string(),
+    v.pipe(Texts, v.transform(mapOfHash), v.map(v.string(), Parked)),
+  ]),
+  v.transform(([pending, frozen, refused, parked, sequence, parkedTabs]) => ({
+    parkedTabs,
     pending,
     frozen,
     refused: new Map(refused),

@@ -40,10 +40,12 @@ export function printReport(report: AuditReport): void {
         ? `80 % full: ${spreadsheetId}, and its rows have no other one to go on in: add one to SPREADSHEET_POOL`
         : `80 % full: ${spreadsheetId}; its rows go on in ${last}`,
     );
-  for (const { spreadsheetId, reason, since } of parked)
-    console.log(`parked: ${spreadsheetId}, since ${new Date(since).toISOString()}: ${reason}`);
+  for (const { spreadsheetId, tab, reason, since } of parked)
+    console.log(
+      `parked: ${placeName(spreadsheetId, tab)}, since ${new Date(since).toISOString()}: ${reason}`,
+    );
   for (const { spreadsheetId, tab, reason } of unreadable)
-    console.log(`not checked: ${tab === undefined ? spreadsheetId : `${spreadsheetId}/${tab}`}: ${reason}`);
+    console.log(`not checked: ${placeName(spreadsheetId, tab)}: ${reason}`);
   for (const { sheet, rows } of unlogged)
     console.log(
       `neither in the log nor in the archive: ${counted(rows, 'row')} of ${sheet}, added by hand, or from before the archive`,
@@ -92,4 +94,8 @@ function list<R extends LoggedRow>(what: string, rows: R[], more: (row: R) => st
   for (const row of rows.slice(0, shown))
     console.log(`${what}: ${row.id} in ${row.spreadsheetId}/${row.tab}${more(row)}`);
   if (rows.length > shown) console.log(`${what}: ${rows.length - shown} more; --json lists them`);
+}
+
+function placeName(spreadsheetId: string, tab: string | undefined): string {
+  return tab === undefined ? spreadsheetId : `${spreadsheetId}/${tab}`;
 }

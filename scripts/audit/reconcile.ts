@@ -32,7 +32,8 @@ export interface Found {
   tabs: Set<string>;
   /** Spreadsheets that are or were 80 % full; `last` is the one that takes their rows now. */
   full: { spreadsheetId: string; last: string }[];
-  parked: { spreadsheetId: string; reason: string; since: number }[];
+  /** Without a tab it is the spreadsheet as a whole. */
+  parked: { spreadsheetId: string; tab?: string; reason: string; since: number }[];
   /** What could not be read: a spreadsheet, or one tab of it. */
   unreadable: { spreadsheetId: string; tab: string | undefined; reason: string }[];
 }

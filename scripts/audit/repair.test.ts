@@ -73,11 +73,11 @@ const write = () => flush({ buffer, sheets, log, settleMs: 0 });
 const tabOf = async () => (await sheets.layout(spreadsheetId)).find(({ tab }) => tab === 'form');
 async function idsInSheet(): Promise<string[]> {
   const tab = await tabOf();
-  return tab ? await sheets.column(spreadsheetId, tab, tab.columns.get('@id') ?? 0) : [];
+  return tab ? (await sheets.column(spreadsheetId, tab, tab.columns.get('@id') ?? 0)).slice(1) : [];
 }
 async function namesInSheet(): Promise<string[]> {
   const tab = await tabOf();
-  return tab ? sheets.column(spreadsheetId, tab, tab.columns.get('name') ?? 0) : [];
+  return tab ? (await sheets.column(spreadsheetId, tab, tab.columns.get('name') ?? 0)).slice(1) : [];
 }
 /** Deletes the n-th row below the heading, or other things. */
 async function edit(request: (sheetId: number) => SheetRequest): Promise<void> {
@@ -110,6 +110,47 @@ it('puts a row back that is gone from its sheet, once, whether it is repaired on
   expect(await repair(missing, rows, parts)).toEqual({ putBack: [], left: [] });
   await write();
   expect(await idsInSheet()).toEqual(['id-1', 'id-3', 'id-2']);
+});
+
+it.each<[string, (sheetId: number) => SheetRequest]>([
+  ['its heading was deleted', (sheetId) => deletion(sheetId, 'ROWS', 0)],
+  [
+    'all of it was sorted',
+    (sheetId) => ({
+      sortRange: {
+        range: { sheetId, startRowIndex: 0 },
+        sortSpecs: [{ dimensionIndex: 1, sortOrder: 'ASCENDING' }],
+      },
+    }),
+  ],
+])('finds the row in the first line of a tab when %s, and writes it no second time', async (_, request) => {
+  const rows = await writeThree();
+  await edit(request);
+  const report = reconcile(rows, await look([spreadsheetId], { buffer: audited, sheets }));
+  expect(report).toMatchObject({ missing: [], doubled: [], unlogged: [] });
+  expect(await repair(rows, rows, { formbus, buffer: audited, sheets })).toEqual({ putBack: [], left: [] });
+  await server.look.flushall();
+  await push(rows);
+  await write();
+  const tab = await tabOf();
+  const standing = tab ? await sheets.column(spreadsheetId, tab, 0) : [];
+  expect(standing.filter((id) => id.startsWith('id-'))).toHaveLength(3);
+});
+
+it('names a tab that is parked by itself, and counts its rows as buffered', async () => {
+  const rows = await writeThree();
+  emulator.setProtected(spreadsheetId, 'form', true);
+  const more = logged(4);
+  await push(more);
+  await write();
+  const found = await look([spreadsheetId], { buffer: audited, sheets });
+  const report = reconcile([...rows, ...more], found);
+  expect(report.parked).toMatchObject([{ spreadsheetId, tab: 'form', reason: /protected cell/ }]);
+  expect(report).toMatchObject({ missing: [], tabs: [{ buffered: 1, 'in sheet': 3 }] });
+  expect(await repair(more, more, { formbus, buffer: audited, sheets })).toEqual({ putBack: [], left: [] });
+  emulator.setProtected(spreadsheetId, 'form', false);
+  await flush({ buffer, sheets, log, settleMs: 0, now: () => Date.now() + 100_000 });
+  expect(await idsInSheet()).toEqual(['id-1', 'id-2', 'id-3', 'id-4']);
 });
 
 it('brings back all rows of a tab that was deleted', async () => {

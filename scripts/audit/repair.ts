@@ -1,4 +1,5 @@
 import { continuations } from '../../functions/lib/spreadsheet-pool.ts';
+import { timeIn } from '../../functions/lib/sheet-cells.ts';
 import { readTabs, type ReadSheets, type ReadTab } from '../../functions/lib/standing.ts';
 import type { AuditedBuffer } from './buffer.ts';
 import type { Formbus } from './formbus.ts';
@@ -119,7 +120,7 @@ function doubtOf(
   if (read.some(({ ids }) => !ids)) return 'the hidden column of ids is gone from its tab';
   const isDoubtful = read.some(({ ids, times }) => {
     const known = [...simultaneous].filter((id) => ids?.has(id)).length;
-    return (times.get(time) ?? 0) > known;
+    return (times.get(timeIn(time)) ?? 0) > known;
   });
   return isDoubtful
     ? 'a row of the same time without an id stands in its tab: it may be this one'

@@ -1,8 +1,7 @@
-import { DatabaseSync } from 'node:sqlite';
-import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import * as v from 'valibot';
 import type { Disk } from './disk.ts';
+import { protectTab, setRevoked, unprotectAll } from './owner.ts';
 import type { Step } from './plan.ts';
 import type { SentinelFaults } from './sentinel-faults.ts';
 import { isRunning, pidsOf, signal } from './victims.ts';
@@ -38,7 +37,6 @@ const startsWithinMs = 6_000;
 /** Does on a running Formbus what a plan says. */
 export function openFaults({ url, disk, ofSentinels, runner, restart, aborted }: FaultsOptions): Faults {
   const frozen = new Map<number, NodeJS.Timeout | undefined>();
-  let isRevoked = false;
   const pause = (ms: number) => sleep(ms, undefined, { signal: aborted });
 
   async function act(step: Step): Promise<void> {
@@ -67,12 +65,21 @@ export function openFaults({ url, disk, ofSentinels, runner, restart, aborted }:
       case 'edit':
         return edit(step);
       case 'revoke':
-        revoke(true);
+        setRevoked(disk.path, true);
         try {
           return await pause(step.ms);
         } finally {
-          revoke(false);
+          setRevoked(disk.path, false);
         }
+      case 'protect':
+        protectTab(disk.path, step.what);
+        try {
+          return await pause(step.ms);
+        } finally {
+          unprotectAll(disk.path);
+        }
+      case 'crowd':
+        return crowd();
       case 'flush twice':
         await Promise.all([fireFlush(), fireFlush()]);
     }
@@ -114,31 +121,42 @@ export function openFaults({ url, disk, ofSentinels, runner, restart, aborted }:
     if (frozen.delete(pid)) signal(pid, 'SIGCONT');
   }
 
-  /** What a person does to the columns between a flush's look at them and its writing. */
+  /** What a person does between a flush's look at a tab and its writing. */
   async function edit({ what, which }: Step) {
     const { sheets } = v.parse(Connections, await json(`${url}/_/connections`));
     const spreadsheet = v.parse(Spreadsheet, await json(`${sheets}/v4/spreadsheets/formbus`));
-    const tab = spreadsheet.sheets[Math.floor(which * spreadsheet.sheets.length)]?.properties;
+    const isCopy = ({ properties }: { properties: { title: string } }) =>
+      properties.title.startsWith('Copy of');
+    const tabs = spreadsheet.sheets.filter((sheet) => !isCopy(sheet));
+    const tab = tabs[Math.floor(which * tabs.length)]?.properties;
     if (!tab) throw new Error('there is no tab yet');
-    const { sheetId, gridProperties } = tab;
-    const at = Math.floor(which * gridProperties.columnCount);
-    const range = { sheetId, dimension: 'COLUMNS', startIndex: at, endIndex: at + 1 };
-    const request =
-      what === 'insert column'
-        ? { insertDimension: { range } }
-        : { moveDimension: { source: range, destinationIndex: 0 } };
-    await addFault({ kind: 'edit', requests: [request] });
+    await addFault({ kind: 'edit', requests: [editOf(what, tab, which)] });
   }
 
-  /** The emulator has no call for this: at Google's it is done in the browser, by the spreadsheet's owner. */
-  function revoke(revoked: boolean) {
-    const db = new DatabaseSync(join(disk.path, 'sheets', 'sheets.sqlite'), { timeout: 5_000 });
-    try {
-      db.prepare('UPDATE spreadsheets SET revoked = ?').run(Number(revoked));
-      isRevoked = revoked;
-    } finally {
-      db.close();
-    }
+  /** Tokens of an installation that is long gone fill what room there is for them. */
+  async function crowd() {
+    const { sheets } = v.parse(Connections, await json(`${url}/_/connections`));
+    const address = `${sheets}/v4/spreadsheets/formbus`;
+    const { developerMetadata } = v.parse(
+      Crowd,
+      await json(`${address}?fields=developerMetadata(metadataKey,metadataValue)`),
+    );
+    const used = developerMetadata.reduce(
+      (sum, one) => sum + one.metadataKey.length + one.metadataValue.length,
+      0,
+    );
+    const value = `${'0'.repeat(16)}gone0000000`;
+    const requests = Array.from({ length: Math.floor((30_000 - used) / (2 + value.length)) }, () => ({
+      createDeveloperMetadata: {
+        developerMetadata: {
+          metadataKey: 'fb',
+          metadataValue: value,
+          visibility: 'DOCUMENT',
+          location: { spreadsheet: true },
+        },
+      },
+    }));
+    await addFault({ kind: 'edit', requests });
   }
 
   const post = (path: string, body: string) =>
@@ -160,7 +178,8 @@ export function openFaults({ url, disk, ofSentinels, runner, restart, aborted }:
       for (const pid of frozen.keys()) thaw(pid);
       await ofSentinels?.end();
       disk.relieve();
-      if (isRevoked) revoke(false);
+      setRevoked(disk.path, false);
+      unprotectAll(disk.path);
       await fetch(`${url}/_/sheets/faults`, { method: 'DELETE', signal: AbortSignal.timeout(callMs) });
     },
   };
@@ -171,6 +190,39 @@ async function json(address: string): Promise<unknown> {
   return answer.json();
 }
 
+function editOf(what: string, { sheetId, gridProperties }: Properties, which: number): object {
+  const { columnCount } = gridProperties;
+  const at = Math.floor(which * columnCount);
+  const range = { sheetId, dimension: 'COLUMNS', startIndex: at, endIndex: at + 1 };
+  switch (what) {
+    case 'insert column':
+      return { insertDimension: { range } };
+    case 'move heading':
+      // One that deletes it, done twice, would delete somebody's row.
+      return {
+        moveDimension: {
+          source: { sheetId, dimension: 'ROWS', startIndex: 0, endIndex: 1 },
+          destinationIndex: 2,
+        },
+      };
+    case 'copy tab':
+      return { duplicateSheet: { sourceSheetId: sheetId, insertSheetIndex: 0 } };
+    default:
+      return { moveDimension: { source: range, destinationIndex: 0 } };
+  }
+}
+
 const Connections = v.object({ sheets: v.string() });
-const Properties = v.object({ sheetId: v.number(), gridProperties: v.object({ columnCount: v.number() }) });
+const Properties = v.object({
+  sheetId: v.number(),
+  title: v.string(),
+  gridProperties: v.object({ columnCount: v.number() }),
+});
+type Properties = v.InferOutput<typeof Properties>;
+const Crowd = v.object({
+  developerMetadata: v.optional(
+    v.array(v.object({ metadataKey: v.string(), metadataValue: v.string() })),
+    [],
+  ),
+});
 const Spreadsheet = v.object({ sheets: v.array(v.object({ properties: Properties })) });

@@ -17,10 +17,19 @@ it.each([1, 2, 3])('has every kind of fault within two minutes (seed %i)', (seed
     expect(done).toContain(`kill ${what}`);
     expect(done).toContain(`freeze ${what}`);
   }
-  for (const what of ['fail-before', 'drop-before', 'fail-after', 'drop-after', 'delay', 'twice', 'quota']) {
+  const ofGoogle = ['fail-before', 'drop-before', 'fail-after', 'drop-after', 'delay', 'twice', 'quota'];
+  for (const what of [...ofGoogle, 'proxy-before', 'proxy-after', 'refuse', 'too-large'])
     expect(done).toContain(`sheets ${what}`);
-  }
-  for (const label of ['restart redis', 'fill disk', 'edit insert column', 'edit move column']) {
+  for (const label of [
+    'restart redis',
+    'fill disk',
+    'edit insert column',
+    'edit move column',
+    'edit move heading',
+    'edit copy tab',
+    'protect demo-form',
+    'crowd tokens',
+  ]) {
     expect(done).toContain(label);
   }
   expect(done).toContain('flush twice sheets-flush');
@@ -60,6 +69,12 @@ it('kills, freezes and cuts off masters, and harms replicas and Sentinels, where
   for (const label of ['kill redis-replica', 'freeze redis-replica', 'kill sentinel'])
     expect(done).toContain(label);
   expect(done).not.toContain('kill redis');
+});
+
+it('restarts all of Redis as an update does, where it is under Sentinel and there is time for that', () => {
+  const label = 'rolling restart redis-pods';
+  expect(labels({ seed: 1, lengthMs: 600_000, sentinel: true })).toContain(label);
+  expect(labels({ seed: 1, lengthMs: 600_000 })).not.toContain(label);
 });
 
 it('ends no process in the last part of a long campaign, so that memory can be looked at', () => {

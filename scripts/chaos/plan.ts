@@ -5,7 +5,19 @@ import { basename, join } from 'node:path';
 /** What is done at a moment of the campaign. `at` and `ms` are milliseconds, `at` from its beginning; `which` (0 to 1) picks one of several instances. */
 export interface Step {
   at: number;
-  do: 'kill' | 'freeze' | 'cut off' | 'restart' | 'fill' | 'sheets' | 'edit' | 'revoke' | 'flush twice';
+  do:
+    | 'kill'
+    | 'freeze'
+    | 'cut off'
+    | 'restart'
+    | 'rolling restart'
+    | 'fill'
+    | 'sheets'
+    | 'edit'
+    | 'revoke'
+    | 'protect'
+    | 'crowd'
+    | 'flush twice';
   what: string;
   ms: number;
   which: number;
@@ -14,7 +26,18 @@ export interface Step {
 type Kind = [what: Step['do'], which: string, shortest?: number, longest?: number];
 
 /** Ways in which Google misbehaves without losing anything by itself. */
-const sheetFaults = ['fail-before', 'drop-before', 'fail-after', 'drop-after', 'quota'];
+const sheetFaults = [
+  'fail-before',
+  'drop-before',
+  'fail-after',
+  'drop-after',
+  'quota',
+  'proxy-before',
+  'proxy-after',
+  'refuse',
+  'too-large',
+];
+const edits = ['insert column', 'move column', 'move heading', 'copy tab'];
 const slowSheetFaults = ['delay', 'twice'];
 
 /** A form's publishing and a Redis command are given up after 4.5 s and 5 s: some freezes are shorter, some outlast that. */
@@ -24,8 +47,9 @@ const usual = (processes: string[]): Kind[] => [
   ...sheetFaults.map((name): Kind => ['sheets', name]),
   ...slowSheetFaults.map((name): Kind => ['sheets', name, 0, 5_000]),
   ['fill', 'disk', 2_000, 6_000],
-  ['edit', 'insert column'],
-  ['edit', 'move column'],
+  ...edits.map((name): Kind => ['edit', name]),
+  ['protect', 'demo-form', 5_000, 10_000],
+  ['crowd', 'tokens'],
   ['flush twice', 'sheets-flush'],
   ['flush twice', 'sheets-flush'],
 ];
@@ -53,13 +77,15 @@ const slow: Kind[] = [
   ['freeze', 'sheets-flush', 65_000, 65_000],
   ['revoke', 'spreadsheet', 5_000, 20_000],
 ];
+/** Each pod by its manifest, one after the other: some three minutes. */
+const slowOfSentinels: Kind[] = [['rolling restart', 'redis-pods']];
 const enoughForSlowMs = 120_000;
 
 /** Where there is time for it, nobody is killed any more in the last part: how memory goes is seen in processes that live. */
 const enoughForLivesMs = 240_000;
 const livesFrom = 0.55;
 /** A Redis that can't write to its log ends itself. */
-const ends = (act: Step['do']) => act === 'kill' || act === 'restart' || act === 'fill';
+const ends = (act: Step['do']) => ['kill', 'restart', 'rolling restart', 'fill'].includes(act);
 
 /** Mean distance of two steps, in milliseconds. */
 const paceMs = 2_500;
@@ -86,13 +112,14 @@ export function makePlan({
   const processes = [...services, 'postgres', 'runner', ...(kafka ? ['kafka'] : [])];
   const kinds = [...usual(processes), ...(sentinel ? ofSentinels : ofOneRedis)];
   const livesFromMs = lengthMs >= enoughForLivesMs ? lengthMs * livesFrom : Infinity;
+  const slowKinds = [...slow, ...(sentinel ? slowOfSentinels : [])];
   const round: Kind[] = [];
   const slowRound: Kind[] = [];
   const steps: Step[] = [];
   for (let at = paceMs; at < lengthMs - 2 * paceMs; at += Math.round(paceMs * (0.5 + random()))) {
     if (round.length === 0) {
       round.push(...kinds);
-      if (slowRound.length === 0 && lengthMs >= enoughForSlowMs) slowRound.push(...slow);
+      if (slowRound.length === 0 && lengthMs >= enoughForSlowMs) slowRound.push(...slowKinds);
       round.push(...draw(slowRound, random));
     }
     for (const [act, what, shortest = 0, longest = shortest] of draw(round, random)) {

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Pod } from '../../functions/testing/pod.ts';
+import { rollingRestart } from '../../functions/testing/rollout.ts';
 import type { RedisPod, Sentinels } from '../../functions/testing/sentinels.ts';
 import type { Step } from './plan.ts';
 
@@ -69,7 +70,9 @@ export function openSentinelFaults({
     async act(step) {
       await healing;
       const old = await master();
-      healing = heal(step, old, await harm(step, old));
+      if (step.do === 'rolling restart')
+        healing = rollingRestart(redis.toReversed(), { aborted }).then(whole);
+      else healing = heal(step, old, await harm(step, old));
       // Its failure is met by the next step, or at the end.
       healing.catch(() => {});
     },

@@ -7,7 +7,7 @@ import { tempFolder } from '../local/testing.ts';
 import { readCrds } from '../manifests/crds.ts';
 import { openClusterFormbus } from './cluster.ts';
 import { refusingTaskResources } from './refusing-task.ts';
-import { install, put, serving } from './testing.ts';
+import { install, put, ready, serving } from './testing.ts';
 
 it('npm run test:cluster says in a line what it needs', async () => {
   const script = join(import.meta.dirname, '../cluster-suite.ts');
@@ -37,6 +37,13 @@ it('looks first whether Formbus is there and ready', async () => {
   await expect(open()).rejects.toThrow('the Secret formbus-kafka is missing');
   kafkaSecret({ user: 'formbus' });
   await expect(open()).rejects.toThrow('the Secret formbus-kafka lacks');
+  // A pod that is not to be reached is told by an event, which has words, or only an error's.
+  kafkaSecret({ user: 'formbus', password: 'a', 'ca.crt': 'b' });
+  const labels = { 'strimzi.io/cluster': 'formbus', 'strimzi.io/broker-role': 'true' };
+  put(fake.objects, '/api/v1/namespaces/kafka/pods/formbus-nodes-0', ready, labels);
+  await expect(open()).rejects.toThrow(/by way of the API server: .*Unexpected server response: 404/);
+  fake.dropsForwards = true;
+  await expect(open()).rejects.toThrow(/by way of the API server: .*(socket hang up|ECONNRESET)/);
   const message = 'Revision "sheets-flush-00001" failed';
   put(fake.objects, `${serving}/sheets-flush`, {
     spec: { template: { spec: { containers: [{ image: 'a' }] } } },

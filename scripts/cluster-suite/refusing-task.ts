@@ -43,6 +43,7 @@ export function refusingTaskResources({
           },
           spec: {
             timeoutSeconds: 30,
+            automountServiceAccountToken: false,
             containers: [
               {
                 image,
@@ -55,6 +56,7 @@ export function refusingTaskResources({
                 },
                 securityContext: {
                   runAsNonRoot: true,
+                  runAsGroup: 65_532,
                   readOnlyRootFilesystem: true,
                   allowPrivilegeEscalation: false,
                   capabilities: { drop: ['ALL'] },
@@ -74,15 +76,6 @@ export function refusingTaskResources({
         broker: 'formbus',
         filter: { attributes: { type: refusedType } },
         subscriber: { ref: { apiVersion: 'serving.knative.dev/v1', kind: 'Service', name: refusingTask } },
-        delivery: {
-          backoffPolicy: 'linear',
-          backoffDelay: 'PT1S',
-          retry: 10,
-          timeout: 'PT30S',
-          deadLetterSink: {
-            ref: { apiVersion: 'eventing.knative.dev/v1alpha1', kind: 'KafkaSink', name: 'dead-letters' },
-          },
-        },
       },
     },
   ];

@@ -24,6 +24,8 @@ export interface FakeApi {
   onChange: (method: string, path: string) => void;
   /** Nothing is answered any more but this, if it is a status. */
   broken: number | undefined;
+  /** Connections to pods are cut without a word. */
+  dropsForwards: boolean;
   /** A file that names it, as the context "test". */
   kubeconfig: string;
   close(): Promise<void>;
@@ -56,6 +58,7 @@ export async function startFakeApi(folder: string): Promise<FakeApi> {
     changes: [],
     onChange: () => {},
     broken: undefined,
+    dropsForwards: false,
     kubeconfig,
     async close() {
       sockets.close();
@@ -108,6 +111,7 @@ export async function startFakeApi(folder: string): Promise<FakeApi> {
     const pod = /\/pods\/([^/]+)\/portforward$/.exec(pathname)?.[1];
     const asked = Number(searchParams.get('ports'));
     const target = api.ports.get(`${pod}:${asked}`);
+    if (api.dropsForwards) return void socket.destroy();
     if (target === undefined) {
       socket.end('HTTP/1.1 404 Not Found\r\n\r\n');
       return;

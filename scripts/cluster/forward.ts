@@ -71,11 +71,24 @@ export function kafkaSockets(api: KubernetesApi): NonNullable<KafkaConfig['socke
     const options: ConnectionOptions = { ...ssl, socket: near, servername: host };
     const socket = connect(options, onConnect);
     reach(api, { ...podOf(host), port }, far).catch((error: unknown) => {
-      socket.destroy(error instanceof Error ? error : new Error(String(error)));
+      socket.destroy(asError(error));
     });
     return socket;
   };
 }
+
+/** A WebSocket that fails rejects with an ErrorEvent, which is no Error and may have no message of its own. */
+function asError(reason: unknown): Error {
+  if (reason instanceof Error) return reason;
+  const { success, output } = v.safeParse(ErrorEvent, reason);
+  const words = success && [output.message, output.error?.message, output.error?.code].find(Boolean);
+  return new Error(words || 'the API server does not let it through', { cause: reason });
+}
+
+const ErrorEvent = v.object({
+  message: v.optional(v.string()),
+  error: v.optional(v.object({ message: v.optional(v.string()), code: v.optional(v.string()) })),
+});
 
 function podOf(host: string): Omit<PodPort, 'port'> {
   const [name = '', second = '', third = ''] = host.split('.');

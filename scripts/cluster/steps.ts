@@ -1,5 +1,6 @@
 import { basename } from 'node:path';
 import type { readVersions } from '../manifests/repository.ts';
+import { copyKafkaSecret, makePassword, makeSecrets, setGoogleKey } from './secrets.ts';
 
 /** One thing to be done, as a shell command that does nothing when it is done already. */
 export interface Step {
@@ -24,10 +25,10 @@ const DOMAIN = 'formbus.internal';
 /** The whole platform, in the order in which one part needs another. */
 export function upSteps(options: ClusterOptions): Step[] {
   const { versions, profile, context } = options;
-  const { kubectl, apply, available, established, release } = commands(options);
+  const { kubectl, apply, available, rolledOut, release } = commands(options);
   const merge = (what: string, namespace: string, patch: object) =>
     `${kubectl} patch ${what} -n ${namespace} --type merge -p '${JSON.stringify(patch)}'`;
-  const { strimzi = '', 'prometheus-operator': prometheus = '' } = versions.releases;
+  const { strimzi = '' } = versions.releases;
   return [
     ...(context === undefined ? [{ title: 'a cluster of its own', command: create(options) }] : []),
     { title: 'namespaces', command: apply('knative/platform/namespaces/') },
@@ -54,10 +55,6 @@ export function upSteps(options: ClusterOptions): Step[] {
       }),
     },
     {
-      title: 'Kourier behind the edge, not beside it',
-      command: merge('service/kourier', 'kourier-system', { spec: { type: 'ClusterIP' } }),
-    },
-    {
       title: "Serving's figures for Prometheus",
       command: merge('configmap/config-observability', 'knative-serving', {
         data: { 'metrics-protocol': 'prometheus', 'request-metrics-protocol': 'prometheus' },
@@ -79,17 +76,14 @@ export function upSteps(options: ClusterOptions): Step[] {
         data: { 'metrics-protocol': 'prometheus' },
       }),
     },
-    {
-      title: 'the operator of Prometheus',
-      command: `curl -fsSL ${prometheus}/bundle.yaml | sed 's/namespace: default/namespace: monitoring/' | ${apply('-')} && ${established}`,
-    },
+    { title: 'the operator of Prometheus', command: release('prometheus-operator', 'bundle.yaml') },
     {
       title: 'wait for it',
-      command: `${kubectl} rollout status deployment/prometheus-operator -n monitoring --timeout=600s`,
+      command: rolledOut('deployment/prometheus-operator', 'monitoring'),
     },
     {
       title: 'Strimzi',
-      command: `curl -fsSL ${strimzi}/strimzi-cluster-operator-${basename(strimzi)}.yaml | sed 's/namespace: myproject/namespace: kafka/' | ${apply('-')} -n kafka`,
+      command: release('strimzi', `strimzi-cluster-operator-${basename(strimzi)}.yaml`, 'kafka'),
     },
     { title: 'wait for Strimzi', command: available('kafka') },
     { title: 'secrets, made once', command: makeSecrets(kubectl) },
@@ -103,7 +97,7 @@ export function upSteps(options: ClusterOptions): Step[] {
     },
     {
       title: 'wait for Kafka',
-      command: `${kubectl} wait kafka/formbus kafkauser/formbus -n kafka --for=condition=Ready --timeout=900s`,
+      command: `${kubectl} wait kafka/formbus kafkauser/formbus kafkauser/formbus-forms -n kafka --for=condition=Ready --timeout=900s`,
     },
     { title: 'topics', command: apply('knative/platform/kafka/topics/') },
     {
@@ -112,13 +106,23 @@ export function upSteps(options: ClusterOptions): Step[] {
     },
     { title: "Kafka's password and authority for the functions", command: copyKafkaSecret(kubectl) },
     { title: 'Knative and Kafka', command: release('eventing-kafka', 'eventing-kafka-controller.yaml') },
+    // Its webhook has to pass each pod of a dispatcher; one that it refuses is tried again after minutes only.
+    ...['kafka-controller', 'kafka-webhook-eventing'].map((part) => ({
+      title: `wait for ${part}`,
+      command: rolledOut(`deployment/${part}`, 'knative-eventing'),
+    })),
     { title: 'the Broker', command: release('eventing-kafka', 'eventing-kafka-broker.yaml') },
     { title: 'KafkaSources', command: release('eventing-kafka', 'eventing-kafka-source.yaml') },
     { title: 'KafkaSinks', command: release('eventing-kafka', 'eventing-kafka-sink.yaml') },
     { title: 'wait for them', command: available('knative-eventing') },
+    // They deliver. Without Triggers and sources they are to have no pod, and that is said to be there.
+    ...['broker', 'source'].map((part) => ({
+      title: `wait for the dispatcher of the ${part}`,
+      command: rolledOut(`statefulset/kafka-${part}-dispatcher`, 'knative-eventing'),
+    })),
     ...['statefulset/redis', 'statefulset/sentinel', 'deployment/edge'].map((what) => ({
       title: `wait for ${what}`,
-      command: `${kubectl} rollout status ${what} -n formbus --timeout=600s`,
+      command: rolledOut(what, 'formbus'),
     })),
     {
       title: 'wait for Prometheus',
@@ -126,7 +130,7 @@ export function upSteps(options: ClusterOptions): Step[] {
     },
     {
       title: 'wait for Grafana',
-      command: `${kubectl} rollout status deployment/grafana -n monitoring --timeout=600s`,
+      command: rolledOut('deployment/grafana', 'monitoring'),
     },
   ];
 }
@@ -139,37 +143,49 @@ export function downSteps({ tool }: ClusterOptions): Step[] {
 
 export function statusSteps(options: ClusterOptions): Step[] {
   const { kubectl } = commands(options);
+  // A Revision's own are Knative's matter: an idle function has none.
+  const ours = `-A -l '!serving.knative.dev/revision'`;
   return [
     { title: 'nodes', command: `${kubectl} get nodes` },
+    { title: 'what runs', command: `${kubectl} get deployment,statefulset ${ours}` },
     { title: 'Kafka', command: `${kubectl} get kafka,kafkanodepool,kafkatopic,kafkauser -n kafka` },
-    { title: 'Redis and the edge', command: `${kubectl} get statefulset,deployment,pdb -n formbus` },
-    {
-      title: 'Prometheus and Grafana',
-      command: `${kubectl} get prometheus,podmonitor,deployment -n monitoring`,
-    },
+    { title: 'Prometheus', command: `${kubectl} get prometheus,podmonitor -n monitoring` },
     { title: 'functions', command: `${kubectl} get ksvc -n formbus` },
     { title: 'events', command: `${kubectl} get broker,trigger,kafkasource,kafkasink,pingsource -n formbus` },
     {
-      title: 'pods that are not well',
-      command: `${kubectl} get pods -A --field-selector=status.phase!=Running,status.phase!=Succeeded`,
+      // A pod that crashes again and again is "Running", and one that a webhook refuses is none: what counts is how many are ready.
+      title: 'what is not ready',
+      command: [
+        `{ ${kubectl} get deployment,statefulset ${ours} --no-headers`,
+        `${kubectl} get pods -A --no-headers; } | awk '$4 != "Completed" && split($3, n, "/") == 2 && n[1] != n[2]'`,
+      ].join('; '),
     },
   ];
 }
 
-function commands({ versions, tool, context }: ClusterOptions) {
-  const kubectl = `kubectl --context ${context ?? (tool === 'kind' ? `kind-${NAME}` : NAME)}`;
+/** The cluster's name for kubectl. */
+export function contextOf({ tool, context }: ClusterOptions): string {
+  return context ?? (tool === 'kind' ? `kind-${NAME}` : NAME);
+}
+
+function commands(options: ClusterOptions) {
+  const { versions, profile } = options;
+  const name = contextOf(options);
+  const kubectl = `kubectl --context ${name}`;
   // By the server: Strimzi's kinds are too long for the note that kubectl would keep on them.
   const apply = (file: string) => `${kubectl} apply --server-side --force-conflicts -f ${file}`;
-  // Kinds are there a moment after they were taken; what comes next may need them.
-  const established = `${kubectl} wait crd --all --for=condition=Established --timeout=60s`;
   return {
     kubectl,
     apply,
-    established,
     available: (namespace: string) =>
       `${kubectl} wait deployment --all -n ${namespace} --for=condition=Available --timeout=600s`,
-    release: (part: string, file: string) =>
-      `${apply(`${versions.releases[part]}/${file}`)} && ${established}`,
+    rolledOut: (what: string, namespace: string) =>
+      `${kubectl} rollout status ${what} -n ${namespace} --timeout=600s`,
+    release(part: string, file: string, namespace?: string) {
+      const where = namespace === undefined ? '' : ` --namespace ${namespace}`;
+      const options = `--profile ${profile} --context ${name}${where}`;
+      return `node scripts/cluster/release.ts ${versions.releases[part]}/${file} ${options}`;
+    },
   };
 }
 
@@ -180,46 +196,4 @@ function create({ tool, versions }: ClusterOptions): string {
   }
   const version = /:(v[^@]+)/.exec(versions.kubernetes)?.[1];
   return `minikube status -p ${NAME} >/dev/null || minikube start -p ${NAME} --kubernetes-version ${version} --cpus 8 --memory 12g`;
-}
-
-const RANDOM = `"$(head -c 32 /dev/urandom | od -An -tx1 | tr -d ' \\n')"`;
-
-/** The idempotency secret is part of the ids of what was submitted, and Redis's password of its files: they stay as they are. */
-function makeSecrets(kubectl: string): string {
-  const literals = [
-    `idempotency-secret=${RANDOM}`,
-    `mail-secret=${RANDOM}`,
-    `redis-password=${RANDOM}`,
-    'google-credentials.json={}',
-    // Nobody is there: the archive's events are tried again until the key is put right.
-    'database-url="${DATABASE_URL:-postgres://database.invalid/formbus}"',
-  ].map((literal) => `--from-literal=${literal}`);
-  return `${kubectl} get secret formbus -n formbus -o name || ${kubectl} create secret generic formbus -n formbus ${literals.join(' ')}`;
-}
-
-function makePassword(kubectl: string): string {
-  return `${kubectl} get secret grafana -n monitoring -o name || ${kubectl} create secret generic grafana -n monitoring --from-literal=admin-password=${RANDOM}`;
-}
-
-function setGoogleKey(kubectl: string, file: string): string {
-  const quoted = `'${file.replaceAll("'", `'\\''`)}'`;
-  return `key=$(base64 < ${quoted} | tr -d '\\n') && ${kubectl} patch secret formbus -n formbus --type merge -p '{"data":{"google-credentials.json":"'"$key"'"}}'`;
-}
-
-/** Strimzi makes them in Kafka's own namespace, under other names than Knative's; it renews its authority each year. */
-function copyKafkaSecret(kubectl: string): string {
-  const read = (secret: string, key: string) =>
-    `$(${kubectl} get secret ${secret} -n kafka -o jsonpath='{.data.${key}}' | base64 -d)`;
-  const literals = [
-    'protocol=SASL_SSL',
-    'sasl.mechanism=SCRAM-SHA-512',
-    'user=formbus',
-    'password="$password"',
-    'ca.crt="$authority"',
-  ].map((literal) => `--from-literal=${literal}`);
-  return [
-    `password=${read('formbus', 'password')} && authority=${read('formbus-cluster-ca-cert', 'ca\\.crt')}`,
-    `test -n "$password" && test -n "$authority"`,
-    `${kubectl} create secret generic formbus-kafka -n formbus ${literals.join(' ')} --dry-run=client -o yaml | ${kubectl} apply --server-side --force-conflicts -f -`,
-  ].join(' && ');
 }

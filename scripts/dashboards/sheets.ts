@@ -62,7 +62,7 @@ export const sheets = dashboard({
     ),
     graph(
       'Parked',
-      { '{{sheet}}: {{reason}}': 'sum by (sheet, reason) (formbus_sheet_parked)' },
+      { '{{sheet}} {{tab}}: {{reason}}': 'sum by (sheet, tab, reason) (formbus_sheet_parked)' },
       {
         good: 'Good: nothing here. Share the sheet or make room in it, and the next flush takes it up again.',
       },

@@ -2,6 +2,7 @@ import type { Cluster } from '../kafka/cluster.ts';
 import { readTopic } from '../kafka/read-topic.ts';
 import type { Event } from '../local/cloud-event.ts';
 import { eventOf, type ConsumedRecord } from '../local/kafka/record.ts';
+import { describeFailure } from '../local/outcome.ts';
 import type { Letter, Letters } from './letters.ts';
 
 export interface TopicLettersOptions {
@@ -31,8 +32,7 @@ export function openTopicLetters({ cluster, topic, since, say }: TopicLettersOpt
     else {
       const outcome = await cluster.handOver(new URL(knativeerrordest ?? '').host, again);
       if (outcome.kind !== 'done') {
-        const { code, data } = outcome.failure;
-        say(`${id}: ${task} did not take it: ${code ?? 'no answer'} ${data.toString().slice(0, 200).trim()}`);
+        say(`${id}: ${task} did not take it: ${describeFailure(outcome.failure)}`);
         return false;
       }
     }

@@ -1,9 +1,9 @@
 import { Readable, Transform, type Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { stringify } from 'csv-stringify';
 import * as v from 'valibot';
 import { formsIn, type Archive } from '../api/database.ts';
 import { refuseUnknownForm } from '../api/forms.ts';
+import { csvWriter, type CsvOptions } from '../csv.ts';
 
 export const formats = ['csv', 'jsonl'] as const;
 export type Format = (typeof formats)[number];
@@ -50,7 +50,8 @@ export async function exportTo(
     choice: { form, from, to },
     format,
     say,
-  }: { archive: Archive; choice: Choice; format: Format; say: (line: string) => void },
+    ...options
+  }: { archive: Archive; choice: Choice; format: Format; say: (line: string) => void } & CsvOptions,
 ): Promise<number> {
   const values = [form, from.toISOString(), to.toISOString()];
   // What comes in meanwhile has no part in it, and the columns are those of all rows.
@@ -82,7 +83,12 @@ export async function exportTo(
   await pipeline(
     Readable.from(found(archive)),
     counted,
-    ...(format === 'csv' ? csv(shapes.flatMap(({ fields }) => fields)) : [jsonLines()]),
+    ...(format === 'csv'
+      ? csv(
+          shapes.flatMap(({ fields }) => fields),
+          options,
+        )
+      : [jsonLines()]),
     sink,
   );
   await archive.query('COMMIT');
@@ -101,7 +107,7 @@ async function* found(archive: Archive): AsyncGenerator {
 const attributes = ['id', 'time', 'type'];
 
 /** @param names of the fields, in the order in which they came up; names that came up again are passed over */
-function csv(names: string[]): [Transform, Transform] {
+function csv(names: string[], options: CsvOptions): [Transform, Transform] {
   const fields = [...new Set(names)];
   const headings = fields.map((name) => (attributes.includes(name) ? `data.${name}` : name));
   const cells = new Transform({
@@ -111,16 +117,7 @@ function csv(names: string[]): [Transform, Transform] {
       done(null, [id, time.toISOString(), type, ...fields.map((name) => cellOf(data[name]))]);
     },
   });
-  const format = stringify({
-    header: true,
-    columns: [...attributes, ...headings],
-    // What begins with = + - @, a tab or a return would be a formula, or hide one.
-    escape_formulas: true,
-    record_delimiter: 'windows',
-    quoted_match: /[\r\n]/,
-    cast: { boolean: String },
-  });
-  return [cells, format];
+  return [cells, csvWriter({ ...options, headings: [...attributes, ...headings] })];
 }
 
 function cellOf(value: Row['data'][string] | undefined): string | number | boolean {

@@ -14,11 +14,13 @@ export interface SecureKafka extends KafkaServer {
  * A Kafka with a second listener that asks for TLS, by a certificate that nobody knows, and for a password.
  * @param advertised `host:port` by which that listener goes, where it is to be another name than its own
  * @param names more hosts that its certificate is for
+ * @param users by name; all have the same password. More than one: each may do only what an ACL says, and who needs no password all
  */
 export async function startSecureKafka({
   advertised,
   names = [],
-}: { advertised?: string; names?: string[] } = {}): Promise<SecureKafka> {
+  users = ['formbus'],
+}: { advertised?: string; names?: string[]; users?: string[] } = {}): Promise<SecureKafka> {
   const folder = await temporaryFolder();
   const [keystore, ca] = [join(folder.path, 'kafka.p12'), join(folder.path, 'ca.pem')];
   const store = ['-keystore', keystore, '-storetype', 'PKCS12', '-storepass', 'changeit', '-alias', 'kafka'];
@@ -39,13 +41,18 @@ export async function startSecureKafka({
       [`${listener}.sasl.enabled.mechanisms`]: 'PLAIN,SCRAM-SHA-512',
       [`${listener}.plain.sasl.jaas.config`]: `${jaas}.plain.PlainLoginModule required user_formbus="a-password";`,
       [`${listener}.scram-sha-512.sasl.jaas.config`]: `${jaas}.scram.ScramLoginModule required;`,
+      ...(users.length > 1 && {
+        'authorizer.class.name': 'org.apache.kafka.metadata.authorizer.StandardAuthorizer',
+        'super.users': 'User:ANONYMOUS',
+      }),
     }),
   });
-  await kafkaTool(
-    'kafka.admin.ConfigCommand',
-    `--bootstrap-server ${kafka.url} --alter --entity-type users --entity-name formbus
-       --add-config SCRAM-SHA-512=[password=a-password]`,
-  );
+  for (const user of users)
+    await kafkaTool(
+      'kafka.admin.ConfigCommand',
+      `--bootstrap-server ${kafka.url} --alter --entity-type users --entity-name ${user}
+         --add-config SCRAM-SHA-512=[password=a-password]`,
+    );
   return {
     ...kafka,
     env: {

@@ -2,13 +2,12 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Broker } from './broker.ts';
 import type { KafkaConnection } from './kafka/connection.ts';
 import type { BrokerManifest, KafkaSink } from './manifests.ts';
+import { NAMESPACE } from './metadata-schema.ts';
 import type { Metrics } from './metrics.ts';
 import type { Services } from './services.ts';
 
 /** The function that has the figures of all others. */
 const EXPORTER = 'metrics';
-/** The namespace of the functions on a cluster: part of a Trigger's consumer group there. */
-const NAMESPACE = 'formbus';
 /** Below the time that Prometheus gives a scrape. */
 const LIMIT_MS = 4_000;
 

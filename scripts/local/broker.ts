@@ -16,10 +16,13 @@ export interface Answer {
   body: Buffer;
 }
 
-/** Delivers one HTTP request, a POST unless said otherwise, to a Knative Service by name or a URI; rejects on network failure; must honour `signal`. */
+/**
+ * Delivers one HTTP request, a POST unless said otherwise, to a Knative Service by name or a URI; rejects on network failure; must honour `signal`.
+ * `progress` is told of each piece of the answer.
+ */
 export type Send = (
   to: Subscriber,
-  request: { method?: string; headers: Record<string, string>; body: Buffer },
+  request: { method?: string; headers: Record<string, string>; body: Buffer; progress?: () => void },
   signal: AbortSignal,
 ) => Promise<Answer>;
 
@@ -63,11 +66,16 @@ export interface Broker {
    * queued: not those that the Trigger does not want or that wait for it already. Undefined when there is no such Trigger.
    */
   redeliver(trigger: string, seqs: number[]): Promise<number> | undefined;
+  /**
+   * Keeps a dead letter that no KafkaSink takes. `source`: the KafkaSource that gave the event up; there is no Trigger to deliver it
+   * to again.
+   */
+  keepLetter(source: string, topic: string, letter: Event): Promise<void>;
   /** Deliveries by Trigger: `inFlight` are under way, `waiting` are for later or for a free place. */
   pending(): { trigger: string; waiting: number; inFlight: number }[];
   /** How many dead letters there were so far, by topic; none of a topic without any. */
   letters(): Map<string, number>;
-  /** Resolves when nothing is due or in flight (what waits for its retry does not count), or after `limitMs`. */
+  /** Resolves when nothing is in flight and nothing that has a place is due (what waits for a retry, or behind such, does not count), or after `limitMs`. */
   idle(limitMs: number): Promise<void>;
   /** From now on there are these Triggers. Deliveries under way are finished; events that wait for a Trigger that is gone are kept. */
   reconcile(triggers: Trigger[]): void;
@@ -146,6 +154,7 @@ export async function openBroker({
     redrive: (ids) => events.redrive(ids, [...own.keys()]),
     events: (after) => events.list(after, SHOWN_EVENTS),
     redeliver: (trigger, seqs) => (own.has(trigger) ? events.redeliver(trigger, seqs) : undefined),
+    keepLetter: (source, topic, letter) => events.bury(undefined, topic, source, letter),
     pending() {
       const open = events.waiting();
       return [...own.keys()].map((trigger) => {
@@ -156,11 +165,7 @@ export async function openBroker({
     letters: events.letters,
     async idle(limitMs) {
       const until = clock.now() + limitMs;
-      const isBusy = () =>
-        [...dispatchers].some(
-          ([name, { inFlight }]) =>
-            inFlight() > 0 || (own.has(name) && events.due(name, clock.now(), 1).length > 0),
-        );
+      const isBusy = () => [...dispatchers.values()].some((dispatcher) => dispatcher.isBusy());
       while (isBusy() && clock.now() < until) {
         await new Promise<void>((resolve) => void clock.after(IDLE_EVERY_MS, resolve));
       }

@@ -1,11 +1,7 @@
-import { CloudEvent, HTTP } from 'cloudevents';
 import * as v from 'valibot';
 import type { Attributes } from './filters.ts';
 
-/**
- * A CloudEvent that passes through: attributes and data stay as they came. (An event object of the SDK does not: it
- * rounds `time` to milliseconds and parses and prints the data anew.)
- */
+/** A CloudEvent that passes through: attributes and data stay as they came, apart from the form of `time`. */
 export interface Event {
   /** All context attributes, `specversion` and `datacontenttype` too, as they stand in `ce-` headers. */
   attributes: Attributes;
@@ -17,28 +13,18 @@ type Headers = Record<string, string | string[] | undefined>;
 
 const STRUCTURED = 'application/cloudevents+json';
 
-/** True if the message claims to be an event, in whichever mode. */
-export function claimsToBeEvent(headers: Headers): boolean {
-  const type = String(headers['content-type'] ?? '');
-  return type.startsWith('application/cloudevents') || 'ce-specversion' in headers || 'ce-id' in headers;
-}
-
 /**
- * Reads a CloudEvent 1.0 in binary or structured JSON mode. Header names in lower case.
+ * Reads a CloudEvent in binary or structured JSON mode. Takes and refuses what the Java SDK of Knative's Kafka data plane does:
+ * version 0.3 as well, and empty attributes. Header names in lower case.
  * @throws Error with a short text that says what is wrong
  */
 export function readEvent(headers: Headers, body: Buffer): Event {
   const contentType = headers['content-type'];
   const structured = typeof contentType === 'string' && contentType.startsWith('application/cloudevents');
-  const event = structured ? readStructured(contentType, body) : readBinary(headers, body);
-  const wrong = Object.keys(event.attributes).find((name) => !/^[a-z0-9]+$/.test(name));
-  if (wrong !== undefined) throw new Error(`"${wrong}" is no attribute name`);
-  for (const name of ['specversion', 'id', 'source', 'type']) {
-    if (!event.attributes[name]) throw new Error(`the attribute "${name}" is missing`);
-  }
-  if (event.attributes['specversion'] !== '1.0') throw new Error('specversion must be 1.0');
-  validate(event.attributes);
-  return event;
+  const { attributes, data } = structured ? readStructured(contentType, body) : readBinary(headers, body);
+  check(attributes);
+  const { time } = attributes;
+  return { attributes: time === undefined ? attributes : { ...attributes, time: canonicalTime(time) }, data };
 }
 
 /** The event as an HTTP request in binary mode. */
@@ -59,11 +45,11 @@ export function binaryRequest({ attributes, data }: Event): {
 /** What HTTP takes in no header value; percent-encoded as the HTTP protocol binding wants it. All else passes unchanged. */
 const NOT_IN_HEADERS = /[^\x20-\x7e]/gu;
 
-function readBinary(headers: Headers, body: Buffer): Event {
+function readBinary(headers: Headers, body: Buffer) {
   const attributes: Record<string, string> = {};
   for (const [name, value] of Object.entries(headers)) {
     if (typeof value !== 'string') continue;
-    if (name.startsWith('ce-')) attributes[name.slice(3)] = value;
+    if (name.startsWith('ce-') && name.length > 3) attributes[name.slice(3)] = value;
     if (name === 'content-type') attributes['datacontenttype'] = value;
   }
   return { attributes, data: body };
@@ -74,7 +60,7 @@ const Structured = v.objectWithRest(
   v.nullable(v.union([v.string(), v.number(), v.boolean()])),
 );
 
-function readStructured(contentType: string, body: Buffer): Event {
+function readStructured(contentType: string, body: Buffer) {
   if (contentType.split(';')[0]?.trim() !== STRUCTURED)
     throw new Error(`content type ${contentType} is not supported`);
   const parsed = v.safeParse(v.pipe(v.string(), v.parseJson(), Structured), body.toString('utf8'));
@@ -91,26 +77,36 @@ function readStructured(contentType: string, body: Buffer): Event {
   return { attributes, data: Buffer.from(text) };
 }
 
-/** Lets the SDK judge the attributes; the data are none of a Broker's business. */
-function validate(attributes: Attributes) {
-  const { datacontenttype, ...rest } = attributes;
-  const headers = Object.fromEntries(Object.entries(rest).map(([name, value]) => [`ce-${name}`, value]));
-  try {
-    const event = HTTP.toEvent({
-      headers: datacontenttype ? { ...headers, 'content-type': datacontenttype } : headers,
-      body: undefined,
-    });
-    if (event instanceof CloudEvent) event.validate();
-  } catch (cause) {
-    throw new Error(describe(cause), { cause });
-  }
+/** An attribute that holds a URI, by version. */
+const SCHEMA: Record<string, string> = { '1.0': 'dataschema', '0.3': 'schemaurl' };
+
+/** `CloudEventBuilder` of the Java SDK, v1 and v03. */
+function check(attributes: Attributes) {
+  for (const name of ['specversion', 'id', 'source', 'type'])
+    if (attributes[name] === undefined) throw new Error(`the attribute "${name}" is missing`);
+  const schema = SCHEMA[attributes['specversion'] ?? ''];
+  if (schema === undefined) throw new Error('specversion must be 1.0 or 0.3');
+  const wrong = Object.keys(attributes).find((name) => !/^[a-z0-9]+$/.test(name));
+  if (wrong !== undefined) throw new Error(`"${wrong}" is no attribute name`);
+  for (const name of ['source', schema])
+    if (NOT_IN_URIS.test(attributes[name] ?? '')) throw new Error(`${name} is no URI`);
+  if (attributes['subject'] === '') throw new Error('subject is empty');
 }
 
-const Invalid = v.object({ errors: v.array(v.object({ instancePath: v.string(), message: v.string() })) });
+/** What java.net.URI takes nowhere. */
+const NOT_IN_URIS = /[\s\p{Cc}"<>\\^`{|}]|%(?![\da-f]{2})/iu;
 
-function describe(cause: unknown): string {
-  const parsed = v.safeParse(Invalid, cause);
-  const first = parsed.success ? parsed.output.errors[0] : undefined;
-  if (first) return `${first.instancePath.slice(1)} ${first.message}`.trim();
-  return cause instanceof Error ? cause.message : String(cause);
+const TIME = /^(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d)(?::(\d\d)(?:\.(\d{1,9}))?)?(Z|[+-]\d\d:\d\d)$/i;
+
+/** As java.time.OffsetDateTime reads a time and prints it again: no zeros at the end of the fraction. */
+function canonicalTime(time: string): string {
+  const [, year, month, day, hour, minute, second = '00', fraction = '', zone = ''] = TIME.exec(time) ?? [];
+  const date = `${year}-${month}-${day}`;
+  const at = new Date(`${date}T${hour}:${minute}:${second}Z`);
+  // What is no day, such as the 30th of February, becomes another one.
+  if (Number.isNaN(at.getTime()) || !at.toISOString().startsWith(date))
+    throw new Error('time is no RFC 3339 time');
+  const digits = fraction.replace(/0+$/, '');
+  const offset = /^(z|[+-]00:00)$/i.test(zone) ? 'Z' : zone;
+  return `${date}T${hour}:${minute}:${second}${digits && `.${digits}`}${offset}`;
 }

@@ -11,7 +11,7 @@ import {
 } from './broker-testing.ts';
 import type { Clock } from './clock.ts';
 import type { Event } from './cloud-event.ts';
-import { MAX_IN_FLIGHT } from './dispatcher.ts';
+import { MAX_POLL_RECORDS } from './limits.ts';
 
 const base64 = (text: string) => Buffer.from(text).toString('base64');
 
@@ -178,35 +178,105 @@ it('keeps 1024 bytes of a long error text', async () => {
   expect(broker.deadLetters()[0]?.attributes['knativeerrordata']).toBe(base64('x'.repeat(1_024)));
 });
 
-it('has fifty events in flight and no more, and takes the next when one is done', async () => {
+it('polls while fewer than fifty are open, and takes the next when one is done', async () => {
   const answers: ((reaction: Reaction) => void)[] = [];
   const { send, received } = await startSubscriber(
     () => new Promise((resolve) => void answers.push(resolve)),
   );
   const broker = await startBroker({ send });
-  await Promise.all(Array.from({ length: 120 }, (_, n) => publish(broker.url, { id: String(n) })));
-  await vi.waitFor(() => expect(received).toHaveLength(MAX_IN_FLIGHT));
+  // One after the other, so that each poll finds one.
+  for (let n = 0; n < 50; n += 1) await publish(broker.url, { id: String(n) });
+  await vi.waitFor(() => expect(received).toHaveLength(MAX_POLL_RECORDS));
+  for (let n = 50; n < 120; n += 1) await publish(broker.url, { id: String(n) });
   expect(broker.pending()).toEqual([{ trigger: 'task', waiting: 70, inFlight: 50 }]);
   answers.shift()?.({ status: 204 });
-  await vi.waitFor(() => expect(received).toHaveLength(MAX_IN_FLIGHT + 1));
-  expect(broker.pending()).toEqual([{ trigger: 'task', waiting: 69, inFlight: 50 }]);
+  // Now a poll finds fifty at once: with the 49 that are open, no more are there ever.
+  await vi.waitFor(() => expect(received).toHaveLength(100));
+  expect(broker.pending()).toEqual([{ trigger: 'task', waiting: 20, inFlight: 99 }]);
 });
 
-it('is not stopped by sixty events that fail on every retry', async () => {
-  const { send, received } = await startSubscriber(({ headers }) => ({
-    status: headers['ce-id'] === 'good' ? 204 : 503,
-  }));
-  const clock = manualClock();
-  const broker = await startBroker({
-    send,
-    clock,
-    triggers: [triggerOf('task', { delivery: { retry: 500 } })],
+describe('fifty events that fail on every attempt', () => {
+  const task = triggerOf('task', { delivery: { retry: 500, backoffDelayMs: 60_000 } });
+  const fail = (id: unknown) => ({ status: String(id).startsWith('bad') ? 503 : 204 });
+
+  async function standStill() {
+    const { send, received } = await startSubscriber(({ headers }) => fail(headers['ce-id']));
+    const [file, clock, log] = [temporaryFile(), manualClock(), keptLog()];
+    const broker = await startBroker({ file, send, clock, log, triggers: [task] });
+    for (let n = 0; n < 50; n += 1) await publish(broker.url, { id: `bad-${n}` });
+    await vi.waitFor(() => expect(broker.pending()).toEqual([{ trigger: 'task', waiting: 50, inFlight: 0 }]));
+    await publish(broker.url, { id: 'good' });
+    const ids = () => received.map(({ headers }) => headers['ce-id']);
+    const told = () => log.lines.filter(({ message }) => message.includes('stands still'));
+    return { broker, file, clock, log, ids, told };
+  }
+
+  it('hold all places of their Trigger: what comes after them waits, and the log says so once', async () => {
+    const { broker, clock, ids, told } = await standStill();
+    await broker.idle(10_000);
+    expect(told()).toMatchObject([{ level: 'error', fields: { trigger: 'task', retried: 50 } }]);
+    expect(ids()).not.toContain('good');
+    clock.advance(60_000);
+    await vi.waitFor(() => expect(broker.pending()).toEqual([{ trigger: 'task', waiting: 51, inFlight: 0 }]));
+    expect(ids()).toHaveLength(100);
+    expect(ids()).not.toContain('good');
+    expect(told()).toHaveLength(1);
   });
-  await Promise.all(Array.from({ length: 60 }, (_, n) => publish(broker.url, { id: `bad-${n}` })));
-  await vi.waitFor(() => expect(broker.pending()).toEqual([{ trigger: 'task', waiting: 60, inFlight: 0 }]));
-  await publish(broker.url, { id: 'good' });
-  await vi.waitFor(() => expect(received.map(({ headers }) => headers['ce-id'])).toContain('good'));
-  expect(broker.deadLetters()).toEqual([]);
+
+  it('do not hold up other Triggers', async () => {
+    const { send, received } = await startSubscriber(({ headers }) => fail(headers['ce-id']));
+    const to =
+      (name: string): typeof send =>
+      (target, ...rest) =>
+        'service' in target && target.service === name ? send(target, ...rest) : empty();
+    const empty = async () => ({ status: 204, headers: {}, body: Buffer.alloc(0) });
+    const triggers = [task, triggerOf('other')];
+    const broker = await startBroker({ send: to('task'), clock: manualClock(), triggers });
+    for (let n = 0; n < 60; n += 1) await publish(broker.url, { id: `bad-${n}` });
+    await vi.waitFor(() =>
+      expect(broker.pending()).toEqual([
+        { trigger: 'task', waiting: 60, inFlight: 0 },
+        { trigger: 'other', waiting: 0, inFlight: 0 },
+      ]),
+    );
+    expect(received).toHaveLength(50);
+  });
+
+  it('hold them again after a restart, and when their Trigger is back that was gone', async () => {
+    const { broker: first, file, clock, ids } = await standStill();
+    first.reconcile([]);
+    expect(clock.next()).toBeGreaterThan(60_000);
+    first.reconcile([task]);
+    await vi.waitFor(() => expect(clock.next()).toBe(60_000));
+    await first.close();
+    const { send, received } = await startSubscriber(() => ({ status: 204 }));
+    const log = keptLog();
+    const broker = await startBroker({ file, send, clock, log, triggers: [task] });
+    const stands = expect.stringContaining('Trigger task stands still');
+    await vi.waitFor(() => expect(log.lines.map(({ message }) => message)).toEqual([stands]));
+    expect([ids().length, received.length]).toEqual([50, 0]);
+    clock.advance(60_000);
+    await vi.waitFor(() => expect(broker.pending()).toEqual([{ trigger: 'task', waiting: 0, inFlight: 0 }]));
+    expect(received.map(({ headers }) => headers['ce-id'])).toContain('good');
+  });
+});
+
+it('gives a dead letter up that no KafkaSink takes for its headers: the log names the event, which stays visible', async () => {
+  const { send } = await startSubscriber(() => ({ status: 400, body: 'x'.repeat(1_024) }));
+  const log = keptLog();
+  const sink = vi.fn<() => Promise<void>>(async () => {});
+  const broker = await startBroker({ send, log, deadLetterSink: sink });
+  // Below the limit on its way in, beyond it with what a dead letter has to say.
+  expect((await publish(broker.url, { id: 'long', words: 'x'.repeat(7_000) })).status).toBe(202);
+  await vi.waitFor(() => expect(broker.deadLetters()).toHaveLength(1));
+  expect(sink).not.toHaveBeenCalled();
+  expect(broker.deadLetters()[0]?.attributes['id']).toBe('long');
+  expect(log.lines.filter(({ level }) => level === 'error')).toMatchObject([
+    {
+      message: expect.stringContaining('on a cluster this event is lost'),
+      fields: { id: 'long', code: 400 },
+    },
+  ]);
 });
 
 it('gives each Trigger its own copy: one that fails does not disturb another', async () => {

@@ -1,18 +1,14 @@
-import { attempt, urlOf } from './attempt.ts';
+import { attempt, LOST, refusedBytes, urlOf } from './attempt.ts';
 import type { DeadLetterSink, Send } from './broker.ts';
 import type { Clock } from './clock.ts';
 import type { Event } from './cloud-event.ts';
 import { backoffMs } from './delivery.ts';
 import type { EventLog } from './event-log.ts';
+import { MAX_HEADER_BYTES, MAX_POLL_RECORDS } from './limits.ts';
 import type { Log } from './log.ts';
 import type { Trigger } from './manifests.ts';
-import { failureAttributes, type Outcome, outcomeOf } from './outcome.ts';
-
-/**
- * Events of one Trigger under way at once: what Knative's Kafka dispatcher polls at most (`max.poll.records`), so that a task
- * meets here the concurrency that it meets there. An event that waits for its retry takes no place.
- */
-export const MAX_IN_FLIGHT = 50;
+import { deadLetterOf, type Outcome, outcomeOf } from './outcome.ts';
+import { openStandstill } from './standstill.ts';
 
 /** How long a delivery is left alone whose outcome could not be written, as on a full disk. */
 const LOG_FAILED_MS = 1_000;
@@ -21,9 +17,11 @@ const LOG_FAILED_MS = 1_000;
 const SINK_FAILED_MS = 10_000;
 
 export interface Dispatcher {
-  /** Says that something may have come due. */
+  /** Says that there is something new. */
   wake(): void;
   inFlight(): number;
+  /** Something is under way, or there is something to deliver and a place for it. */
+  isBusy(): boolean;
   /** The Trigger as it is now; undefined = it is gone: what is under way is finished, the rest is kept. */
   update(trigger: Trigger | undefined): void;
   /** Breaks off what is in flight: it is delivered again at the next start. */
@@ -39,7 +37,16 @@ export interface DispatcherOptions {
   clock: Clock;
 }
 
-/** Delivers a Trigger's events until they are done, retried in vain, or refused. */
+/** A delivery that holds a place. */
+interface Held {
+  id: number;
+  failed: number;
+  /** Ends the wait for the retry. */
+  stopWaiting: () => void;
+  underWay: { controller: AbortController; over: Promise<void> } | undefined;
+}
+
+/** Delivers a Trigger's events, in the order of the log, until they are done, retried in vain, or refused. */
 export function startDispatcher({
   trigger,
   events,
@@ -50,117 +57,171 @@ export function startDispatcher({
 }: DispatcherOptions): Dispatcher {
   const { name } = trigger;
   let current: Trigger | undefined = trigger;
-  const inFlight = new Map<number, { controller: AbortController; over: Promise<void> }>();
+  const held = new Map<number, Held>();
+  let inFlight = 0;
+  /** All up to this one are held or over. */
+  let polled = 0;
+  let hasMore = true;
   let pumping = false;
   let closed = false;
-  let cancelTimer = () => {};
+  const tellStandstill = openStandstill({ who: `Trigger ${name}`, log, fields: { trigger: name } });
 
   function wake() {
-    if (pumping || closed) return;
+    hasMore = true;
+    schedule();
+  }
+
+  function schedule() {
+    if (pumping || !canPoll()) return;
     pumping = true;
     setImmediate(pump);
   }
 
+  function canPoll(): boolean {
+    return !closed && current !== undefined && hasMore && held.size < MAX_POLL_RECORDS;
+  }
+
   function pump() {
     pumping = false;
-    if (closed) return;
-    cancelTimer();
-    const trigger = current;
-    if (!trigger) return;
-    // One moment for both questions: what came due between them would be in neither answer, and never be looked for again.
-    const now = clock.now();
-    // The first 50 that are due hold at least as many as there are places, for at most the others are in flight.
-    const due = inFlight.size < MAX_IN_FLIGHT ? events.due(name, now, MAX_IN_FLIGHT) : [];
-    for (const id of due.filter((id) => !inFlight.has(id)).slice(0, MAX_IN_FLIGHT - inFlight.size))
-      start(id, trigger);
-    // With all places taken, the next one that gets free looks again.
-    if (inFlight.size === MAX_IN_FLIGHT) return;
-    const next = events.nextDue(name, now);
-    if (next !== undefined) cancelTimer = clock.after(next - now, wake);
+    while (canPoll()) {
+      const rows = events.poll(name, polled, MAX_POLL_RECORDS);
+      hasMore = rows.length === MAX_POLL_RECORDS;
+      for (const { id, failed, nextAt } of rows) {
+        polled = id;
+        if (held.has(id)) continue;
+        const one: Held = { id, failed, stopWaiting: () => {}, underWay: undefined };
+        held.set(id, one);
+        startAt(nextAt, one);
+      }
+      tellRetried();
+    }
   }
 
-  function start(id: number, trigger: Trigger) {
+  /** Timers may ring early, or end before a long wait does. */
+  function startAt(at: number, one: Held) {
+    const waitMs = at - clock.now();
+    if (waitMs > 0) one.stopWaiting = clock.after(waitMs, () => startAt(at, one));
+    else start(one);
+  }
+
+  function start(one: Held) {
+    if (!current) return release(one);
     const controller = new AbortController();
-    const over = deliver(id, trigger, controller).finally(() => {
-      inFlight.delete(id);
-      wake();
+    inFlight += 1;
+    const over = deliver(one, current, controller).then((nextAt) => {
+      one.underWay = undefined;
+      inFlight -= 1;
+      if (closed) return;
+      if (nextAt === undefined || !current) return release(one);
+      startAt(nextAt, one);
+      tellRetried();
     });
-    inFlight.set(id, { controller, over });
+    one.underWay = { controller, over };
   }
 
-  async function deliver(id: number, trigger: Trigger, controller: AbortController): Promise<void> {
-    const { subscriber, delivery } = trigger;
+  function release({ id }: Held) {
+    held.delete(id);
+    schedule();
+  }
+
+  /** Gives when it is to be delivered again; undefined = it is over. */
+  async function deliver(
+    one: Held,
+    trigger: Trigger,
+    controller: AbortController,
+  ): Promise<number | undefined> {
     try {
-      const read = events.read(id);
-      if (!read) return;
-      const outcome = await attempt({
-        event: read.event,
-        to: subscriber,
-        // As Knative's dispatchers do: it says that an event in the answer is welcome.
-        headers: { prefer: 'reply' },
-        timeoutMs: delivery.timeoutMs,
-        judge: outcomeOf,
-        send,
-        clock,
-        controller,
-      });
-      const brokenOff = closed && outcome.kind === 'retry';
-      if (!brokenOff) await settle(id, trigger, read, outcome);
+      const read = events.read(one.id);
+      if (!read) return undefined;
+      const { attributes, data } = read.event;
+      // `CloudEventOverridesMutator`. The log here is one partition.
+      const place = { knativekafkapartition: '0', knativekafkaoffset: String(read.seq) };
+      const event = { attributes: { ...attributes, ...place }, data };
+      const { subscriber: to, delivery } = trigger;
+      const { timeoutMs } = delivery;
+      const outcome = await attempt({ event, to, timeoutMs, judge: outcomeOf, send, clock, controller });
+      if (closed && outcome.kind === 'retry') return undefined;
+      return await settle(one, trigger, event, outcome);
     } catch (error) {
       log.error(
-        { trigger: name, delivery: id, error: String(error) },
+        { trigger: name, delivery: one.id, error: String(error) },
         'the event log failed; will be delivered again',
       );
-      if (!closed) await new Promise<void>((resolve) => void clock.after(LOG_FAILED_MS, resolve));
+      return clock.now() + LOG_FAILED_MS;
     }
   }
 
   async function settle(
-    id: number,
+    one: Held,
     { subscriber, delivery }: Trigger,
-    { event, failed }: { event: Event; failed: number },
+    event: Event,
     outcome: Outcome,
-  ) {
-    if (outcome.kind === 'done') return events.finish(id);
-    if (outcome.kind === 'reply') return events.finish(id, outcome.event);
+  ): Promise<number | undefined> {
+    if (outcome.kind === 'done') return done(events.finish(one.id));
+    if (outcome.kind === 'reply') return done(events.finish(one.id, outcome.event));
     const { failure } = outcome;
-    const fields = { trigger: name, id: event.attributes['id'], code: failure.code, failed: failed + 1 };
-    if (outcome.kind === 'retry' && failed < delivery.retry) {
-      const waitMs = backoffMs(delivery, failed + 1);
+    const { code, reason } = failure;
+    const failed = one.failed + 1;
+    const fields = { trigger: name, id: event.attributes['id'], code, ...(reason && { reason }), failed };
+    if (outcome.kind === 'retry' && failed <= delivery.retry) {
+      const waitMs = backoffMs(delivery, failed);
       log.info({ ...fields, waitMs }, 'delivery failed, will be retried');
-      return events.retry(id, failed + 1, clock.now() + waitMs);
+      return retry(waitMs);
     }
     const { deadLetterTopic: topic, deadLetterSink: sink } = delivery;
     if (topic === undefined || sink === undefined) {
       log.error(fields, 'event dropped: it cannot be delivered and the Trigger has no dead-letter sink');
-      return events.finish(id);
+      return done(events.finish(one.id));
     }
-    const attributes = { ...event.attributes, ...failureAttributes(urlOf(subscriber), failure) };
-    const letter = { attributes, data: event.data };
+    const letter = deadLetterOf(event, urlOf(subscriber), failure);
+    const bytes = refusedBytes(letter);
     try {
-      await deadLetterSink(sink, letter);
+      if (bytes === undefined) await deadLetterSink(sink, letter);
     } catch (error) {
       log.error({ ...fields, error: String(error) }, 'the dead-letter sink failed; the event is kept');
-      return events.retry(id, failed + 1, clock.now() + SINK_FAILED_MS);
+      return retry(SINK_FAILED_MS);
     }
-    log.warn({ ...fields, topic }, 'event is a dead letter');
-    return events.bury(id, topic, name, letter);
+    if (bytes === undefined) log.warn({ ...fields, topic }, 'event is a dead letter');
+    else log.error({ ...fields, sink, bytes, limit: MAX_HEADER_BYTES }, LOST);
+    return done(events.bury(one.id, topic, name, letter));
+
+    async function retry(waitMs: number): Promise<number> {
+      const at = clock.now() + waitMs;
+      await events.retry(one.id, failed, at);
+      one.failed = failed;
+      return at;
+    }
+  }
+
+  function tellRetried() {
+    tellStandstill([...held.values()].filter(({ failed }) => failed > 0).length);
   }
 
   wake();
   return {
     wake,
-    inFlight: () => inFlight.size,
+    inFlight: () => inFlight,
+    isBusy: () => inFlight > 0 || pumping || canPoll(),
     update(next) {
       current = next;
-      wake();
+      if (next) return wake();
+      for (const one of [...held.values()].filter(({ underWay }) => !underWay)) {
+        one.stopWaiting();
+        held.delete(one.id);
+      }
+      // One that comes back finds them again.
+      polled = 0;
     },
     async close() {
       closed = true;
-      cancelTimer();
-      const under = [...inFlight.values()];
+      for (const { stopWaiting } of held.values()) stopWaiting();
+      const under = [...held.values()].flatMap(({ underWay }) => underWay ?? []);
       for (const { controller } of under) controller.abort(new Error('the Broker is closing'));
-      await Promise.allSettled(under.map(({ over }) => over));
+      await Promise.all(under.map(({ over }) => over));
     },
   };
+}
+
+async function done(written: Promise<void>): Promise<undefined> {
+  await written;
 }

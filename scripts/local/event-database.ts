@@ -1,7 +1,7 @@
 import { DatabaseSync } from 'node:sqlite';
 
 /** Goes up when the tables change. */
-const VERSION = 2;
+const VERSION = 3;
 
 const TABLES = `
   CREATE TABLE events (
@@ -13,7 +13,7 @@ const TABLES = `
     id INTEGER PRIMARY KEY AUTOINCREMENT, event INTEGER NOT NULL REFERENCES events (seq),
     trigger TEXT NOT NULL, failed INTEGER NOT NULL DEFAULT 0, next_at INTEGER NOT NULL
   ) STRICT;
-  CREATE INDEX deliveries_by_due ON deliveries (trigger, next_at, id);
+  CREATE INDEX deliveries_by_trigger ON deliveries (trigger, id);
   CREATE INDEX deliveries_by_event ON deliveries (event);
   CREATE TABLE dead_letters (
     id INTEGER PRIMARY KEY, topic TEXT NOT NULL, trigger TEXT NOT NULL, at INTEGER NOT NULL,
@@ -25,6 +25,7 @@ const TABLES = `
 /** From each older version to the next one. */
 const UPGRADES: Record<number, string> = {
   1: 'ALTER TABLE dead_letters ADD COLUMN redriven_at INTEGER;',
+  2: 'DROP INDEX deliveries_by_due; CREATE INDEX deliveries_by_trigger ON deliveries (trigger, id);',
 };
 
 /**

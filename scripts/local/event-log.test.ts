@@ -40,7 +40,7 @@ it('keeps of a delivery that is over the end and the reply, or neither, wherever
   const { log, file } = open();
   await log.append(event('1'));
   const synced = readFileSync(`${file}-wal`).length;
-  await log.finish(log.due('task', Date.now(), 1)[0] ?? 0, event('1/reply'));
+  await log.finish(log.poll('task', 0, 1)[0]?.id ?? 0, event('1/reply'));
   const [database, wal] = [readFileSync(file), readFileSync(`${file}-wal`)];
   const found = new Set<string>();
   const quarterOfAFrame = (24 + wal.readUInt32BE(8)) / 4;
@@ -60,29 +60,26 @@ it('keeps of a delivery that is over the end and the reply, or neither, wherever
 });
 
 it('tells of new deliveries only after the commit', async () => {
-  const onNew = vi.fn<(triggers: string[]) => void>(() =>
-    expect(log.due('task', Date.now(), 10)).toHaveLength(1),
-  );
+  const onNew = vi.fn<(triggers: string[]) => void>(() => expect(log.poll('task', 0, 10)).toHaveLength(1));
   const { log } = open({ onNew });
   const appended = log.append(event('1'));
-  expect(log.due('task', Date.now(), 10)).toEqual([]);
+  expect(log.poll('task', 0, 10)).toEqual([]);
   await appended;
   expect(onNew).toHaveBeenCalledExactlyOnceWith(['task']);
 });
 
-it('gives due deliveries by their time, and says when the next one comes', async () => {
-  let time = 1_000;
-  const { log } = open({ now: () => time });
+it('gives deliveries in the order of the log, and when each is due', async () => {
+  const { log } = open({ now: () => 1_000 });
   for (const id of ['1', '2', '3']) await log.append(event(id));
-  const [first, second, third] = log.due('task', time, 10);
+  const [first, second, third] = log.poll('task', 0, 10).map(({ id }) => id);
   await log.retry(first ?? 0, 1, 5_000);
-  await log.retry(second ?? 0, 1, 3_000);
-  expect(log.due('task', time, 10)).toEqual([third]);
-  expect(log.nextDue('task', time)).toBe(3_000);
-  time = 5_000;
-  expect(log.due('task', time, 10)).toEqual([third, second, first]);
-  expect(log.due('task', time, 2)).toEqual([third, second]);
-  expect(log.nextDue('task', time)).toBeUndefined();
+  await log.finish(second ?? 0);
+  expect(log.poll('task', 0, 10)).toEqual([
+    { id: first, failed: 1, nextAt: 5_000 },
+    { id: third, failed: 0, nextAt: 1_000 },
+  ]);
+  expect(log.poll('task', 0, 1)).toMatchObject([{ id: first }]);
+  expect(log.poll('task', first ?? 0, 10)).toMatchObject([{ id: third }]);
 });
 
 it('fails all writes of a transaction, and only those, when one of them cannot be made', async () => {
@@ -91,19 +88,20 @@ it('fails all writes of a transaction, and only those, when one of them cannot b
   Object.defineProperty(unwritable.attributes, 'toJSON', { value: () => undefined });
   const results = await Promise.allSettled([log.append(event('1')), log.append(unwritable)]);
   expect(results.map(({ status }) => status)).toEqual(['rejected', 'rejected']);
-  expect(log.due('task', Date.now(), 10)).toEqual([]);
+  expect(log.poll('task', 0, 10)).toEqual([]);
   await log.append(event('2'));
-  expect(log.due('task', Date.now(), 10)).toHaveLength(1);
+  expect(log.poll('task', 0, 10)).toHaveLength(1);
 });
 
 it('takes a file of an older version along', async () => {
   const file = temporaryFile();
   const log = openEventLog({ file, now: Date.now, onNew: () => {}, route: () => ['task'] });
   await log.append(event('1'));
-  await log.bury(log.due('task', Date.now(), 1)[0] ?? 0, 'dead', 'task', event('1'));
+  await log.bury(log.poll('task', 0, 1)[0]?.id ?? 0, 'dead', 'task', event('1'));
   log.close();
   const db = new DatabaseSync(file);
-  db.exec('ALTER TABLE dead_letters DROP COLUMN redriven_at; PRAGMA user_version = 1');
+  db.exec('ALTER TABLE dead_letters DROP COLUMN redriven_at; DROP INDEX deliveries_by_trigger');
+  db.exec('CREATE INDEX deliveries_by_due ON deliveries (trigger, next_at, id); PRAGMA user_version = 1');
   db.close();
   const { log: again } = open({ file });
   expect(again.deadLetters(10, 10)).toMatchObject([{ topic: 'dead', redrivenAt: undefined }]);
@@ -114,15 +112,15 @@ it('queues a dead letter again once, for its own Trigger, marked and without the
   const reasons = { knativeerrordest: 'http://task/', knativeerrorcode: '400' };
   const dead = { ...event('1'), attributes: { ...event('1').attributes, ...reasons } };
   await log.append(event('1'));
-  await log.bury(log.due('task', Date.now(), 1)[0] ?? 0, 'dead', 'task', dead);
+  await log.bury(log.poll('task', 0, 1)[0]?.id ?? 0, 'dead', 'task', dead);
   const [letter] = log.deadLetters(10, 10);
   const id = letter?.id ?? 0;
   expect(await log.redrive([id], ['other'])).toBe(0);
   const asked = await Promise.all([log.redrive([id, id, 99], ['task']), log.redrive([id], ['task'])]);
   expect(asked).toEqual([1, 0]);
-  const due = log.due('task', Date.now(), 10);
+  const due = log.poll('task', 0, 10).map(({ id }) => id);
   const marked = { ...event('1'), attributes: { ...event('1').attributes, redriven: String(id) } };
-  expect(due.map((one) => log.read(one))).toEqual([{ event: marked, failed: 0 }]);
+  expect(due.map((one) => log.read(one))).toEqual([{ seq: 2, event: marked }]);
   expect(log.deadLetters(10, 10)).toMatchObject([{ id, redrivenAt: expect.any(String) }]);
   expect(log.list(0, 10).flatMap(({ dead }) => dead)).toEqual([]);
 });
@@ -132,7 +130,7 @@ it('refuses a file of another version and one that is no database', () => {
   const db = new DatabaseSync(newer);
   db.exec('PRAGMA user_version = 99');
   db.close();
-  expect(() => open({ file: newer })).toThrow(`${newer} cannot be used: Error: it has version 99, not 2`);
+  expect(() => open({ file: newer })).toThrow(`${newer} cannot be used: Error: it has version 99, not 3`);
   const other = temporaryFile();
   writeFileSync(other, 'no database at all, but long enough to be looked at'.repeat(40));
   expect(() => open({ file: other })).toThrow(`${other} cannot be used`);

@@ -56,13 +56,10 @@ export function openEventLog({ file, route, onNew, now }: EventLogOptions) {
   const sql = {
     event: db.prepare('INSERT INTO events (received_at, attributes, data) VALUES (?, ?, ?)'),
     delivery: db.prepare('INSERT INTO deliveries (event, trigger, next_at) VALUES (?, ?, ?)'),
-    due: db.prepare(
-      'SELECT id FROM deliveries WHERE trigger = ? AND next_at <= ? ORDER BY next_at, id LIMIT ?',
+    poll: db.prepare(
+      'SELECT id, failed, next_at FROM deliveries WHERE trigger = ? AND id > ? ORDER BY id LIMIT ?',
     ),
-    nextDue: db.prepare('SELECT min(next_at) AS at FROM deliveries WHERE trigger = ? AND next_at > ?'),
-    read: db.prepare(
-      'SELECT failed, attributes, data FROM deliveries JOIN events ON seq = event WHERE id = ?',
-    ),
+    read: db.prepare('SELECT seq, attributes, data FROM deliveries JOIN events ON seq = event WHERE id = ?'),
     finish: db.prepare('DELETE FROM deliveries WHERE id = ?'),
     retry: db.prepare('UPDATE deliveries SET failed = ?, next_at = ? WHERE id = ?'),
     bury: db.prepare(
@@ -137,22 +134,18 @@ export function openEventLog({ file, route, onNew, now }: EventLogOptions) {
       onNew(triggers);
     },
 
-    /** Ids of deliveries whose time has come by `at`, the longest due first. */
-    due(trigger: string, at: number, limit: number): number[] {
-      return sql.due.all(trigger, at, limit).map((row) => v.parse(DueRow, row).id);
+    /** Deliveries whose ids are above `after`, which is the order they were asked for in; `nextAt`: when each is due. */
+    poll(trigger: string, after: number, limit: number): { id: number; failed: number; nextAt: number }[] {
+      const rows = sql.poll.all(trigger, after, limit).map((row) => v.parse(PolledRow, row));
+      return rows.map(({ next_at: nextAt, ...row }) => ({ ...row, nextAt }));
     },
 
-    /** When the next delivery comes due that is not due yet at `at`. Whoever asks for both asks for the same moment. */
-    nextDue(trigger: string, at: number): number | undefined {
-      return v.parse(NextRow, sql.nextDue.get(trigger, at)).at ?? undefined;
-    },
-
-    /** A delivery's event and how often it has failed; undefined when it is over. */
-    read(id: number): { event: Event; failed: number } | undefined {
+    /** A delivery's event and its place in the log; undefined when it is over. */
+    read(id: number): { seq: number; event: Event } | undefined {
       const row = sql.read.get(id);
       if (row === undefined) return undefined;
-      const { failed, attributes, data } = v.parse(ReadRow, row);
-      return { event: { attributes, data }, failed };
+      const { seq, attributes, data } = v.parse(ReadRow, row);
+      return { seq, event: { attributes, data } };
     },
 
     /** Ends a delivery; a reply is stored in the same transaction. */
@@ -186,11 +179,11 @@ export function openEventLog({ file, route, onNew, now }: EventLogOptions) {
     retry: (id: number, failed: number, at: number) =>
       write(() => void sql.retry.run(failed, at, id), { isSynced: false }),
 
-    /** Ends a delivery and keeps its event as a dead letter, in one transaction. */
-    bury: (id: number, topic: string, trigger: string, { attributes, data }: Event) =>
+    /** Ends a delivery, if there is one, and keeps its event as a dead letter, in one transaction. */
+    bury: (id: number | undefined, topic: string, trigger: string, { attributes, data }: Event) =>
       write(() => {
         sql.bury.run(topic, trigger, now(), JSON.stringify(attributes), data);
-        sql.finish.run(id);
+        if (id !== undefined) sql.finish.run(id);
       }),
 
     /** Keeps as a dead letter of a Trigger what its task itself has given up. */
@@ -274,11 +267,10 @@ const AttributesJson = v.pipe(v.string(), v.parseJson(), v.record(v.string(), v.
 const Names = v.pipe(v.string(), v.parseJson(), v.array(v.string()));
 const LoggedRow = v.object({ seq: v.number(), attributes: AttributesJson, waiting: Names, dead: Names });
 const AttributesRow = v.object({ attributes: AttributesJson });
-const DueRow = v.object({ id: v.number() });
-const NextRow = v.object({ at: v.nullable(v.number()) });
+const PolledRow = v.object({ id: v.number(), failed: v.number(), next_at: v.number() });
 const LettersRow = v.object({ topic: v.string(), count: v.number() });
 const WaitingRow = v.object({ trigger: v.string(), count: v.number() });
-const ReadRow = v.object({ failed: v.number(), attributes: AttributesJson, data: Bytes });
+const ReadRow = v.object({ seq: v.number(), attributes: AttributesJson, data: Bytes });
 const DeadLetterRow = v.object({
   id: v.number(),
   topic: v.string(),

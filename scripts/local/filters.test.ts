@@ -3,7 +3,7 @@ import * as v from 'valibot';
 import { describe, expect, it } from 'vitest';
 import { AttributesFilterSchema, type Filter, FilterSchema, matches } from './filters.ts';
 
-const event = { type: 'form.submitted', source: '/forms/demo-form', form: 'demo-form', empty: '' };
+const event = { type: 'form.submitted', source: '/forms/demo-form', form: 'demo-form' };
 
 describe('filters of a Trigger', () => {
   it.each<[string, object, boolean]>([
@@ -34,9 +34,8 @@ describe('filters of a Trigger', () => {
     ['no attributes pass everything', {}, true],
     ['equal', { type: 'form.submitted', form: 'demo-form' }, true],
     ['one different', { type: 'form.submitted', form: 'x' }, false],
-    ['empty value, attribute there', { form: '' }, true],
-    ['empty value, attribute there and empty', { empty: '' }, true],
-    ['empty value, attribute absent', { flagged: '' }, false],
+    ['empty value, attribute absent', { flagged: '' }, true],
+    ['empty value beside one that is different', { flagged: '', form: 'x' }, false],
   ])('filter.attributes: %s', (_, attributes, expected) => {
     expect(matches(v.parse(AttributesFilterSchema, { attributes }), event)).toBe(expected);
   });
@@ -57,7 +56,7 @@ describe('filters of a Trigger', () => {
 });
 
 it('takes no property that every object has for an attribute', () => {
-  expect(matches({ kind: 'present', attribute: 'constructor' }, event)).toBe(false);
+  expect(matches({ kind: 'prefix', attribute: 'constructor', value: '' }, event)).toBe(false);
 });
 
 const name = constantFrom('type', 'form', 'flagged');

@@ -3,7 +3,6 @@ import * as v from 'valibot';
 /** A Trigger's filter as a tree. An empty `all` lets every event pass; an empty `any` none. */
 export type Filter =
   | { kind: 'exact' | 'prefix' | 'suffix'; attribute: string; value: string }
-  | { kind: 'present'; attribute: string }
   | { kind: 'all' | 'any'; filters: Filter[] }
   | { kind: 'not'; filter: Filter };
 
@@ -27,7 +26,6 @@ export function matches(filter: Filter, attributes: Attributes): boolean {
 function matchesAttribute(filter: Exclude<Filter, { kind: 'all' | 'any' | 'not' }>, attributes: Attributes) {
   const actual = Object.hasOwn(attributes, filter.attribute) ? attributes[filter.attribute] : undefined;
   if (actual === undefined) return false;
-  if (filter.kind === 'present') return true;
   if (filter.kind === 'exact') return actual === filter.value;
   return filter.kind === 'prefix' ? actual.startsWith(filter.value) : actual.endsWith(filter.value);
 }
@@ -37,14 +35,12 @@ const NAME = v.pipe(
   v.regex(/^[a-z0-9]+$/, 'a CloudEvents attribute name has lower-case letters and digits only'),
 );
 
-/** `spec.filter.attributes` of a Trigger: all must be equal; an empty value asks only that the attribute is there. */
+/** `spec.filter.attributes` of a Trigger: all must be equal; an empty value asks for nothing (`AttributesFilter`). */
 export const AttributesFilterSchema = v.pipe(
   v.strictObject({ attributes: v.optional(v.record(NAME, v.string()), {}) }),
   v.transform(({ attributes }): Filter => {
-    const filters = Object.entries(attributes).map(([attribute, value]): Filter => {
-      return value === '' ? { kind: 'present', attribute } : { kind: 'exact', attribute, value };
-    });
-    return { kind: 'all', filters };
+    const asked = Object.entries(attributes).filter(([, value]) => value !== '');
+    return { kind: 'all', filters: terms('exact', Object.fromEntries(asked)) };
   }),
 );
 

@@ -2,11 +2,9 @@ import { once } from 'node:events';
 import { createServer, type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from 'node:http';
 import * as v from 'valibot';
 import type { Answer } from './broker.ts';
-import { claimsToBeEvent, type Event, readEvent } from './cloud-event.ts';
+import { type Event, readEvent } from './cloud-event.ts';
+import { headerBytes, isTooLarge, MAX_HEADER_BYTES, MAX_RECORD_BYTES } from './limits.ts';
 import type { Log } from './log.ts';
-
-/** Kafka's own default bound for a message; a form's event is a tenth of it. */
-const MAX_BYTES = 1_048_576;
 
 /** How long a request that is still coming in may hold up the end. */
 const DRAIN_MS = 1_000;
@@ -18,7 +16,10 @@ export interface Ingress {
   close(): Promise<void>;
 }
 
-/** The Broker's HTTP side: one path, POST, a CloudEvent in binary or structured mode; 202 after `append`. */
+/**
+ * The HTTP side of a Broker or KafkaSink, as Knative's receiver (`ReceiverVerticle`, `IngressRequestHandlerImpl`): one path, POST, a CloudEvent
+ * in binary or structured mode; 202 after `append`.
+ */
 export async function startIngress({
   path,
   append,
@@ -39,22 +40,22 @@ export async function startIngress({
   server.keepAliveTimeout = 75_000;
 
   async function receive(req: IncomingMessage): Promise<Answer> {
-    if (req.url?.split('?', 1)[0] !== path) return answer(404, `Events go to ${path}.`);
     if (req.method !== 'POST') return answer(405, 'Events are POSTed.', { allow: 'POST' });
+    if (req.url?.split('?', 1)[0]?.replace(/\/$/, '') !== path) return answer(404, `Events go to ${path}.`);
     const body = await readBody(req);
     return body ? post({ headers: req.headers, body }) : tooLarge();
   }
 
   async function post({ headers, body }: { headers: IncomingHttpHeaders; body: Buffer }): Promise<Answer> {
-    if (body.length > MAX_BYTES) return tooLarge();
-    if (!claimsToBeEvent(headers))
-      return answer(400, 'This is no CloudEvent: there is no ce-specversion header.');
+    const bytes = headerBytes(headers);
+    if (bytes > MAX_HEADER_BYTES) return headersTooLarge(bytes);
     let event: Event;
     try {
       event = readEvent(headers, body);
     } catch (error) {
       return answer(400, `This is no CloudEvent: ${error instanceof Error ? error.message : String(error)}.`);
     }
+    if (isTooLarge(event)) return tooLarge();
     try {
       await append(event);
       return answer(202);
@@ -81,20 +82,22 @@ export async function startIngress({
   };
 }
 
-/** The whole body; undefined when it is too large. */
+/** The whole body; undefined when it is too large. It is read to its end all the same, as there: else the client would not read the answer. */
 async function readBody(req: IncomingMessage): Promise<Buffer | undefined> {
-  if (Number(req.headers['content-length'] ?? 0) > MAX_BYTES) return undefined;
   const chunks: Buffer[] = [];
   let size = 0;
   for await (const chunk of req) {
     size += chunk.length;
-    if (size > MAX_BYTES) return undefined;
-    chunks.push(chunk);
+    if (size <= MAX_RECORD_BYTES) chunks.push(chunk);
   }
-  return Buffer.concat(chunks);
+  return size > MAX_RECORD_BYTES ? undefined : Buffer.concat(chunks);
 }
 
-const tooLarge = () => answer(413, `An event may have ${MAX_BYTES} bytes.`, { connection: 'close' });
+/** Kafka's producer refuses the record, and Knative answers as if Kafka were away. */
+const tooLarge = () => answer(503, `A record may have ${MAX_RECORD_BYTES} bytes.`);
+
+const headersTooLarge = (bytes: number) =>
+  answer(431, `Headers may have ${MAX_HEADER_BYTES} bytes in all; these have ${bytes}.`);
 
 function answer(status: number, text = '', headers: Record<string, string> = {}): Answer {
   const body = Buffer.from(text);

@@ -11,21 +11,8 @@ import {
 const base64 = (text: string) => Buffer.from(text).toString('base64');
 
 describe('the answer of a task', () => {
-  it.each<Reaction>([
-    { status: 204 },
-    { status: 200 },
-    { status: 202, headers: { 'content-type': 'application/json' } },
-  ])('ends the delivery when it is $status without a body', async (reaction) => {
-    const { send, received } = await startSubscriber(() => reaction);
-    const broker = await startBroker({ send });
-    expect((await publish(broker.url)).status).toBe(202);
-    await vi.waitFor(() => expect(broker.pending()).toEqual([{ trigger: 'task', waiting: 0, inFlight: 0 }]));
-    expect(received).toHaveLength(1);
-    expect(broker.deadLetters()).toEqual([]);
-  });
-
-  it.each([500, 502, 503, 599, 404, 408, 409, 429])('is tried again when it is %i', async (status) => {
-    const reactions = [{ status, body: 'not now' }, { status: 204 }];
+  it('is tried again, the same, when it is 503', async () => {
+    const reactions = [{ status: 503, body: 'not now' }, { status: 204 }];
     const { send, received } = await startSubscriber(() => reactions.shift() ?? { status: 400 });
     const clock = manualClock();
     const broker = await startBroker({ send, clock });
@@ -39,18 +26,8 @@ describe('the answer of a task', () => {
     expect(broker.deadLetters()).toEqual([]);
   });
 
-  it.each<[string, Reaction]>([
-    ['400', { status: 400, body: 'not valid' }],
-    ['401', { status: 401, body: 'not valid' }],
-    ['422', { status: 422, body: 'not valid' }],
-    ['a redirect', { status: 302, headers: { location: '/elsewhere' }, body: 'not valid' }],
-    [
-      '200 with JSON that is no event',
-      { status: 200, headers: { 'content-type': 'application/json' }, body: '{}' },
-    ],
-    ['200 with text', { status: 200, body: 'OK' }],
-  ])('makes a dead letter at once when it is %s', async (_, reaction) => {
-    const { send, received } = await startSubscriber(() => reaction);
+  it('makes a dead letter at once when it is 400', async () => {
+    const { send, received } = await startSubscriber(() => ({ status: 400, body: 'not valid' }));
     const broker = await startBroker({ send });
     await publish(broker.url, { form: 'demo' }, '{"name":"Asha"}');
     await vi.waitFor(() => expect(broker.deadLetters()).toHaveLength(1));
@@ -63,23 +40,11 @@ describe('the answer of a task', () => {
         id: '1',
         form: 'demo',
         knativeerrordest: 'http://task/',
-        knativeerrorcode: String(reaction.status),
-        knativeerrordata: base64(String(reaction.body)),
+        knativeerrorcode: '400',
+        knativeerrordata: base64('not valid'),
       },
       data: '{"name":"Asha"}',
     });
-  });
-
-  it('makes a dead letter at once when it claims to be an event and is none', async () => {
-    const { send } = await startSubscriber(() => ({
-      status: 200,
-      headers: { 'ce-specversion': '1.0', 'ce-id': '2' },
-    }));
-    const broker = await startBroker({ send });
-    await publish(broker.url);
-    await vi.waitFor(() => expect(broker.deadLetters()).toHaveLength(1));
-    const data = broker.deadLetters()[0]?.attributes['knativeerrordata'] ?? '';
-    expect(Buffer.from(data, 'base64').toString()).toContain('"source" is missing');
   });
 
   it.each<[string, Reaction]>([

@@ -1,6 +1,8 @@
 import { setTimeout } from 'node:timers/promises';
 import { expect, onTestFinished, test, vi } from 'vitest';
+import { manualClock } from './broker-testing.ts';
 import type { Send } from './broker.ts';
+import type { Clock } from './clock.ts';
 import type { PingSource } from './manifests.ts';
 import { openSchedules } from './ping.ts';
 import { recordingLog } from './testing.ts';
@@ -18,11 +20,11 @@ function source(settings: Partial<PingSource> = {}): PingSource {
   };
 }
 
-function open(settings: Partial<PingSource> = {}, send?: Send) {
+function open(settings: Partial<PingSource> = {}, send?: Send, clock?: Clock) {
   const answer = { status: 204, headers: {}, body: Buffer.alloc(0) };
   const sent = vi.fn<Send>(send ?? (() => Promise.resolve(answer)));
   const log = recordingLog();
-  const schedules = openSchedules({ sources: [source(settings)], send: sent, log });
+  const schedules = openSchedules({ sources: [source(settings)], send: sent, log, ...(clock && { clock }) });
   onTestFinished(() => schedules.close());
   return { sent, log, schedules };
 }
@@ -39,9 +41,10 @@ test('firing sends the event that Knative makes and tells what the sink answered
   expect(headers).toEqual({
     'ce-specversion': '1.0',
     'ce-type': 'dev.knative.sources.ping',
-    'ce-source': '/apis/v1/namespaces/default/pingsources/flush',
+    'ce-source': '/apis/v1/namespaces/formbus/pingsources/flush',
     'ce-id': expect.stringMatching(/^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/),
     'ce-time': expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/),
+    'kn-namespace': 'formbus',
     'content-type': 'application/json',
   });
   expect(Date.parse(headers['ce-time'] ?? '')).toBeGreaterThanOrEqual(before);
@@ -89,13 +92,31 @@ test('by hand it is fired when the run of the schedule itself is over, and other
   expect(await byHand).toMatchObject([{ status: 204 }, { status: 204 }]);
 });
 
-test('a failure is logged and not retried', async () => {
-  const { sent, schedules, log } = open({}, () => Promise.reject(new Error('nobody there')));
-  await expect(schedules.fire('flush')).rejects.toThrow('nobody there');
+test('a failure is the same event again for some seconds, then it is an error in the log', async () => {
+  const clock = manualClock();
+  const { sent, schedules, log } = open({}, () => Promise.reject(new Error('nobody there')), clock);
+  const fired = schedules.fire('flush');
+  fired?.catch(() => {});
+  for (let times = 1; times <= 5; times += 1) {
+    await vi.waitFor(() => expect(clock.next()).toBeLessThan(Infinity));
+    expect(sent).toHaveBeenCalledTimes(times);
+    clock.advance(clock.next());
+  }
+  await expect(fired).rejects.toThrow('nobody there');
   await vi.waitFor(() =>
-    expect(log.lines[0]).toMatch(/^error flush: schedule not delivered: .*nobody there/),
+    expect(log.lines.at(-1)).toMatch(/^error flush: schedule not delivered: .*nobody there/),
   );
-  expect(sent).toHaveBeenCalledTimes(1);
+  expect(new Set(sent.mock.calls.map(([, { headers }]) => headers['ce-id'])).size).toBe(1);
+});
+
+test('closing ends the wait for the next attempt', async () => {
+  const clock = manualClock();
+  const { schedules } = open({}, () => Promise.reject(new Error('nobody there')), clock);
+  const fired = schedules.fire('flush');
+  fired?.catch(() => {});
+  await vi.waitFor(() => expect(clock.next()).toBe(100));
+  await schedules.close();
+  await expect(fired).rejects.toThrow('formbus is stopping');
 });
 
 test('a schedule or time zone that is none is an error naming the manifest', () => {

@@ -1,15 +1,17 @@
 import { randomUUID } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
 import { Cron } from 'croner';
-import type { Send } from './broker.ts';
+import type { Answer, Send } from './broker.ts';
+import { type Clock, pause, systemClock } from './clock.ts';
 import type { Log } from './log.ts';
 import type { PingSource } from './manifests.ts';
+import { NAMESPACE } from './metadata-schema.ts';
 
 /** The PingSources, each on its schedule. */
 export interface Schedules {
   status(): ScheduleStatus[];
   /**
-   * Fires a schedule by hand, as an event of its own, and waits for the sink's answer; undefined when there is no such one.
+   * Fires a schedule by hand, as an event of its own, and waits for the sink's last answer; undefined when there is no such one.
    * Runs that the schedule has begun itself are finished first: a flush leaves alone what another is at.
    * Rejects when the sink cannot be reached.
    */
@@ -27,7 +29,7 @@ interface Fired {
   schedule: string;
   /** The event's id. */
   id: string;
-  /** The sink's HTTP status. */
+  /** The sink's last HTTP status. */
   status: number;
 }
 
@@ -39,21 +41,27 @@ export interface ScheduleStatus {
   last: (Fired & { time: string }) | null;
 }
 
+/** Answers after which the CloudEvents SDK for Go sends again (`protocol/http`, `defaultRetriableErrors`); no answer is one, too. A 500 is none. */
+const RETRIED = new Set([404, 413, 425, 429, 502, 503, 504]);
+
+/** As Knative asks of it (`mtping/runner.go`: exponential, 50 ms, 5). */
+const PAUSES_MS = [100, 200, 400, 800, 1_600];
+
 /**
  * Sends each PingSource's event to its sink when its schedule says so. As in Knative: what was missed while nothing ran
- * is not caught up, a failure is not retried, and a run still under way does not hold up the next.
+ * is not caught up, a failure is retried for some seconds only, and a run still under way does not hold up the next.
  * @throws Error naming the manifest when a schedule or time zone is none
  */
 export function openSchedules({
   sources,
   send,
   log,
-  namespace = 'default',
+  clock = systemClock,
 }: {
   sources: PingSource[];
   send: Send;
   log: Log;
-  namespace?: string;
+  clock?: Clock;
 }): Schedules {
   const closing = new AbortController();
   const underWay = new Set<Promise<unknown>>();
@@ -62,8 +70,8 @@ export function openSchedules({
   const last = new Map<string, Fired & { time: string }>();
 
   function fire(source: PingSource): { run: Promise<Fired>; settled: Promise<unknown> } {
-    const { headers, body } = pingEvent(source, namespace);
-    const run = send(source.sink, { headers, body }, closing.signal).then(({ status }) => {
+    const { headers, body } = pingEvent(source);
+    const run = sendAgain(source, { headers, body }).then(({ status }) => {
       const fired = { schedule: source.name, id: headers['ce-id'], status };
       last.set(source.name, { ...fired, time: headers['ce-time'] });
       log[status < 300 ? 'info' : 'warn']({ from: source.name, id: fired.id, status }, 'schedule fired');
@@ -80,6 +88,21 @@ export function openSchedules({
       });
     underWay.add(settled);
     return { run, settled };
+  }
+
+  async function sendAgain(source: PingSource, request: Parameters<Send>[1]): Promise<Answer> {
+    for (const pauseMs of PAUSES_MS) {
+      try {
+        const answer = await send(source.sink, request, closing.signal);
+        if (!RETRIED.has(answer.status)) return answer;
+        log.info({ from: source.name, status: answer.status, pauseMs }, 'schedule not taken, sent again');
+      } catch (error) {
+        closing.signal.throwIfAborted();
+        log.info({ from: source.name, error: String(error), pauseMs }, 'schedule not delivered, sent again');
+      }
+      await pause(pauseMs, { clock, signal: closing.signal });
+    }
+    return send(source.sink, request, closing.signal);
   }
 
   const jobOf = (source: PingSource) => ({
@@ -126,14 +149,15 @@ export function openSchedules({
 }
 
 /** The event that Knative's PingSource adapter makes, in binary mode. */
-function pingEvent({ name, contentType, data }: PingSource, namespace: string) {
+function pingEvent({ name, contentType, data }: PingSource) {
   return {
     headers: {
       'ce-specversion': '1.0',
       'ce-type': 'dev.knative.sources.ping',
-      'ce-source': `/apis/v1/namespaces/${namespace}/pingsources/${name}`,
+      'ce-source': `/apis/v1/namespaces/${NAMESPACE}/pingsources/${name}`,
       'ce-id': randomUUID(),
       'ce-time': new Date().toISOString(),
+      'kn-namespace': NAMESPACE,
       ...(contentType === undefined ? {} : { 'content-type': contentType }),
     },
     body: Buffer.from(data ?? ''),

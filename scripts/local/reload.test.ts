@@ -151,7 +151,7 @@ test('changes under load: every submission is taken, and each task gets it once'
   for (const [round, [file, from, to]] of [
     ['functions/forms/demo-form/demo-form.ts', 'max: 100', 'max: 101'],
     ['functions/tasks/demo-task/demo-task.ts', "'seen'", "'seen anew'"],
-    ['eventing/triggers/demo-task.yaml', 'retry: 500', 'retry: 499'],
+    ['eventing/triggers/demo-task.yaml', 'broker: formbus', 'broker: formbus\n  delivery: { retry: 499 }'],
     ['knative/config.yaml', 'LOG_LEVEL: info', 'LOG_LEVEL: debug'],
     ['functions/lib/task.ts', "'later'", "'later on'"],
   ].entries()) {
@@ -205,7 +205,7 @@ test('with a Kafka it says that its resources want a restart, once, and takes up
   await said(
     'warn formbus: KafkaSources, KafkaSinks or KafkaTopics have changed; restart npm start for them',
   );
-  edit('eventing/triggers/demo-task.yaml', 'retry: 500', 'retry: 499');
+  edit('eventing/triggers/demo-task.yaml', 'broker: formbus', 'broker: formbus\n  delivery: { retry: 499 }');
   reloader.wake();
   await said('changed: Trigger demo-task');
   expect(count('restart npm start')).toBe(1);

@@ -174,6 +174,7 @@ async function start(
   running.resolve(runs);
   parts.kafkaConnection?.startSources({
     broker: opened.url,
+    keepLetter: opened.keepLetter,
     send: (to, request, signal) =>
       'uri' in to && to.uri === opened.url ? opened.post(request) : runs.send(to, request, signal),
   });

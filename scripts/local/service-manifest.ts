@@ -94,14 +94,18 @@ function environment(file: string, container: Container, context: Context): EnvV
   return [...variables.values()];
 }
 
-/** Secrets are no part of the manifests: which keys an installation has to provide is said by the ConfigMap of the same name. */
+/**
+ * Secrets are no part of the manifests: which keys an installation has to provide is said by the ConfigMap of the same name.
+ * One without a ConfigMap, such as Kafka's, is made by the platform; what has no value here is found when it is looked up.
+ */
 function checkSecret(
   file: string,
   path: string,
   { name, key, optional }: { name: string; key: string; optional: boolean },
   { configMaps, report }: Context,
 ) {
-  if (optional || configMaps.find((map) => map.name === name)?.secretKeys.includes(key)) return;
+  const declared = configMaps.find((map) => map.name === name)?.secretKeys;
+  if (optional || !declared || declared.includes(key)) return;
   report(
     file,
     path,

@@ -214,7 +214,7 @@ function answerFailure(res: ServerResponse, error: unknown, name: string) {
 /** One request with a whole body. */
 function call(
   target: RequestOptions,
-  { method = 'POST', headers, body }: Parameters<Send>[1],
+  { method = 'POST', headers, body, progress }: Parameters<Send>[1],
   signal: AbortSignal,
 ): Promise<Answer> {
   return new Promise((resolve, reject) => {
@@ -223,7 +223,11 @@ function call(
       { ...target, method, headers: { ...headers, 'content-length': body.length } },
       (incoming) => {
         const chunks: Buffer[] = [];
-        incoming.on('data', (chunk: Buffer) => chunks.push(chunk));
+        progress?.();
+        incoming.on('data', (chunk: Buffer) => {
+          chunks.push(chunk);
+          progress?.();
+        });
         incoming.once('error', fail);
         incoming.once('end', () => {
           signal.removeEventListener('abort', abort);

@@ -2,7 +2,7 @@ import type { Manifests } from '../local/manifests.ts';
 import { serviceIn } from './name-rules.ts';
 import { at, ofKind, type Repository, type Rule } from './repository.ts';
 
-const MAX_LINES = 45;
+const MAX_LINES = 60;
 
 /** What each container's securityContext has to say. */
 const SECURITY = {
@@ -26,6 +26,11 @@ export const containers: Rule = (repository) =>
     // Knative takes no securityContext for the pod.
     const runAsNonRoot = [container, pod].some((one) => at(one, 'securityContext', 'runAsNonRoot') === true);
     if (!runAsNonRoot) found.push(`${file}: securityContext.runAsNonRoot is not true`);
+    // An image's own user has root's group, where nobody says another.
+    const group = [container, pod].map((one) => Number(at(one, 'securityContext', 'runAsGroup') ?? 0));
+    if (Math.max(...group) === 0) found.push(`${file}: securityContext.runAsGroup is missing or root's`);
+    if (at(pod, 'automountServiceAccountToken') !== false)
+      found.push(`${file}: automountServiceAccountToken is not false`);
     for (const kind of ['requests', 'limits']) {
       for (const resource of ['cpu', 'memory']) {
         if (!at(container, 'resources', kind, resource))

@@ -2,8 +2,8 @@ import type { Resource } from '../local/manifest-files.ts';
 import { at, ofKind, type Repository, type Rule } from './repository.ts';
 
 /**
- * Linear: the n-th retry waits n seconds, about 35 hours in all, where exponential would soon wait for days. Everything is
- * named, for what a Trigger leaves out it does not get from the Broker.
+ * Linear: the n-th retry waits n seconds, about 35 hours in all, where exponential would soon wait for days. A Trigger has
+ * none, and so the Broker's, or a whole one: what it leaves out it does not get from the Broker.
  */
 const DELIVERY = { backoffPolicy: 'linear', backoffDelay: 'PT1S', retry: 500, timeout: 'PT60S' };
 
@@ -11,6 +11,7 @@ const DELIVERY = { backoffPolicy: 'linear', backoffDelay: 'PT1S', retry: 500, ti
 export const deliveries: Rule = (repository) =>
   ['Trigger', 'KafkaSource', 'Broker']
     .flatMap((kind) => ofKind(repository, kind))
+    .filter(({ kind, content }) => kind !== 'Trigger' || at(content, 'spec', 'delivery') !== undefined)
     .flatMap(({ file, content }) => {
       const found = Object.entries(DELIVERY)
         .filter(([field, value]) => at(content, 'spec', 'delivery', field) !== value)

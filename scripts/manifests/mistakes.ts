@@ -2,6 +2,7 @@ import type { Change } from './change.ts';
 
 export const BUFFER = 'eventing/triggers/sheets-buffer.yaml';
 const MODERATION = 'eventing/triggers/sheets-buffer-moderation.yaml';
+const BROKER = 'eventing/broker.yaml';
 export const DEMO = 'eventing/triggers/demo-task.yaml';
 export const TASK = 'knative/tasks/demo-task.yaml';
 export const FORM = 'knative/forms/demo-form.yaml';
@@ -15,6 +16,7 @@ const ANNOTATIONS = ['spec', 'template', 'metadata', 'annotations'];
 export const CONFIG = 'knative/config.yaml';
 export const TOPIC = 'knative/platform/kafka/topics/form-submissions.yaml';
 export const REDIS = 'knative/platform/redis/statefulset.yaml';
+const SENTINEL = 'knative/platform/sentinel/statefulset.yaml';
 const NODES = 'knative/platform/kafka/nodes.yaml';
 const KAFKA = 'knative/platform/kafka/formbus.yaml';
 const MONITOR = 'knative/platform/monitoring/pods/exporter.yaml';
@@ -163,24 +165,24 @@ export const MISTAKES: [mistake: string, changes: Change[], finding: string][] =
     `${BUFFER}: delivers to sheets-buffer what ${MODERATION} delivers`,
   ],
   [
-    'a Trigger without retries',
-    [[DEMO, ['spec', 'delivery', 'retry']]],
+    'a Trigger with half a delivery',
+    [[DEMO, ['spec', 'delivery'], { timeout: 'PT60S' }]],
     `${DEMO}: spec.delivery.retry is not 500`,
   ],
   [
     'an exponential backoff',
-    [[DEMO, ['spec', 'delivery', 'backoffPolicy'], 'exponential']],
+    [[BROKER, ['spec', 'delivery', 'backoffPolicy'], 'exponential']],
     'backoffPolicy is not linear',
   ],
   [
-    'a Trigger without a time-out',
-    [[DEMO, ['spec', 'delivery', 'timeout']]],
+    'a Broker without a time-out',
+    [[BROKER, ['spec', 'delivery', 'timeout']]],
     'spec.delivery.timeout is not PT60S',
   ],
   [
-    'a Trigger without dead letters',
-    [[DEMO, ['spec', 'delivery', 'deadLetterSink']]],
-    `${DEMO}: spec.delivery.deadLetterSink`,
+    'a Broker without dead letters',
+    [[BROKER, ['spec', 'delivery', 'deadLetterSink']]],
+    `${BROKER}: spec.delivery.deadLetterSink`,
   ],
   [
     'a KafkaSource without delivery',
@@ -241,6 +243,12 @@ export const MISTAKES: [mistake: string, changes: Change[], finding: string][] =
     'a root user',
     [[FORM, [...CONTAINER, 'securityContext', 'runAsNonRoot'], false]],
     'securityContext.runAsNonRoot is not true',
+  ],
+  ["root's group", [[FORM, [...CONTAINER, 'securityContext', 'runAsGroup'], 0]], 'runAsGroup is missing'],
+  [
+    "a key to the cluster's API",
+    [[TASK, ['spec', 'template', 'spec', 'automountServiceAccountToken']]],
+    `${TASK}: automountServiceAccountToken is not false`,
   ],
   [
     'a capability',
@@ -333,7 +341,7 @@ export const MISTAKES: [mistake: string, changes: Change[], finding: string][] =
   ],
   [
     'a Broker whose topic goes with it',
-    [['eventing/broker.yaml', ['metadata', 'annotations', 'kafka.eventing.knative.dev/external.topic']]],
+    [[BROKER, ['metadata', 'annotations', 'kafka.eventing.knative.dev/external.topic']]],
     'its topic is no KafkaTopic of ours',
   ],
   [
@@ -365,6 +373,36 @@ export const MISTAKES: [mistake: string, changes: Change[], finding: string][] =
     'a function that Redis does not let in',
     [['knative/tasks/sheets-buffer.yaml', ['spec', 'template', 'metadata', 'labels']]],
     'the label formbus.dev/redis and REDIS_PASSWORD go together',
+  ],
+  [
+    'a drain that goes on as soon as Redis answers',
+    [[REDIS, [...CONTAINER, 'readinessProbe', 'successThreshold']]],
+    `${REDIS}: a drain takes the next one before the Sentinels see this one`,
+  ],
+  [
+    'a rolling restart that does',
+    [[REDIS, ['spec', 'minReadySeconds']]],
+    `${REDIS}: a rolling restart takes the next one before the Sentinels see this one`,
+  ],
+  [
+    'a Redis that is ready for half a minute after it has lost its master',
+    [[REDIS, [...CONTAINER, 'readinessProbe', 'failureThreshold']]],
+    `${REDIS}: it is ready for long when it is not any more`,
+  ],
+  [
+    'a master that goes without a word',
+    [[REDIS, [...CONTAINER, 'lifecycle']]],
+    `${REDIS}: a master does not hand over before it stops`,
+  ],
+  [
+    'a master that has no time to hand over',
+    [[REDIS, ['spec', 'template', 'spec', 'terminationGracePeriodSeconds']]],
+    `${REDIS}: it is killed before it has handed over`,
+  ],
+  [
+    'a Sentinel whose port alone is tried',
+    [[SENTINEL, [...CONTAINER, 'livenessProbe'], { tcpSocket: { port: 'sentinel' } }]],
+    `${SENTINEL}: its livenessProbe does not find one that hangs`,
   ],
   [
     'a Prometheus of another version than its image',

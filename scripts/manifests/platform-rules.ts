@@ -104,6 +104,49 @@ export const redisUsers: Rule = (repository) =>
     return [`${file}: the label formbus.dev/redis and REDIS_PASSWORD go together`];
   });
 
+/** How long the Sentinels do not see a pod that has started again, in seconds, as measured on a real cluster. */
+const UNSEEN_SECONDS = 14;
+/** What redis/stop.sh takes at most, and then Redis's own shutdown-timeout. */
+const STOP_SECONDS = 45 + 10;
+
+/**
+ * No acknowledged row is lost when one Redis after the other is restarted, drained or evicted: each is taken only when the Sentinels see the one before,
+ * a master hands over first, and one that hangs is found.
+ */
+export const redisRestarts: Rule = (repository) =>
+  ofKind(repository, 'StatefulSet').flatMap(({ file, name, content }) => {
+    const pod = at(content, 'spec', 'template', 'spec');
+    const container = at(pod, 'containers', 0);
+    const found: string[] = [];
+    const want = (isSo: boolean, what: string) => void (isSo || found.push(`${file}: ${what}`));
+    want(
+      at(container, 'livenessProbe', 'exec') !== undefined,
+      'its livenessProbe does not find one that hangs',
+    );
+    if (name !== 'redis') return found;
+
+    const seconds = (...path: string[]) => Number(at(container, 'readinessProbe', ...path));
+    want(
+      seconds('periodSeconds') * seconds('failureThreshold') <= 3,
+      'it is ready for long when it is not any more',
+    );
+    want(
+      seconds('periodSeconds') * (seconds('successThreshold') - 1) > UNSEEN_SECONDS,
+      'a drain takes the next one before the Sentinels see this one',
+    );
+    want(
+      Number(at(content, 'spec', 'minReadySeconds')) > UNSEEN_SECONDS,
+      'a rolling restart takes the next one before the Sentinels see this one',
+    );
+    const hook = [at(container, 'lifecycle', 'preStop', 'exec', 'command')].flat();
+    want(hook.includes('/etc/redis/stop.sh'), 'a master does not hand over before it stops');
+    want(
+      Number(at(pod, 'terminationGracePeriodSeconds')) >= STOP_SECONDS,
+      'it is killed before it has handed over',
+    );
+    return found;
+  });
+
 function selects(guard: Repository['resources'][number]['content'], app: string): boolean {
   return ['selector', 'podSelector'].some((kind) => at(guard, 'spec', kind, 'matchLabels', 'app') === app);
 }

@@ -56,9 +56,11 @@ function readSecrets(file: string): Repository['secrets'] {
   return Object.fromEntries(documents.map(({ metadata, stringData }) => [metadata.name, stringData]));
 }
 
-const Versions = v.strictObject({
+/** knative/platform/versions.json. `hashes`: SHA-256 of the releases' files, by address. */
+export const Versions = v.strictObject({
   kubernetes: v.string(),
   releases: v.record(v.string(), v.pipe(v.string(), v.url())),
+  hashes: v.record(v.pipe(v.string(), v.url()), v.pipe(v.string(), v.hash(['sha256']))),
   images: v.record(v.string(), v.string()),
 });
 

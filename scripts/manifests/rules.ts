@@ -3,7 +3,7 @@ import { deliveries, kafka, memory, timeouts } from './delivery-rules.ts';
 import { loops, overlaps, producers } from './event-rules.ts';
 import { alerts, prometheus, scrapes } from './monitoring-rules.ts';
 import { callerNames, functionNames } from './name-rules.ts';
-import { copies, durability, exits, guards, redisUsers } from './platform-rules.ts';
+import { copies, durability, exits, guards, redisRestarts, redisUsers } from './platform-rules.ts';
 import { secrets } from './secret-rules.ts';
 
 /** What all manifests keep to. */
@@ -28,6 +28,7 @@ export const RULES = {
   copies,
   exits,
   redisUsers,
+  redisRestarts,
   prometheus,
   scrapes,
   alerts,

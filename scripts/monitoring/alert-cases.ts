@@ -60,9 +60,39 @@ export const CASES: Record<string, { fires: Course & { labels: Record<string, st
       at: '45m',
       labels: { consumergroup: 'g' },
     },
-    // Much waits, and it becomes less.
+    // Much waits, and it becomes less. Of another, one event that is tried again holds back what is long done.
     silent: {
-      series: { 'kafka_consumergroup_lag{consumergroup="g",topic="t",partition="0"}': '9000-50x60' },
+      series: {
+        'kafka_consumergroup_lag{consumergroup="g",topic="t",partition="0"}': '9000-50x60',
+        'kafka_consumergroup_lag{consumergroup="knative-trigger-formbus-sheets-buffer-moderation",topic="t",partition="0"}':
+          '0+20x60',
+        'formbus_task_events_total{service="sheets-buffer",code="204"}': '0+200x60',
+        'formbus_task_events_total{service="sheets-buffer",code="503"}': '0+1x60',
+      },
+      at: '45m',
+    },
+  },
+  TriggerStandsStill: {
+    fires: {
+      series: {
+        'kafka_consumergroup_lag{consumergroup="knative-trigger-formbus-send-confirmation",topic="t",partition="0"}':
+          '60x60',
+        'formbus_task_events_total{service="send-confirmation",code="503"}': '0+20x60',
+        'formbus_task_events_total{service="send-confirmation",code="204"}': '90x60',
+        'formbus_task_events_total{service="archive",code="204"}': '0+20x60',
+      },
+      at: '45m',
+      labels: { consumergroup: 'knative-trigger-formbus-send-confirmation', service: 'send-confirmation' },
+    },
+    silent: {
+      series: {
+        // As much waits, and some of it is done; and the KafkaSource has no task.
+        'kafka_consumergroup_lag{consumergroup="knative-trigger-formbus-sheets-buffer-forgotten",topic="t",partition="0"}':
+          '60x60',
+        'kafka_consumergroup_lag{consumergroup="formbus-form-submissions",topic="t",partition="0"}': '60x60',
+        'formbus_task_events_total{service="sheets-buffer",code="503"}': '0+20x60',
+        'formbus_task_events_total{service="sheets-buffer",code="204"}': '0+1x60',
+      },
       at: '45m',
     },
   },
@@ -148,9 +178,9 @@ export const CASES: Record<string, { fires: Course & { labels: Record<string, st
   },
   SheetParked: {
     fires: {
-      series: { 'formbus_sheet_parked{sheet="s",reason="403"}': '1x20' },
+      series: { 'formbus_sheet_parked{sheet="s",tab="form",reason="400"}': '1x20' },
       at: '10m',
-      labels: { sheet: 's', reason: '403' },
+      labels: { sheet: 's', tab: 'form', reason: '400' },
     },
     silent: { series: { 'formbus_sheet_parked{sheet="s",reason="403"}': '1x3' }, at: '12m' },
   },

@@ -1,5 +1,6 @@
 import * as v from 'valibot';
 import { student } from '../../functions/testing/sink.ts';
+import { protectTab } from '../chaos/owner.ts';
 import type { StartedFormbus } from '../testing.ts';
 
 const Connections = v.object({ broker: v.string(), services: v.string() });
@@ -10,8 +11,9 @@ const MISSING = 'no-such-spreadsheet';
 /**
  * Makes all happen once that a figure tells of: accepted, refused, seen before, flagged, written, too many for the quota, parked,
  * mailed, mailed perhaps, not mailed for now, dead letters. What cannot be made to happen here is pushed as its function would.
+ * @param data its folder
  */
-export async function makeTraffic(formbus: StartedFormbus): Promise<void> {
+export async function makeTraffic(formbus: StartedFormbus, data: string): Promise<void> {
   const answer = await fetch(`${formbus.url}/_/connections`);
   const { broker, services } = v.parse(Connections, await answer.json());
   const post = (path: string, body: unknown, headers: Record<string, string> = {}) =>
@@ -53,6 +55,8 @@ export async function makeTraffic(formbus: StartedFormbus): Promise<void> {
   });
   await publish(crypto.randomUUID(), {}, 'no fields at all');
   await publish(crypto.randomUUID(), { sheet: `${MISSING}/Tab` }, { name: 'Asha', message: 'hello' });
+  // Once it is there it is protected, and refused the next time.
+  await publish(crypto.randomUUID(), { sheet: 'formbus/Closed' }, { name: 'Asha', message: 'hello' });
   await push(services, 'demo-form', [
     ['formbus_submissions_refused_total', ['demo-form', '503', 'not-acknowledged'], 1],
   ]);
@@ -65,6 +69,7 @@ export async function makeTraffic(formbus: StartedFormbus): Promise<void> {
   // The first flush meets the quota, the second does not.
   await post('/_/sheets/faults', { kind: 'quota' });
   for (let i = 0; i < 2; i += 1) await formbus.flush();
+  protectTab(data, 'Closed');
 }
 
 /** As a function does: increments and gauges with the values of their labels. */

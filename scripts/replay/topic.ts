@@ -5,7 +5,7 @@ import { readTopic } from '../kafka/read-topic.ts';
 import type { Event } from '../local/cloud-event.ts';
 import { matches, type Filter } from '../local/filters.ts';
 import { eventOf } from '../local/kafka/record.ts';
-import { failureAttributes } from '../local/outcome.ts';
+import { deadLetterOf, describeFailure } from '../local/outcome.ts';
 import type { History, PastEvent } from './history.ts';
 
 export interface TopicHistoryOptions {
@@ -48,10 +48,9 @@ export function openTopicHistory({
       if (outcome.kind === 'done') return;
       const { failure } = outcome;
       if (outcome.kind === 'dead') {
-        const attributes = { ...event.attributes, ...failureAttributes(`http://${host}/`, failure) };
-        return cluster.write(deadLetterTopic, { attributes, data: event.data });
+        return cluster.write(deadLetterTopic, deadLetterOf(event, `http://${host}/`, failure));
       }
-      const why = `${failure.code ?? 'no answer'} ${failure.data.toString().slice(0, 200).trim()}`;
+      const why = describeFailure(failure);
       if (tries === 60)
         throw new Error(`${host} does not take events: ${why}; the same command goes on from here`);
       say(`${host} can't take it now, tried again: ${why}`);

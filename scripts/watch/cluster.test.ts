@@ -69,12 +69,16 @@ it('sees a form come from nothing, scale out and go again: pods, what Revisions 
   expect(source.name).toBe('namespace formbus of test');
   put(`${serving}/services`, serviceOf('demo-task', true));
   put(`${serving}/services`, serviceOf('demo-form'));
+  put(`${serving}/services`, serviceOf('no-revision', true));
+  put(`${serving}/revisions`, revisionOf('demo-task-00001', 'demo-task'));
   put(`${serving}/revisions`, revisionOf('demo-form-00001', 'demo-form', 0));
   put(`${serving}/revisions`, revisionOf('demo-form-00002', 'demo-form', 0));
   const idle = { kind: 'form', ready: 0, wanted: 0, concurrency: 0, perSecond: 0, coldStarts: 0 };
   expect(await read()).toEqual([
     { name: 'demo-form', ...idle },
-    { name: 'demo-task', ...idle, kind: 'task', wanted: undefined },
+    // It has never started, and is not wanted.
+    { name: 'demo-task', ...idle, kind: 'task' },
+    { name: 'no-revision', ...idle, kind: 'task', wanted: undefined },
   ]);
 
   put(`${serving}/revisions`, revisionOf('demo-form-00002', 'demo-form', 3));

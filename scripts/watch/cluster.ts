@@ -5,7 +5,7 @@ import { readQueueStats, statsType, type QueueStats } from './queue-stats.ts';
 import { inOrder, type ServiceState, type Source } from './source.ts';
 
 const Services = v.object({ items: v.array(v.object({ metadata: Meta })) });
-/** Knative leaves out a count that it does not know. */
+/** Knative leaves out the count of a Revision that has never started. */
 const Revisions = v.object({
   items: v.array(
     v.object({
@@ -56,7 +56,7 @@ export function watchCluster(api: KubernetesApi, namespace: string): Source {
         const own = ready.filter((pod) => pod.metadata.labels[serviceLabel] === name);
         const wanted = revisions.items
           .filter(({ metadata }) => metadata.labels[serviceLabel] === name)
-          .flatMap(({ status }) => status.desiredReplicas ?? []);
+          .map(({ status }) => status.desiredReplicas ?? 0);
         const fresh = known ? own.filter(({ metadata }) => !known.has(metadata.uid)).length : 0;
         coldStarts.set(name, (coldStarts.get(name) ?? 0) + fresh);
         const figures = own.map((pod) => stats.get(pod));

@@ -1,4 +1,5 @@
 import * as v from 'valibot';
+import { mapOfHash } from '../../lib/parked-tabs.ts';
 import type { DurableRedis } from '../../lib/redis.ts';
 import type { Metric } from './totals.ts';
 
@@ -52,19 +53,23 @@ export function openBufferGauges(
       ),
       gauge(
         'formbus_sheet_parked',
-        "1 for a spreadsheet that can't be written now, with the status that Google answered.",
-        sheets.flatMap(([sheet, , , parked]) =>
-          parked === '' ? [] : [{ labels: { sheet, reason: statusIn(parked) }, value: 1 }],
-        ),
+        "1 for a spreadsheet, or a tab of it, that can't be written now, with the status that Google answered.",
+        sheets.flatMap(([sheet, , , parked, , parkedTabs]) => [
+          ...(parked === '' ? [] : [{ labels: { sheet, reason: statusIn(parked) }, value: 1 }]),
+          ...[...mapOfHash(parkedTabs)].map(([tab, one]) => ({
+            labels: { sheet, tab, reason: statusIn(one ?? '') },
+            value: 1,
+          })),
+        ]),
       ),
     ];
   };
 }
 
-/** Rows, time of the oldest in milliseconds since 1970 or '', how it is parked or '', refused rows. */
-const States = v.tuple([v.number(), v.string(), v.string(), v.number()]);
+/** Rows, time of the oldest in milliseconds since 1970 or '', how it is parked or '', refused rows, parked tabs and how. */
+const States = v.tuple([v.number(), v.string(), v.string(), v.number(), v.array(v.string())]);
 type States = v.InferOutput<typeof States>;
-const nothing: States = [0, '', '', 0];
+const nothing: States = [0, '', '', 0, []];
 
 const Found = v.tuple([v.string(), v.number(), v.array(v.tuple([v.string(), ...States.items]))]);
 
@@ -74,15 +79,22 @@ local clock = redis.call('TIME')
 local result = {}
 for _, sheet in ipairs(redis.call('SUNION', 'buffer:sheets', 'buffer:refusing')) do
   local frozen, pending = 'buffer:frozen:' .. sheet, 'buffer:pending:' .. sheet
-  local oldest = redis.call('ZRANGE', frozen, 0, 0, 'WITHSCORES')[2]
-  local next = redis.call('ZRANGE', pending, 0, 0, 'WITHSCORES')[2]
-  if next and (not oldest or tonumber(next) < tonumber(oldest)) then oldest = next end
+  local parkedTabs = redis.call('HGETALL', 'buffer:parked-tabs:' .. sheet)
+  local places = { frozen, pending }
+  for i = 1, #parkedTabs, 2 do places[#places + 1] = 'buffer:aside:' .. sheet .. ':' .. parkedTabs[i] end
+  local count, oldest = 0, nil
+  for _, place in ipairs(places) do
+    count = count + redis.call('ZCARD', place)
+    local next = redis.call('ZRANGE', place, 0, 0, 'WITHSCORES')[2]
+    if next and (not oldest or tonumber(next) < tonumber(oldest)) then oldest = next end
+  end
   result[#result + 1] = {
     sheet,
-    redis.call('ZCARD', frozen) + redis.call('ZCARD', pending),
+    count,
     oldest or '',
     redis.call('SISMEMBER', 'buffer:sheets', sheet) == 1 and redis.call('HGET', 'buffer:parked', sheet) or '',
     redis.call('HLEN', 'buffer:refused:' .. sheet),
+    parkedTabs,
   }
 end
 return { redis.call('INFO', 'replication', 'memory'), clock[1] * 1000 + math.floor(clock[2] / 1000), result }

@@ -149,6 +149,8 @@ it('reads the buffer: rows, age, refused ones, parked sheets; what was written i
 
   if (!batch) throw new Error('no batch');
   await buffer.refuse(batch, { mark: { '@note': 'refused' }, reason: 'too long' });
+  const suspect = await buffer.freeze('g1', { before: Date.now() });
+  if (suspect) await buffer.refuse(suspect, { mark: { '@note': 'refused' }, reason: 'too long' });
   expect((await samples('formbus_refused_rows')).toSorted()).toEqual(['{sheet="g1"} 1', '{sheet="g2"} 0']);
   for (const sheet of ['g1', 'g1', 'g2']) {
     const next = await buffer.freeze(sheet, { before: Date.now() });
@@ -201,4 +203,20 @@ it('knows for an hour what a process pushed last', () => {
   now += 3_601_000;
   expect(totals.add(push([]))).toBe(true);
   expect(totals.add(one)).toBe(true);
+});
+
+it('reads a tab that is parked by itself, and its rows', async () => {
+  const buffer = openBuffer({ redis });
+  const then = Date.now() - 60_000;
+  await buffer.push({ spreadsheetId: 'g3', tab: 'closed', id: '1', time: then, cells: { name: 'x' } });
+  const batch = await buffer.freeze('g3', { before: Date.now() });
+  const reason = 'Google Sheets, batchUpdate of g3: 400, protected';
+  if (batch) await buffer.parkTab(batch, 'closed', { reason, since: 0, tries: 1, retryAt: Date.now() * 2 });
+  expect(await samples('formbus_sheet_parked')).toEqual(['{sheet="g3",tab="closed",reason="400"} 1']);
+  expect(await samples('formbus_buffer_rows')).toContain('{sheet="g3"} 1');
+  expect((await samples('formbus_buffer_oldest_row_age_seconds')).join()).toMatch(/g3"} 6\d/);
+  await buffer.unparkTab('g3', 'closed');
+  const again = await buffer.freeze('g3', { before: Date.now() });
+  if (again) await buffer.acknowledge(again);
+  expect(await samples('formbus_sheet_parked')).toEqual([]);
 });

@@ -39,6 +39,7 @@ function rowOf({ id, type, form, sheet, time, data }: Submission) {
     ...placeOf({ type, sheet }),
     id,
     time: Date.parse(time),
+    ...(type === 'form.submitted' ? { form } : {}),
     cells: { '@time': time, ...moderated, ...cellsOf(data, columnPrefix(type)) },
   };
 }

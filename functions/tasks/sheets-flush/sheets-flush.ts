@@ -3,9 +3,10 @@ import { openBuffer } from '../../lib/buffer.ts';
 import { integer } from '../../lib/env.ts';
 import { AnyEvent } from '../../lib/event.ts';
 import { flush } from '../../lib/flush.ts';
-import { Unavailable } from '../../lib/http.ts';
+import { HttpError } from '../../lib/http.ts';
 import { histogram } from '../../lib/metrics.ts';
 import { openRedis, redisEnv } from '../../lib/redis.ts';
+import { openSheetColumns } from '../../lib/sheet-columns.ts';
 import { openSheets, sheetsEnv } from '../../lib/sheets.ts';
 import { task } from '../../lib/task.ts';
 
@@ -35,18 +36,21 @@ export const sheetsFlush = task('sheets-flush', AnyEvent, {
   },
   async start(env, log) {
     const redis = await openRedis(env, log);
-    const buffer = openBuffer({ redis });
+    const buffer = openBuffer({ redis, log });
     const sheets = openSheets(env);
+    const columnsOfForm = openSheetColumns(log);
     return {
       async handle() {
         const settleMs = env.SETTLE_SECONDS * 1_000;
         const begin = performance.now();
-        const { rows, failed } = await flush({ buffer, sheets, log, settleMs, spares: env.SPREADSHEET_POOL });
+        const spares = env.SPREADSHEET_POOL;
+        const { rows, failed } = await flush({ buffer, sheets, log, settleMs, spares, columnsOfForm });
         histogram('formbus_flush_seconds').observe((performance.now() - begin) / 1_000);
         log.info({ rows, failed: failed.length }, 'flushed');
-        // The PingSource does not try again; the next tick does.
+        // Google or its quota: tried again by the next tick. After a 503 the PingSource would do so five times within seconds.
         if (failed.length > 0)
-          throw new Unavailable(
+          throw new HttpError(
+            409,
             `Not written: ${failed.map(({ spreadsheetId }) => spreadsheetId).join(', ')}.`,
           );
       },

@@ -87,7 +87,7 @@ describeKafka('the topics and KafkaSinks of the manifests on a real Kafka', { ti
     async (mode) => {
       const { sinks } = await connect([topicOf(mode)], [sinkOf(mode, mode)]);
       const url = sinks.get(mode) ?? '';
-      expect(new URL(url).pathname).toBe(`/default/${mode}`);
+      expect(new URL(url).pathname).toBe(`/formbus/${mode}`);
       expect((await publish(url, { id: 'e1', partitionkey: 'p1' })).status).toBe(202);
       const records = await readTopic(kafka.url, mode);
       await expect.poll(() => records.length, soon).toBe(1);
@@ -145,7 +145,11 @@ describeKafka('the topics and KafkaSinks of the manifests on a real Kafka', { ti
     };
     expect(await total()).toEqual({ lag: 4, counted: 4, empty: 0 });
     const done = { status: 202, headers: {}, body: Buffer.alloc(0) };
-    connection.startSources({ broker: 'http://127.0.0.1:1/bus', send: () => Promise.resolve(done) });
+    connection.startSources({
+      broker: 'http://127.0.0.1:1/bus',
+      send: () => Promise.resolve(done),
+      keepLetter: () => Promise.reject(new Error('there are none')),
+    });
     await expect.poll(total, soon).toEqual({ lag: 0, counted: 4, empty: 0 });
   });
 

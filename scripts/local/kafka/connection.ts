@@ -7,7 +7,7 @@ import type { KafkaSink, KafkaSource, KafkaTopic, Subscriber } from '../manifest
 import { kafkaClient } from './client.ts';
 import type { GivenKafka } from './given.ts';
 import { openSink, type Sink } from './sink.ts';
-import { startConsumer, type SourceConsumer } from './source.ts';
+import { type KeepLetter, startConsumer, type SourceConsumer } from './source.ts';
 import { makeTopics } from './topics.ts';
 
 /** The runner's connection to Kafka: the topics, KafkaSinks and KafkaSources of the manifests. */
@@ -18,7 +18,7 @@ export interface KafkaConnection {
   /** URLs of the KafkaSinks' ingresses by name: POST a CloudEvent, 202 = its record has all acknowledgements. */
   sinks: Map<string, string>;
   /** Starts all consumers; they join their groups in the background. `broker`: URL of the Broker's ingress. */
-  startSources(to: { broker: string; send: Send }): void;
+  startSources(to: { broker: string; send: Send; keepLetter: KeepLetter }): void;
   /** Resolves when all records of the sources' topics are committed, or after `limitMs`. */
   idle(limitMs: number): Promise<void>;
   /** What the sources' groups have not committed, and where the topics of sources and sinks end. */
@@ -87,17 +87,17 @@ export async function connectKafka({
       changes,
       deadLetterSink,
       sinks: new Map([...opened].map(([name, { url }]) => [name, url])),
-      startSources({ broker, send }) {
+      startSources({ broker, send, keepLetter }) {
         for (const source of sources) {
           const to: Subscriber = 'broker' in source.sink ? { uri: broker } : source.sink;
-          for (let i = 0; i < source.consumers; i += 1) {
-            consumers.push(startConsumer({ source, to, client, send, deadLetterSink, log }));
-          }
+          // However many `consumers` it asks for: they are one in each dispatcher pod.
+          consumers.push(startConsumer({ source, to, client, send, deadLetterSink, keepLetter, log }));
         }
       },
       async idle(limitMs) {
         const limit = sleep(limitMs, 'late', { ref: false });
         for (;;) {
+          await Promise.race([Promise.all(consumers.map((consumer) => consumer.commit())), limit]);
           const lag = await Promise.race([totalLag(admin, sources).catch(() => 1), limit]);
           if (lag === 0 || lag === 'late') return;
           await sleep(IDLE_EVERY_MS);

@@ -1,18 +1,19 @@
-import { attempt, urlOf } from '../attempt.ts';
+import { attempt, LOST, refusedBytes, urlOf } from '../attempt.ts';
 import type { Answer, DeadLetterSink, Send } from '../broker.ts';
-import type { Clock } from '../clock.ts';
+import { type Clock, pause } from '../clock.ts';
 import type { Event } from '../cloud-event.ts';
 import { backoffMs, type Delivery } from '../delivery.ts';
+import { MAX_HEADER_BYTES } from '../limits.ts';
 import type { Log } from '../log.ts';
 import type { Subscriber } from '../manifests.ts';
-import { failureAttributes, type Outcome, outcomeOf } from '../outcome.ts';
+import { deadLetterOf, type Failure, type Outcome, outcomeOf } from '../outcome.ts';
 
 /** The longest that a dead letter waits for its sink to come back. */
 const LONGEST_SINK_WAIT_MS = 60_000;
 
 /**
  * Delivers one event of a KafkaSource for as long as it takes: to its sink or, when that refused it for good, to the dead-letter
- * sink. Where Knative gives an event up that the dead-letter sink does not take, this keeps trying: the record stays uncommitted.
+ * sink. Where Knative gives an event up that the dead-letter sink does not take now, this keeps trying: the record stays uncommitted.
  * Resolves when it is done with.
  * @throws when `signal` broke it off
  */
@@ -22,6 +23,8 @@ export async function deliver({
   delivery,
   send,
   deadLetterSink,
+  keepLetter,
+  onRetry,
   log,
   clock,
   signal,
@@ -31,6 +34,10 @@ export async function deliver({
   delivery: Delivery;
   send: Send;
   deadLetterSink: DeadLetterSink;
+  /** Takes a dead letter that its sink would never take. */
+  keepLetter: (topic: string, letter: Event) => Promise<void>;
+  /** Told once, when the first attempt has failed. */
+  onRetry: () => void;
   /** Bears the fields that name the record. */
   log: (level: keyof Log, message: string, fields?: object) => void;
   clock: Clock;
@@ -39,11 +46,12 @@ export async function deliver({
   for (let failed = 1; ; failed += 1) {
     const outcome = await once();
     if (outcome.kind === 'done' || outcome.kind === 'reply') return;
-    const { code } = outcome.failure;
+    const { code, reason } = outcome.failure;
     if (outcome.kind === 'dead' || failed > delivery.retry) return bury(outcome.failure, failed);
     const waitMs = backoffMs(delivery, failed);
-    log('info', 'delivery failed, will be retried', { code, failed, waitMs });
-    await wait(waitMs);
+    log('info', 'delivery failed, will be retried', { code, ...(reason && { reason }), failed, waitMs });
+    if (failed === 1) onRetry();
+    await pause(waitMs, { clock, signal });
   }
 
   async function once(): Promise<Outcome> {
@@ -60,15 +68,21 @@ export async function deliver({
     }
   }
 
-  async function bury(failure: Extract<Outcome, { failure: unknown }>['failure'], failed: number) {
-    const fields = { code: failure.code, failed };
-    const { deadLetterSink: sink } = delivery;
-    if (sink === undefined)
+  async function bury(failure: Failure, failed: number) {
+    const { code, reason } = failure;
+    const fields = { id: event.attributes['id'], code, ...(reason && { reason }), failed };
+    const { deadLetterSink: sink, deadLetterTopic: topic } = delivery;
+    if (sink === undefined || topic === undefined)
       return log('error', 'event dropped: it cannot be delivered and there is no dead-letter sink', fields);
-    const attributes = { ...event.attributes, ...failureAttributes(urlOf(to), failure) };
+    const letter = deadLetterOf(event, urlOf(to), failure);
+    const bytes = refusedBytes(letter);
+    if (bytes !== undefined) {
+      log('error', LOST, { ...fields, sink, bytes, limit: MAX_HEADER_BYTES });
+      return keepLetter(topic, letter);
+    }
     for (let again = 1; ; again += 1) {
       try {
-        await deadLetterSink(sink, { attributes, data: event.data });
+        await deadLetterSink(sink, letter);
         return log('warn', 'event is a dead letter', { ...fields, sink });
       } catch (error) {
         signal.throwIfAborted();
@@ -79,24 +93,9 @@ export async function deliver({
           waitMs,
           error: String(error),
         });
-        await wait(waitMs);
+        await pause(waitMs, { clock, signal });
       }
     }
-  }
-
-  function wait(ms: number): Promise<void> {
-    return new Promise((resolve, reject) => {
-      const stop = () => {
-        cancel();
-        reject(signal.reason);
-      };
-      const cancel = clock.after(ms, () => {
-        signal.removeEventListener('abort', stop);
-        resolve();
-      });
-      if (signal.aborted) stop();
-      else signal.addEventListener('abort', stop, { once: true });
-    });
   }
 }
 

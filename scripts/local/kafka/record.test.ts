@@ -83,7 +83,7 @@ describe('a record that is no CloudEvent', () => {
         specversion: '1.0',
         type: 'dev.knative.kafka.event',
         id: 'partition:3/offset:42',
-        source: '/apis/v1/namespaces/default/kafkasources/form-submissions#orders',
+        source: '/apis/v1/namespaces/formbus/kafkasources/form-submissions#orders',
         subject: 'partition:3#42',
         time: '2026-01-02T03:04:05.12Z',
         partitionkey: 'k1',

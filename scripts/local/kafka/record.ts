@@ -1,6 +1,7 @@
 import type { IHeaders } from 'kafkajs';
 import { type Event, readEvent } from '../cloud-event.ts';
 import type { KafkaSink } from '../manifests.ts';
+import { NAMESPACE } from '../metadata-schema.ts';
 
 /** A record as kafkajs gives it, with its place. */
 export interface ConsumedRecord {
@@ -55,11 +56,16 @@ function readHeaders(headers: IHeaders = {}): Record<string, string> {
   return Object.fromEntries(entries);
 }
 
-/** The names of the HTTP binding for those of Kafka's, which are case-sensitive. */
+/** The names of the HTTP binding for those of Kafka's. As with Knative, only an extension's name may have capitals. */
 function toHttp(headers: Record<string, string>): Record<string, string> {
-  const known = Object.entries(headers).filter(([name]) => name === 'content-type' || name.startsWith('ce_'));
-  return Object.fromEntries(known.map(([name, value]) => [name.replace(/^ce_/, 'ce-'), value]));
+  const isKnown = (name: string) =>
+    name === 'content-type' ||
+    (name.startsWith('ce_') && (name === SPEC_VERSION || name.toLowerCase() !== SPEC_VERSION));
+  const known = Object.entries(headers).filter(([name]) => isKnown(name));
+  return Object.fromEntries(known.map(([name, value]) => [name.toLowerCase().replace(/^ce_/, 'ce-'), value]));
 }
+
+const SPEC_VERSION = 'ce_specversion';
 
 function wrapped(
   { topic, partition, offset, timestamp, key, value }: ConsumedRecord,
@@ -70,8 +76,7 @@ function wrapped(
     specversion: '1.0',
     id: `partition:${partition}/offset:${offset}`,
     type: 'dev.knative.kafka.event',
-    // The runner's one namespace.
-    source: `/apis/v1/namespaces/default/kafkasources/${source}#${topic}`,
+    source: `/apis/v1/namespaces/${NAMESPACE}/kafkasources/${source}#${topic}`,
     subject: `partition:${partition}#${offset}`,
     // Java prints no zeros at the end of the milliseconds.
     time: new Date(Number(timestamp)).toISOString().replace(/\.?0+Z$/, 'Z'),

@@ -3,10 +3,11 @@ import type { Event } from '../cloud-event.ts';
 import { startIngress } from '../ingress.ts';
 import type { Log } from '../log.ts';
 import type { KafkaSink } from '../manifests.ts';
+import { NAMESPACE } from '../metadata-schema.ts';
 import { recordOf } from './record.ts';
 
 export interface Sink {
-  /** POST a CloudEvent: 202 = `append` resolved, 503 = it did not. */
+  /** `…/<namespace>/<name>`, as on a cluster. POST a CloudEvent: 202 = `append` resolved, 503 = it did not. */
   url: string;
   /** Resolves when all in-sync replicas have the event's record. */
   append(event: Event): Promise<void>;
@@ -29,7 +30,6 @@ export async function openSink({
     const [result] = await producer.send({ topic, acks: -1, messages });
     if (result?.errorCode !== 0) throw new Error(`Kafka answered ${result?.errorCode ?? 'nothing'}`);
   }
-  // As Knative's ingress: the namespace, of which there is one here, and the name.
-  const ingress = await startIngress({ path: `/default/${name}`, append, log });
+  const ingress = await startIngress({ path: `/${NAMESPACE}/${name}`, append, log });
   return { ...ingress, append };
 }

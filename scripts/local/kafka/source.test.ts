@@ -1,8 +1,10 @@
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 import { describeKafka, kafkaStartMs, startTestKafka } from '../../kafka/testing.ts';
-import { startSubscriber, type Reaction, type Received } from '../broker-testing.ts';
+import { keptLog, manualClock, startSubscriber, type Reaction, type Received } from '../broker-testing.ts';
+import { kafkaClient } from './client.ts';
 import type { KafkaServer } from './server.ts';
-import { committed, eventMessage, makeTopic, readTopic, runSource } from './testing.ts';
+import { startConsumer } from './source.ts';
+import { committed, eventMessage, makeTopic, readTopic, runSource, sourceOf } from './testing.ts';
 
 /** Generous: the machine may be busy, and nothing here depends on the time. */
 const soon = { timeout: 60_000 };
@@ -28,7 +30,7 @@ describeKafka('a KafkaSource on a real Kafka', { timeout: 180_000 }, () => {
     const topic = await makeTopic(kafka.url, { partitions: 3 });
     await topic.produce(ids(300).map((id, i) => eventMessage(id, { partition: i % 3 })));
     const { received, send } = await startSubscriber(() => ({ status: 202 }));
-    const { idle } = await runSource(topic, send, { consumers: 2 });
+    const { idle } = await runSource(topic, send, { consumers: 3 });
     await idle(60_000);
     expect(new Set(idsOf(received))).toEqual(new Set(ids(300)));
     const first = received.find(({ headers }) => headers['ce-id'] === 'e7');
@@ -58,7 +60,7 @@ describeKafka('a KafkaSource on a real Kafka', { timeout: 180_000 }, () => {
     expect(byId.get('partition:0/offset:0')).toMatchObject({
       headers: {
         'ce-type': 'dev.knative.kafka.event',
-        'ce-source': `/apis/v1/namespaces/default/kafkasources/orders#${topic.topic}`,
+        'ce-source': `/apis/v1/namespaces/formbus/kafkasources/orders#${topic.topic}`,
         'ce-subject': 'partition:0#0',
         'ce-key': 'k',
         'ce-kafkaheaderxby': 'hand',
@@ -84,6 +86,65 @@ describeKafka('a KafkaSource on a real Kafka', { timeout: 180_000 }, () => {
     await idle(60_000);
     // e11 to e19 were delivered already, but Kafka knows only how far, not which.
     expect(new Set(idsOf(second.received))).toEqual(new Set(ids(10, 10)));
+  });
+
+  test('commits every five seconds, and what is left when it is closed', async () => {
+    const topic = await makeTopic(kafka.url);
+    await topic.produce([eventMessage('e0'), eventMessage('e1')]);
+    const { received, send } = await startSubscriber(() => ({ status: 202 }));
+    const clock = manualClock();
+    const consumer = startConsumer({
+      source: sourceOf(topic),
+      to: { uri: 'http://bus.local/' },
+      client: kafkaClient(kafka.url),
+      send,
+      deadLetterSink: () => Promise.reject(new Error('there is none')),
+      keepLetter: () => Promise.reject(new Error('there is none')),
+      log: keptLog(),
+      clock,
+    });
+    onTestFinished(consumer.close);
+    await expect.poll(() => received.length, soon).toBe(2);
+    await expect.poll(clock.next, soon).toBe(5_000);
+    expect(await committed(topic)).toBe(-1);
+    clock.advance(5_000);
+    await expect.poll(() => committed(topic), soon).toBe(2);
+    await topic.produce([eventMessage('e2')]);
+    await expect.poll(() => received.length, soon).toBe(3);
+    await expect.poll(clock.next, soon).toBe(5_000);
+    await consumer.close();
+    expect(await committed(topic)).toBe(3);
+  });
+
+  test('fifty that are retried hold all places: what comes after them waits, and the log says so', async () => {
+    const topic = await makeTopic(kafka.url);
+    await topic.produce([...ids(50).map((id) => eventMessage(id)), eventMessage('good')]);
+    let repaired = false;
+    const { received, send } = await startSubscriber(() => ({ status: repaired ? 202 : 503 }));
+    const { idle, log } = await runSource(topic, send, { delivery: { retry: 10_000 } });
+    const told = () => log.lines.flatMap(({ level, message }) => (level === 'error' ? [message] : []));
+    const stands = expect.stringContaining('KafkaSource orders stands still: 50 events are being retried');
+    await expect.poll(told, soon).toEqual([stands]);
+    await expect.poll(() => received.length, soon).toBeGreaterThan(200);
+    expect(told()).toHaveLength(1);
+    expect(idsOf(received)).not.toContain('good');
+    repaired = true;
+    await idle(60_000);
+    expect(idsOf(received)).toContain('good');
+  });
+
+  test('what is refused for its headers is not retried, and its dead letter is kept, named and committed', async () => {
+    const topic = await makeTopic(kafka.url);
+    const { headers, ...long } = eventMessage('long');
+    await topic.produce([{ ...long, headers: { ...headers, ce_words: 'x'.repeat(8_192) } }]);
+    const { received, send } = await startSubscriber(() => ({ status: 431 }));
+    const { idle, log, kept } = await runSource(topic, send);
+    await idle(60_000);
+    expect([received.length, await committed(topic)]).toEqual([1, 1]);
+    expect(kept.map(({ attributes }) => attributes['knativeerrorcode'])).toEqual(['431']);
+    expect(log.lines.filter(({ level }) => level === 'error')).toMatchObject([
+      { message: expect.stringContaining('on a cluster this event is lost'), fields: { id: 'long' } },
+    ]);
   });
 
   test('in order, one that is retried holds up its partition and no other', async () => {
@@ -123,6 +184,8 @@ describeKafka('a KafkaSource on a real Kafka', { timeout: 180_000 }, () => {
       ce_id: expect.stringMatching(/^e\d+$/),
       ce_source: '/s',
       ce_type: 't',
+      ce_knativekafkapartition: '0',
+      ce_knativekafkaoffset: expect.stringMatching(/^\d+$/),
       ce_knativeerrordest: 'http://bus.local/',
       ce_knativeerrorcode: '400',
       ce_knativeerrordata: Buffer.from('cannot be').toString('base64'),

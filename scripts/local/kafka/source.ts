@@ -1,19 +1,24 @@
 import type { Consumer, Kafka } from 'kafkajs';
 import type { DeadLetterSink, Send } from '../broker.ts';
 import { systemClock, type Clock } from '../clock.ts';
-import { MAX_IN_FLIGHT } from '../dispatcher.ts';
+import type { Event } from '../cloud-event.ts';
+import { MAX_POLL_RECORDS } from '../limits.ts';
 import type { Log } from '../log.ts';
 import type { KafkaSource, Subscriber } from '../manifests.ts';
+import { openStandstill } from '../standstill.ts';
 import { deliver } from './delivery.ts';
 import { openPartition, type Partition } from './partition.ts';
 import { type ConsumedRecord, eventOf } from './record.ts';
 
 export interface SourceConsumer {
-  /** Records under way, those that wait for a retry too. */
-  inFlight(): number;
+  /** Commits now what is done. */
+  commit(): Promise<void>;
   /** Breaks deliveries off, commits what is done and leaves the group. */
   close(): Promise<void>;
 }
+
+/** Keeps a dead letter that no KafkaSink takes, with the name of the source that gave it up. */
+export type KeepLetter = (source: string, topic: string, letter: Event) => Promise<void>;
 
 export interface SourceOptions {
   source: KafkaSource;
@@ -21,6 +26,7 @@ export interface SourceOptions {
   client: Kafka;
   send: Send;
   deadLetterSink: DeadLetterSink;
+  keepLetter: KeepLetter;
   log: Log;
   clock?: Clock;
 }
@@ -42,12 +48,12 @@ const settings = {
 /** How long a start that failed, or a commit, waits for the next try. */
 const AGAIN_MS = 1_000;
 
-/** Between two commits: each is a request to Kafka, and what a kill leaves uncommitted comes again. */
-const COMMIT_EVERY_MS = 100;
+/** The data plane's `commitIntervalMs` (`OffsetManager`); what a kill leaves uncommitted comes again. */
+const COMMIT_EVERY_MS = 5_000;
 
 /**
- * One consumer of a KafkaSource: takes records in as long as fewer than fifty are under way, as Knative's data plane does, and
- * commits a record when it and all before it are done. After a rebalance, or a kill, what is not committed is delivered again.
+ * The consumer of a KafkaSource: takes records in as Knative's data plane does (`MAX_POLL_RECORDS`), and commits a record when it and
+ * all before it are done. After a rebalance, or a kill, what is not committed is delivered again.
  */
 export function startConsumer({
   source,
@@ -55,6 +61,7 @@ export function startConsumer({
   client,
   send,
   deadLetterSink,
+  keepLetter,
   log,
   clock = systemClock,
 }: SourceOptions): SourceConsumer {
@@ -66,7 +73,10 @@ export function startConsumer({
   const paused = new Map<Partition, () => void>();
   let generation = new AbortController();
   let inFlight = 0;
+  let retried = 0;
+  const tellStandstill = openStandstill({ who: `KafkaSource ${name}`, log, fields: about });
   let committing: Promise<void> | undefined;
+  let cancelCommit: (() => void) | undefined;
   let closed = false;
 
   let joined = false;
@@ -81,12 +91,15 @@ export function startConsumer({
     startAnew();
     if (!restart) later(run);
   });
+  // Before the partitions are given back, as the data plane does: what is done need not come again.
+  consumer.on(consumer.events.REBALANCING, () => void commit());
 
   /** Its partitions are dealt out anew and begin at what is committed: what is under way here comes again. */
   function startAnew() {
     generation.abort(new Error('the partitions are dealt out anew'));
     generation = new AbortController();
     inFlight = 0;
+    retried = 0;
     partitions = new Map();
     for (const resume of paused.values()) resume();
     paused.clear();
@@ -124,16 +137,7 @@ export function startConsumer({
   /** Starts what may be started, a record of each partition in turn. */
   function pump() {
     if (closed) return;
-    let started = true;
-    while (started && inFlight < MAX_IN_FLIGHT) {
-      started = false;
-      for (const taken of partitions.values()) {
-        const record = inFlight < MAX_IN_FLIGHT ? taken.next() : undefined;
-        if (!record) continue;
-        start(taken, record);
-        started = true;
-      }
-    }
+    while (poll() > 0);
     for (const [taken, resume] of paused) {
       if (taken.waiting() > RESUME_AT) continue;
       paused.delete(taken);
@@ -141,16 +145,40 @@ export function startConsumer({
     }
   }
 
+  /** Gives how many were started. */
+  function poll(): number {
+    const before = inFlight;
+    if (before >= MAX_POLL_RECORDS) return 0;
+    let last = before;
+    do {
+      last = inFlight;
+      for (const taken of partitions.values()) {
+        const record = inFlight < before + MAX_POLL_RECORDS ? taken.next() : undefined;
+        if (record) start(taken, record);
+      }
+    } while (inFlight > last);
+    return inFlight - before;
+  }
+
   function start(taken: Partition, record: ConsumedRecord) {
     const { topic, partition, offset } = record;
     const { signal } = generation;
     inFlight += 1;
+    let isRetried = false;
+    const { attributes, data } = eventOf(record, name);
+    // `CloudEventOverridesMutator`
+    const place = { knativekafkapartition: String(partition), knativekafkaoffset: offset };
     deliver({
-      event: eventOf(record, name),
+      event: { attributes: { ...attributes, ...place }, data },
       to,
       delivery,
       send,
       deadLetterSink,
+      keepLetter: (...letter) => keepLetter(name, ...letter),
+      onRetry() {
+        isRetried = true;
+        tellStandstill((retried += 1));
+      },
       log: (level, message, fields) => log[level]({ ...about, topic, partition, offset, ...fields }, message),
       clock,
       signal,
@@ -158,8 +186,9 @@ export function startConsumer({
       () => {
         if (signal.aborted) return;
         inFlight -= 1;
+        if (isRetried) tellStandstill((retried -= 1));
         taken.done(record);
-        commit();
+        commitWithin(COMMIT_EVERY_MS);
         pump();
       },
       (error: unknown) => {
@@ -169,30 +198,33 @@ export function startConsumer({
     );
   }
 
-  /** What gets done while a commit is under way goes with the next. */
-  function commit() {
-    committing ??= commitAll().finally(() => (committing = undefined));
+  function commitWithin(ms: number) {
+    if (closed) return;
+    cancelCommit ??= clock.after(ms, () => {
+      cancelCommit = undefined;
+      void commit();
+    });
+  }
+
+  function commit(): Promise<void> {
+    return (committing ??= commitAll().finally(() => (committing = undefined)));
   }
 
   async function commitAll() {
-    for (;;) {
-      const done = [...partitions.values()].flatMap((taken) => {
-        const offset = taken.toCommit();
-        return offset === undefined ? [] : [{ taken, offset }];
-      });
-      if (done.length === 0) return;
-      try {
-        await consumer.commitOffsets(
-          done.map(({ taken: { topic, partition }, offset }) => ({ topic, partition, offset })),
-        );
-        for (const { taken, offset } of done) taken.committed(offset);
-        if (closed) continue;
-        await new Promise<void>((resolve) => void clock.after(COMMIT_EVERY_MS, resolve));
-      } catch (error) {
-        if (closed) return;
-        log.warn({ ...about, error: String(error) }, 'a commit failed and is tried again');
-        await new Promise<void>((resolve) => void clock.after(AGAIN_MS, resolve));
-      }
+    const done = [...partitions.values()].flatMap((taken) => {
+      const offset = taken.toCommit();
+      return offset === undefined ? [] : [{ taken, offset }];
+    });
+    if (done.length === 0) return;
+    try {
+      await consumer.commitOffsets(
+        done.map(({ taken: { topic, partition }, offset }) => ({ topic, partition, offset })),
+      );
+      for (const { taken, offset } of done) taken.committed(offset);
+    } catch (error) {
+      if (closed) return;
+      log.warn({ ...about, error: String(error) }, 'a commit failed and is tried again');
+      commitWithin(AGAIN_MS);
     }
   }
 
@@ -203,10 +235,11 @@ export function startConsumer({
 
   void run();
   return {
-    inFlight: () => inFlight,
+    commit,
     async close() {
       closed = true;
       cancelLater();
+      cancelCommit?.();
       generation.abort(new Error('the source is closing'));
       await committing;
       await commitAll();

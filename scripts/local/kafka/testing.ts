@@ -3,6 +3,7 @@ import type { Admin, IHeaders } from 'kafkajs';
 import { onTestFinished } from 'vitest';
 import type { Send } from '../broker.ts';
 import { keptLog } from '../broker-testing.ts';
+import type { Event } from '../cloud-event.ts';
 import type { KafkaSource } from '../manifests.ts';
 import { kafkaClient } from './client.ts';
 import { connectKafka } from './connection.ts';
@@ -60,15 +61,14 @@ export function eventMessage(id: string, { partition = 0 } = {}): TestMessage {
   return { key: id, value: `{"id":"${id}"}`, headers, partition };
 }
 
-/** Runs a KafkaSource on the topic until `close`, or the end of the test; it begins at the start of the topic and retries once after 10 ms. */
-export async function runSource(
-  { brokers, topic, deadLetters }: TestTopic,
-  send: Send,
-  changes: Partial<Omit<KafkaSource, 'delivery'>> & { delivery?: Partial<KafkaSource['delivery']> } = {},
-) {
-  const log = keptLog();
-  const { delivery, ...others } = changes;
-  const source: KafkaSource = {
+type Changes = Partial<Omit<KafkaSource, 'delivery'>> & { delivery?: Partial<KafkaSource['delivery']> };
+
+/** A KafkaSource of the topic that begins at its start and retries once after 10 ms. */
+export function sourceOf(
+  { topic, deadLetters }: TestTopic,
+  { delivery, ...others }: Changes = {},
+): KafkaSource {
+  return {
     name: 'orders',
     file: 'eventing/sources/orders.yaml',
     topics: [topic],
@@ -88,6 +88,13 @@ export async function runSource(
       ...delivery,
     },
   };
+}
+
+/** Runs a KafkaSource on the topic until `close`, or the end of the test. */
+export async function runSource(topic: TestTopic, send: Send, changes: Changes = {}) {
+  const log = keptLog();
+  const { brokers, deadLetters } = topic;
+  const source = sourceOf(topic, changes);
   const sink = {
     name: 'dead',
     file: 'eventing/dead.yaml',
@@ -95,11 +102,13 @@ export async function runSource(
     contentMode: 'binary' as const,
   };
   const connection = await connectKafka({ brokers, topics: [], sinks: [sink], sources: [source], log });
-  connection.startSources({ broker: 'http://bus.local/', send });
+  const kept: Event[] = [];
+  const keepLetter = async (_source: string, _topic: string, letter: Event) => void kept.push(letter);
+  connection.startSources({ broker: 'http://bus.local/', send, keepLetter });
   let closing: Promise<void> | undefined;
   const close = () => (closing ??= connection.close());
   onTestFinished(close);
-  return { ...connection, close, log };
+  return { ...connection, close, log, kept };
 }
 
 /** What a group has committed in partition 0; -1 = nothing. */

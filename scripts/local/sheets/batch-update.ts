@@ -13,6 +13,7 @@ import { GoogleError, invalid } from './google-error.ts';
 import { BatchUpdate, parseBody, type Request } from './requests.ts';
 import { getSpreadsheet } from './sheet.ts';
 import type { Store } from './store.ts';
+import { duplicateSheet } from './duplicate-sheet.ts';
 import { addSheet, deleteSheet, updateSheetProperties } from './tabs.ts';
 import { guessed, seen } from './texts.ts';
 
@@ -55,6 +56,8 @@ function apply(sql: SQLTagStore, spreadsheet: string, request: Request): object 
     };
   }
   if (request.addSheet) return { addSheet: addSheet(sql, spreadsheet, request.addSheet.properties) };
+  if (request.duplicateSheet)
+    return { duplicateSheet: duplicateSheet(sql, spreadsheet, request.duplicateSheet) };
   if (request.deleteSheet) deleteSheet(sql, spreadsheet, request.deleteSheet);
   if (request.updateSheetProperties) updateSheetProperties(sql, spreadsheet, request.updateSheetProperties);
   if (request.updateDimensionProperties) {

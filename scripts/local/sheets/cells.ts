@@ -2,7 +2,7 @@ import type { SQLTagStore } from 'node:sqlite';
 import type { Sheet } from './sheet.ts';
 
 /** What somebody entered into a cell. A text that begins with `=` is a text; only `{formula}` is a formula. */
-export type Cell = string | number | boolean | { formula: string };
+export type Cell = string | number | boolean | { formula: string } | { number: number; pattern: string };
 
 /** The cells of a row by column id; an empty cell is absent. */
 export type Cells = Record<number, Cell>;
@@ -64,9 +64,25 @@ export function countRows(sql: SQLTagStore, sheet: Sheet): number {
  */
 export function formatted(cell: Cell | undefined): string {
   if (cell === undefined) return '';
-  if (typeof cell === 'object') return `#FORMULA ${cell.formula}`;
+  if (typeof cell === 'object') return 'formula' in cell ? `#FORMULA ${cell.formula}` : formattedNumber(cell);
   if (typeof cell === 'boolean') return cell ? 'TRUE' : 'FALSE';
   return String(cell);
+}
+
+/** The number patterns that are emulated: so many digits behind the point, and the moment of a date as ISO 8601 writes it. */
+export const timePattern = 'yyyy-mm-dd"T"hh:mm:ss.000"Z"';
+export const numberPattern = /^0(?:\.(0+))?$/;
+
+function formattedNumber({ number, pattern }: { number: number; pattern: string }): string {
+  // Days since 1899-12-30, and 25,569 of them until 1970.
+  if (pattern === timePattern) return new Date(Math.round((number - 25_569) * 86_400_000)).toISOString();
+  return number.toFixed(numberPattern.exec(pattern)?.[1]?.length ?? 0);
+}
+
+/** A cell's value without its format. */
+export function valueOf(cell: Cell): string | number | boolean {
+  if (typeof cell !== 'object') return cell;
+  return 'formula' in cell ? cell.formula : cell.number;
 }
 
 // Written by writeRow only, hence not validated again: a tab of a million cells is read through here.

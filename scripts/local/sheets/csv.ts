@@ -1,7 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { stringify } from 'csv-stringify';
+import { csvWriter } from '../../csv.ts';
 import { formatted, readRows } from './cells.ts';
 import { getSheet, type Sheet } from './sheet.ts';
 import type { Snapshot, Store } from './store.ts';
@@ -18,9 +18,7 @@ export async function sendCsv(store: Store, sheet: Sheet, res: ServerResponse): 
   });
   const snapshot = store.snapshot();
   try {
-    // With this delimiter csv-stringify by itself does not quote a line feed alone, RFC 4180 does.
-    const format = stringify({ record_delimiter: 'windows', quoted_match: /[\r\n]/ });
-    await pipeline(Readable.from(lines(snapshot, sheet)), format, res);
+    await pipeline(Readable.from(lines(snapshot, sheet)), csvWriter(), res);
   } finally {
     snapshot.close();
   }

@@ -2,8 +2,8 @@ import type { SQLTagStore } from 'node:sqlite';
 import { type Cells, formatted, readRow, writeRow } from './cells.ts';
 import { areaOf } from './edit-cells.ts';
 import { invalid } from './google-error.ts';
+import { getUnprotected } from './protection.ts';
 import type { RequestOf } from './requests.ts';
-import { getSheet } from './sheet.ts';
 import { guessed } from './texts.ts';
 
 /**
@@ -15,7 +15,7 @@ export function deleteDuplicates(
   spreadsheet: string,
   { range, comparisonColumns }: RequestOf<'deleteDuplicates'>,
 ): { duplicatesRemovedCount: number } {
-  const sheet = getSheet(sql, spreadsheet, range.sheetId);
+  const sheet = getUnprotected(sql, spreadsheet, range.sheetId);
   const area = areaOf(sheet, range);
   const inRange = sheet.columns.slice(area.startColumn, area.endColumn);
   const compared =

@@ -64,6 +64,16 @@ export function deleteDeveloperMetadata(
   return { deletedDeveloperMetadata: deleted };
 }
 
+/** Binds to a copied sheet what is bound to its original, each with an id of its own. */
+export function copyMetadata(sql: SQLTagStore, spreadsheet: string, from: Sheet, to: Sheet): void {
+  for (const record of sql.all`SELECT * FROM metadata WHERE sheet = ${from.key} ORDER BY id`) {
+    const { key, value, visibility, col } = v.parse(MetadataRecord, record);
+    sql.run`INSERT INTO metadata (spreadsheet, id, key, value, visibility, sheet, col)
+      VALUES (${spreadsheet}, ${freshId(sql, spreadsheet)}, ${key}, ${value}, ${visibility}, ${to.key}, ${col})`;
+  }
+  checkMetadataLimit(sql, spreadsheet);
+}
+
 /** All of a spreadsheet's metadata, ordered by id, or the one with this id. */
 export function listMetadata(
   sql: SQLTagStore,

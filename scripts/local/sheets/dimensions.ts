@@ -2,8 +2,9 @@ import type { SQLTagStore } from 'node:sqlite';
 import { maskPaths, parseMask } from './fields.ts';
 import { invalid } from './google-error.ts';
 import { checkCellLimit, MAX_COLUMNS } from './limits.ts';
+import { getUnprotected } from './protection.ts';
 import type { DimensionRange, RequestOf } from './requests.ts';
-import { getSheet, newColumns, saveSheet, type Sheet } from './sheet.ts';
+import { newColumns, saveSheet, type Sheet } from './sheet.ts';
 import { guessed, seen } from './texts.ts';
 
 /** Hides or shows columns (`hiddenByUser`); Google can hide rows, too, the emulator cannot. */
@@ -16,7 +17,7 @@ export function updateDimensionProperties(
   const shape = { hiddenByUser: {} };
   if (maskPaths(parseMask(fields, shape), shape).size === 0) return;
   if (range.dimension === 'ROWS') throw invalid(guessed.notEmulated('Hiding rows'));
-  const sheet = getSheet(sql, spreadsheet, range.sheetId);
+  const sheet = getUnprotected(sql, spreadsheet, range.sheetId);
   const [start, end] = bounds(range, sheet.columns.length);
   for (const column of sheet.columns.slice(start, end)) column.hidden = properties.hiddenByUser;
   if (sheet.columns.every(({ hidden }) => hidden)) throw invalid(guessed.hidesAllColumns);
@@ -28,7 +29,7 @@ export function appendDimension(
   spreadsheet: string,
   { sheetId, dimension, length }: RequestOf<'appendDimension'>,
 ): void {
-  const sheet = getSheet(sql, spreadsheet, sheetId);
+  const sheet = getUnprotected(sql, spreadsheet, sheetId);
   if (dimension === 'ROWS') sheet.rowCount += length;
   else growColumns(sheet, sheet.columns.length, length);
   saveSheet(sql, sheet);
@@ -40,7 +41,7 @@ export function insertDimension(
   spreadsheet: string,
   { range, inheritFromBefore }: RequestOf<'insertDimension'>,
 ): void {
-  const sheet = getSheet(sql, spreadsheet, range.sheetId);
+  const sheet = getUnprotected(sql, spreadsheet, range.sheetId);
   const count = range.dimension === 'ROWS' ? sheet.rowCount : sheet.columns.length;
   const start = range.startIndex;
   const end = range.endIndex ?? start;
@@ -64,7 +65,7 @@ export function deleteDimension(
   spreadsheet: string,
   { range }: RequestOf<'deleteDimension'>,
 ): void {
-  const sheet = getSheet(sql, spreadsheet, range.sheetId);
+  const sheet = getUnprotected(sql, spreadsheet, range.sheetId);
   const rows = range.dimension === 'ROWS';
   const count = rows ? sheet.rowCount : sheet.columns.length;
   const beyond = Math.max(range.startIndex, (range.endIndex ?? count) - 1);
@@ -92,7 +93,7 @@ export function moveDimension(
   spreadsheet: string,
   { source, destinationIndex: target }: RequestOf<'moveDimension'>,
 ): void {
-  const sheet = getSheet(sql, spreadsheet, source.sheetId);
+  const sheet = getUnprotected(sql, spreadsheet, source.sheetId);
   const count = source.dimension === 'ROWS' ? sheet.rowCount : sheet.columns.length;
   const [start, end] = bounds(source, count);
   if (target > count) throw invalid(guessed.badRange(target, target, count));

@@ -1,11 +1,12 @@
 import type { SQLTagStore } from 'node:sqlite';
 import type { Area } from './a1.ts';
-import { type Cell, type Cells, readRow, readRows, usedRows, writeRow } from './cells.ts';
+import { type Cell, type Cells, readRow, readRows, usedRows, valueOf, writeRow } from './cells.ts';
 import { parseMask } from './fields.ts';
 import { invalid } from './google-error.ts';
 import { checkCellLimit, MAX_CELL_LENGTH } from './limits.ts';
+import { checkProtection, getUnprotected } from './protection.ts';
 import type { GridRange, RequestOf } from './requests.ts';
-import { getSheet, saveSheet, type Sheet } from './sheet.ts';
+import { saveSheet, type Sheet } from './sheet.ts';
 import { guessed, seen } from './texts.ts';
 
 /** Writes below the last row that has data; the grid gets the rows that it lacks, never columns. */
@@ -15,7 +16,8 @@ export function appendCells(
   { sheetId, rows, fields }: RequestOf<'appendCells'>,
 ): void {
   checkFields(fields);
-  const sheet = getSheet(sql, spreadsheet, sheetId);
+  const sheet = getUnprotected(sql, spreadsheet, sheetId);
+  checkProtection(sql, sheet, sheet.columns.slice(0, widthOf(rows)));
   const first = usedRows(sql, sheet);
   if (first + rows.length > sheet.rowCount) {
     sheet.rowCount = first + rows.length;
@@ -37,9 +39,10 @@ export function updateCells(
 ): void {
   checkFields(fields);
   if (start && !range) {
-    const sheet = getSheet(sql, spreadsheet, start.sheetId);
+    const sheet = getUnprotected(sql, spreadsheet, start.sheetId);
     const { rowIndex, columnIndex } = start;
     checkStart(sheet, rowIndex, columnIndex);
+    checkProtection(sql, sheet, sheet.columns.slice(columnIndex, columnIndex + widthOf(rows)));
     const last = rowIndex + rows.length - 1;
     if (last >= sheet.rowCount) throw invalid(guessed.rowBeyond(last, sheet.rowCount - 1));
     for (const [offset, values] of rows.entries()) {
@@ -48,8 +51,9 @@ export function updateCells(
       writeRow(sql, sheet, rowIndex + offset, cells);
     }
   } else if (range && !start) {
-    const sheet = getSheet(sql, spreadsheet, range.sheetId);
+    const sheet = getUnprotected(sql, spreadsheet, range.sheetId);
     const area = areaOf(sheet, range);
+    checkProtection(sql, sheet, sheet.columns.slice(area.startColumn, area.endColumn));
     const last = area.startRow + rows.length - 1;
     if (last >= area.endRow) throw invalid(guessed.rowBeyond(last, area.endRow - 1));
     // Rows without a record have nothing to be emptied.
@@ -72,7 +76,7 @@ export function sortRange(
   spreadsheet: string,
   { range, sortSpecs }: RequestOf<'sortRange'>,
 ): void {
-  const sheet = getSheet(sql, spreadsheet, range.sheetId);
+  const sheet = getUnprotected(sql, spreadsheet, range.sheetId);
   const area = areaOf(sheet, range);
   const columns = sheet.columns.slice(area.startColumn, area.endColumn);
   const sorted: Cells[] = [];
@@ -105,6 +109,10 @@ export function sortRange(
   }
 }
 
+function widthOf(rows: unknown[][]): number {
+  return Math.max(0, ...rows.map(({ length }) => length));
+}
+
 function fill(
   sheet: Sheet,
   cells: Cells,
@@ -124,7 +132,7 @@ function fill(
 
 function checkFields(fields: string): void {
   if (fields === '') throw invalid(seen.noFields);
-  parseMask(fields, { userEnteredValue: {} });
+  parseMask(fields, { userEnteredValue: {}, userEnteredFormat: { numberFormat: {} } });
 }
 
 function checkStart(sheet: Sheet, row: number, column: number): void {
@@ -151,13 +159,14 @@ function compare(a: Cell | undefined, b: Cell | undefined, sign: number): number
   if (a === undefined || b === undefined) return Number(a === undefined) - Number(b === undefined);
   if (rank(a) !== rank(b)) return sign * (rank(a) - rank(b));
   if (rank(a) === 1) return sign * collator.compare(textOf(a), textOf(b));
-  return sign * (Number(a) - Number(b));
+  return sign * (Number(valueOf(a)) - Number(valueOf(b)));
 }
 
 function rank(cell: Cell): number {
-  return typeof cell === 'number' ? 0 : typeof cell === 'boolean' ? 2 : 1;
+  const value = valueOf(cell);
+  return typeof value === 'number' ? 0 : typeof value === 'boolean' ? 2 : 1;
 }
 
 function textOf(cell: Cell): string {
-  return typeof cell === 'object' ? cell.formula : String(cell);
+  return String(valueOf(cell));
 }

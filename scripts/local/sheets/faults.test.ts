@@ -32,6 +32,8 @@ describe('a call that meets a fault', () => {
     ['fail-after', 503, true],
     ['drop-after', undefined, true],
     ['quota', 429, false],
+    ['refuse', 400, false],
+    ['too-large', 413, false],
   ])('%s: the caller hears %s, applied is %s; the next call is well', async (kind, status, applied) => {
     const sheets = await testSheets();
     sheets.faults.add([fault({ kind })]);
@@ -41,6 +43,18 @@ describe('a call that meets a fault', () => {
     expect(await has(sheets, 1)).toBe(applied);
     await sheets.apply(token(2));
     expect(sheets.faults.list()).toEqual([]);
+  });
+
+  test.each([
+    ['proxy-before', false],
+    ['proxy-after', true],
+  ])('%s: the caller hears 200 and a page, applied is %s', async (kind, applied) => {
+    const sheets = await testSheets();
+    sheets.faults.add([fault({ kind })]);
+    const requestBody = { requests: [token(1)] };
+    const { status, data } = await sheets.api.batchUpdate({ spreadsheetId: BOOK, requestBody });
+    expect([status, data]).toEqual([200, expect.stringContaining('<!doctype html>')]);
+    expect(await has(sheets, 1)).toBe(applied);
   });
 
   test('delay: it is applied although the caller has given up', async () => {

@@ -19,6 +19,10 @@ export const Fault = v.variant('kind', [
   v.strictObject({ kind: v.literal('delay'), ...target, delayMs }),
   v.strictObject({ kind: v.literal('twice'), ...target, delayMs }),
   v.strictObject({ kind: v.literal('quota'), ...target }),
+  v.strictObject({ kind: v.literal('proxy-before'), ...target }),
+  v.strictObject({ kind: v.literal('proxy-after'), ...target }),
+  v.strictObject({ kind: v.literal('refuse'), ...target }),
+  v.strictObject({ kind: v.literal('too-large'), ...target }),
   v.strictObject({
     kind: v.literal('edit'),
     ...target,
@@ -35,6 +39,10 @@ export const faultHelp = {
   delay: 'is applied and answered delayMs later, whether or not the caller still waits',
   twice: 'is applied and answered, and comes again delayMs later, as a network may deliver it',
   quota: 'answers 429, nothing is applied',
+  'proxy-before': 'answers 200 with a page, as a proxy in between does, nothing is applied',
+  'proxy-after': 'is applied, then a proxy answers 200 with a page',
+  refuse: 'answers 400 for no reason, nothing is applied',
+  'too-large': 'answers 413 with a page, nothing is applied',
   edit: "requests (a batchUpdate's) are applied first, as by a person in between",
 };
 

@@ -28,6 +28,12 @@ export async function readBody(req: IncomingMessage): Promise<Buffer> {
   }
 }
 
+/** A page in the place of Google's answer. */
+export function sendFaultPage(res: ServerResponse, status: number): void {
+  res.writeHead(status, { 'content-type': 'text/html' });
+  res.end('<!doctype html><title>Sign in</title><p>This is not Google Sheets.</p>');
+}
+
 export function sendJson(res: ServerResponse, status: number, body: object): void {
   const bytes = Buffer.from(JSON.stringify(body));
   res.writeHead(status, {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { tab, testPages, texts } from './testing.ts';
+import { BOOK, tab, testPages, texts } from './testing.ts';
 
 const get = async (url: string, init?: RequestInit) => {
   const answer = await fetch(url, { redirect: 'manual', ...init });
@@ -26,7 +26,47 @@ describe('the CSV of a tab', () => {
   test('quotes commas, quotes and line breaks, and keeps every character', async () => {
     const sheets = await testPages();
     await sheets.apply(...tab('Tab', ['a,b', 'say "hi"', 'two\nlines', '=1+1', ' ऋ😀 ']));
-    expect((await get(`${sheets.pages}Tab.csv`)).text).toBe('"a,b","say ""hi""","two\nlines",=1+1, ऋ😀 \r\n');
+    expect((await get(`${sheets.pages}Tab.csv`)).text).toBe(
+      '"a,b","say ""hi""","two\nlines",\'=1+1, ऋ😀 \r\n',
+    );
+  });
+
+  test('is the same as an export writes: with a byte-order mark, numbers as numbers, and nothing that is a formula', async () => {
+    const sheets = await testPages();
+    await sheets.apply(...tab('Tab', ['name'], ['Müller'], ['-5'], ['=1+1'], ['+49 170'], ['-5+1'], ['@x']));
+    const answer = await fetch(`${sheets.pages}Tab.csv`);
+    const bytes = Buffer.from(await answer.arrayBuffer());
+    expect(bytes.toString()).toBe("\ufeffname\r\nMüller\r\n-5\r\n'=1+1\r\n'+49 170\r\n'-5+1\r\n'@x\r\n");
+  });
+
+  test('shows numbers and times as a sheet shows them', async () => {
+    const sheets = await testPages();
+    const cell = (numberValue: number, type: string, pattern: string) => ({
+      userEnteredValue: { numberValue },
+      userEnteredFormat: { numberFormat: { type, pattern } },
+    });
+    const values = [
+      cell(8.5, 'NUMBER', '0.00'),
+      cell(20, 'NUMBER', '0'),
+      cell(46_053.5, 'DATE_TIME', 'yyyy-mm-dd"T"hh:mm:ss.000"Z"'),
+    ];
+    await sheets.apply(...tab('Tab', ['a', 'b', 'c']), {
+      appendCells: {
+        sheetId: 7,
+        rows: [{ values }],
+        fields: 'userEnteredValue,userEnteredFormat.numberFormat',
+      },
+    });
+    const wanted = ['8.50', '20', '2026-01-31T12:00:00.000Z'];
+    expect((await get(`${sheets.pages}Tab.csv`)).text).toContain(wanted.join(','));
+    const page = (await get(`${sheets.pages}Tab`)).text;
+    for (const text of wanted) expect(page).toContain(`<td class="number">${text}</td>`);
+    const { data } = await sheets.api.values.get({
+      spreadsheetId: BOOK,
+      range: 'Tab!A2:C2',
+      valueRenderOption: 'UNFORMATTED_VALUE',
+    });
+    expect(data.values).toEqual([[8.5, 20, 46_053.5]]);
   });
 
   test('of many rows is complete, and stays as it was when it began', async () => {
@@ -95,6 +135,8 @@ test('the list shows every tab with its rows', async () => {
   const { status, text } = await get(sheets.pages);
   expect(status).toBe(200);
   expect(text).toMatch(/<a href="\.\/book-1\/Tab">Tab<\/a>.*\n.*>2 rows</);
+  // Every spreadsheet begins with it, and nobody has used it.
+  expect(text).not.toContain('Sheet1');
 });
 
 test('a page holds nothing of a sheet as markup and allows no foreign script', async () => {

@@ -1,5 +1,5 @@
 import * as v from 'valibot';
-import type { Cell } from './cells.ts';
+import { numberPattern, timePattern, type Cell } from './cells.ts';
 import { badField, type GoogleError } from './google-error.ts';
 import { guessed, seen } from './texts.ts';
 
@@ -61,9 +61,27 @@ const EnteredValue = v.pipe(
   }),
 );
 
+const NumberFormat = v.strictObject({
+  type: v.picklist(['NUMBER', 'DATE_TIME']),
+  pattern: v.pipe(
+    v.string(),
+    v.check(
+      (pattern) => pattern === timePattern || numberPattern.test(pattern),
+      'the pattern is not emulated',
+    ),
+  ),
+});
+
 const CellData = v.pipe(
-  v.strictObject({ userEnteredValue: v.nullish(EnteredValue) }),
-  v.transform(({ userEnteredValue }) => userEnteredValue ?? undefined),
+  v.strictObject({
+    userEnteredValue: v.nullish(EnteredValue),
+    userEnteredFormat: v.nullish(v.strictObject({ numberFormat: v.nullish(NumberFormat) })),
+  }),
+  v.transform(({ userEnteredValue, userEnteredFormat }): Cell | undefined => {
+    const pattern = userEnteredFormat?.numberFormat?.pattern;
+    if (typeof userEnteredValue !== 'number' || pattern === undefined) return userEnteredValue ?? undefined;
+    return { number: userEnteredValue, pattern };
+  }),
 );
 
 const RowData = v.pipe(
@@ -126,6 +144,14 @@ const Request = v.strictObject({
   createDeveloperMetadata: v.optional(v.strictObject({ developerMetadata: DeveloperMetadata })),
   deleteDeveloperMetadata: v.optional(v.strictObject({ dataFilter: DataFilter })),
   addSheet: v.optional(v.strictObject({ properties: v.nullish(SheetProperties, {}) })),
+  duplicateSheet: v.optional(
+    v.strictObject({
+      sourceSheetId: SheetId,
+      insertSheetIndex: v.nullish(Index, 0),
+      newSheetId: v.nullish(Index),
+      newSheetName: v.nullish(v.string()),
+    }),
+  ),
   deleteSheet: v.optional(v.strictObject({ sheetId: SheetId })),
   updateSheetProperties: v.optional(v.strictObject({ properties: SheetProperties, fields: Fields })),
   updateDimensionProperties: v.optional(

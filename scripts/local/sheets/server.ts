@@ -1,12 +1,14 @@
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { answerApi, type ApiAnswer, type ApiRequest } from './api.ts';
-import { GoogleError } from './google-error.ts';
-import { readBody, sendJson } from './http.ts';
+import { GoogleError, invalid } from './google-error.ts';
+import { readBody, sendFaultPage, sendJson } from './http.ts';
 import { handlePages } from './pages.ts';
 import { handleFaults } from './faults-page.ts';
 import { openFaults, type Faults } from './faults.ts';
+import { protect } from './protection.ts';
 import { createQuota, type QuotaLimits } from './quota.ts';
+import { listSheets } from './sheet.ts';
 import { createSpreadsheet } from './spreadsheet.ts';
 import { openStore } from './store.ts';
 import { guessed, seen } from './texts.ts';
@@ -38,6 +40,8 @@ export interface SheetsServer {
   make(spreadsheets: string[]): void;
   /** Takes a spreadsheet's access from everybody (403), or gives it back. */
   setRevoked(spreadsheet: string, revoked: boolean): void;
+  /** Protects a tab, or one of its columns by its index, from everybody who uses the API, or lifts all protection of the tab. */
+  setProtected(spreadsheet: string, title: string, protection: boolean | { column: number }): void;
   /** What the next calls meet; also at `faults` below the pages' root. */
   faults: Faults;
   /** How many calls are still to be applied, later, by a fault. */
@@ -116,6 +120,15 @@ export async function startSheets({
           status: 429,
           body: new GoogleError(429, 'RESOURCE_EXHAUSTED', guessed.quotaFault).body(),
         });
+      case 'refuse':
+        return answer({ status: 400, body: invalid(seen.invalidArgument).body() });
+      case 'too-large':
+        return sendFaultPage(res, 413);
+      case 'proxy-before':
+        return sendFaultPage(res, 200);
+      case 'proxy-after':
+        apply(request);
+        return sendFaultPage(res, 200);
       case 'drop-before':
         return void res.destroy();
       case 'fail-after':
@@ -172,6 +185,11 @@ export async function startSheets({
     make,
     setRevoked(spreadsheet, revoked) {
       store.sql.run`UPDATE spreadsheets SET revoked = ${Number(revoked)} WHERE id = ${spreadsheet}`;
+    },
+    setProtected(spreadsheet, title, protection) {
+      const sheet = listSheets(store.sql, spreadsheet).find((one) => one.title === title);
+      if (!sheet) throw new Error(`There is no tab ${title}.`);
+      protect(store.sql, sheet, protection);
     },
     faults,
     pending: () => later.size,

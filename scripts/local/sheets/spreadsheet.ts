@@ -57,6 +57,7 @@ export const BATCH_SHAPE: Shape = {
   spreadsheetId: {},
   replies: {
     addSheet: { properties: PROPERTIES_SHAPE },
+    duplicateSheet: { properties: PROPERTIES_SHAPE },
     createDeveloperMetadata: { developerMetadata: METADATA_SHAPE },
     deleteDeveloperMetadata: { deletedDeveloperMetadata: METADATA_SHAPE },
   },
@@ -158,7 +159,7 @@ function entered(cell: Cell): object {
   if (typeof cell === 'string') return { stringValue: cell };
   if (typeof cell === 'number') return { numberValue: cell };
   if (typeof cell === 'boolean') return { boolValue: cell };
-  return { formulaValue: cell.formula };
+  return 'formula' in cell ? { formulaValue: cell.formula } : { numberValue: cell.number };
 }
 
 function listed(developerMetadata: DeveloperMetadata[]): object {

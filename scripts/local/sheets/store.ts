@@ -23,6 +23,7 @@ export interface Snapshot {
  * `sheets.columns` is the grid's columns from left to right, as JSON `[{id, hidden?}]`. A column's id is never used
  * again in its sheet; cells and metadata refer to it, so moving a column rewrites no row.
  * `cells` is what the user entered per column id, as JSON; a row without cells has no record. `row` counts from 0.
+ * `protections.col` is the column that is protected, null = the whole sheet.
  * `metadata.sheet` and `metadata.col` say where it is bound: both null = the spreadsheet, `col` null = the sheet.
  */
 const SCHEMA = `
@@ -44,6 +45,9 @@ const SCHEMA = `
     spreadsheet TEXT NOT NULL REFERENCES spreadsheets, id INTEGER NOT NULL, key TEXT NOT NULL, value TEXT,
     visibility TEXT NOT NULL, sheet INTEGER REFERENCES sheets ON DELETE CASCADE, col INTEGER,
     PRIMARY KEY (spreadsheet, id)
+  ) STRICT;
+  CREATE TABLE IF NOT EXISTS protections (
+    sheet INTEGER NOT NULL REFERENCES sheets ON DELETE CASCADE, col INTEGER
   ) STRICT;
 `;
 

@@ -31,6 +31,8 @@ export const seen = {
     `GridCoordinate.rowIndex[${row}] is after last row in grid[${last}]`,
   cellLimit: (limit: number) =>
     `This action would increase the number of cells in the workbook above the limit of ${limit} cells.`,
+  protectedCell:
+    'You are trying to edit a protected cell or object. Please contact the spreadsheet owner to remove protection if you need to edit.',
   unavailable: 'The service is currently unavailable.',
   cellTooLong: 'Your input contains more than the maximum of 50000 characters in a single cell.',
   unparsableRange: (range: string) => `Unable to parse range: ${range}`,

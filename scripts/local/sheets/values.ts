@@ -1,6 +1,6 @@
 import type { SQLTagStore } from 'node:sqlite';
 import { formatRange, parseRange } from './a1.ts';
-import { type Cell, formatted, readRows } from './cells.ts';
+import { type Cell, formatted, readRows, valueOf } from './cells.ts';
 import { getSpreadsheet, listSheets } from './sheet.ts';
 
 export interface ValuesOptions {
@@ -48,6 +48,7 @@ function put(lines: Value[][], line: number, index: number, value: Value): void 
 
 function render(cell: Cell, { valueRenderOption }: ValuesOptions): Value {
   if (valueRenderOption === 'FORMATTED_VALUE') return formatted(cell);
-  if (typeof cell !== 'object') return cell;
-  return valueRenderOption === 'FORMULA' ? cell.formula : formatted(cell);
+  if (typeof cell === 'object' && 'formula' in cell && valueRenderOption !== 'FORMULA')
+    return formatted(cell);
+  return valueOf(cell);
 }

@@ -110,11 +110,15 @@ function rowView(sheet: Sheet, row: number, cells: Cells): Html {
 }
 
 function kindOf(cell: Cell | undefined): string | undefined {
-  if (typeof cell === 'number') return 'number';
-  return typeof cell === 'object' ? 'formula' : undefined;
+  if (typeof cell === 'object') return 'formula' in cell ? 'formula' : 'number';
+  return typeof cell === 'number' ? 'number' : undefined;
 }
 
-function tabLists(sql: SQLTagStore, root: string, only: (sheet: Sheet) => boolean = () => true): Html {
+function tabLists(
+  sql: SQLTagStore,
+  root: string,
+  only: (sheet: Sheet) => boolean = (sheet) => isUsed(sql, sheet),
+): Html {
   const lists = listSpreadsheets(sql).map(({ id, title }) => {
     const sheets = listSheets(sql, id).filter(only);
     if (sheets.length === 0) return '';
@@ -134,6 +138,11 @@ function tabLists(sql: SQLTagStore, root: string, only: (sheet: Sheet) => boolea
   return html`<p class="empty">
     <strong>No spreadsheets yet</strong> One is made at the first start or by the API.
   </p>`;
+}
+
+/** Every new spreadsheet has an empty tab that nobody needs. */
+function isUsed(sql: SQLTagStore, sheet: Sheet): boolean {
+  return sheet.sheetId !== 0 || usedRows(sql, sheet) > 0;
 }
 
 /** `<spreadsheet>/<tab>`, percent-encoded, below the pages' root. */

@@ -1,0 +1,36 @@
+import type { WaitingSheet } from './buffer.ts';
+import type { Collaborators } from './deliver.ts';
+import type { Parked } from './parked-tabs.ts';
+import { refusalOf } from './refusals.ts';
+import { idColumn, probeRequests, tabIn } from './sheet-batch.ts';
+import { withFreeColumns } from './tab-columns.ts';
+import { isFull, moveOn } from './spreadsheet-pool.ts';
+
+/**
+ * Tries whether a parked tab can be written again, with a row that does not stay; if so its rows wait with the others again.
+ * @throws SheetsError
+ */
+export async function retryTab(
+  { spreadsheetId, target }: WaitingSheet,
+  { tab, parkedAgain }: { tab: string; parkedAgain: (reason: string) => Parked },
+  collaborators: Collaborators,
+): Promise<{ reason: string } | undefined> {
+  const { buffer, sheets, log } = collaborators;
+  const layout = await sheets.layout(target);
+  const found = tabIn(layout, tab);
+  const cells = Object.fromEntries(
+    [idColumn, ...(found?.columns.keys() ?? ['@time'])].map((key) => [key, '']),
+  );
+  const batch = { target, rows: [{ tab, id: '', cells }] };
+  const probe = probeRequests(batch, await withFreeColumns(layout, batch, collaborators));
+  const refusal = await refusalOf(sheets.apply(target, probe));
+  const hasMoved =
+    refusal && isFull(layout) && (await moveOn({ spreadsheetId, target, sequence: 0 }, collaborators));
+  if (refusal && !hasMoved) {
+    await buffer.parkTabAgain(spreadsheetId, tab, parkedAgain(refusal.message));
+    return { reason: refusal.message };
+  }
+  await buffer.unparkTab(spreadsheetId, tab);
+  log.info({ spreadsheetId, tab }, 'the tab can be written again');
+  return undefined;
+}

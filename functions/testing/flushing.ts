@@ -1,0 +1,104 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import * as v from 'valibot';
+import { startSheets, type SheetsServer } from '../../scripts/local/sheets/server.ts';
+import { openBuffer, type Buffer, type Cells } from '../lib/buffer.ts';
+import { flush, type FlushOptions, type FlushResult } from '../lib/flush.ts';
+import { openRedis, type DurableRedis } from '../lib/redis.ts';
+import { openSheets, type Sheets } from '../lib/sheets.ts';
+import { recordedLog } from './log.ts';
+import { startTestRedis, type TestRedis } from './redis.ts';
+
+/** A Redis and a Google Sheets to flush between. */
+export interface Flushing {
+  server: TestRedis;
+  redis: DurableRedis;
+  buffer: Buffer;
+  emulator: SheetsServer;
+  /** The real client; each call to Google is counted in `calls`. */
+  sheets: Sheets;
+  calls: string[];
+  /** Another spreadsheet; Redis, the faults and the calls are empty then. */
+  begin(): Promise<string>;
+  /** Row `n`, with the id and the time `n`. */
+  push(spreadsheetId: string, n: number, more?: { tab?: string; cells?: Cells }): Promise<boolean>;
+  flush(
+    more?: Partial<FlushOptions> & { laterMs?: number },
+  ): Promise<FlushResult & { lines: ReturnType<typeof recordedLog>['lines'] }>;
+  /** What stands in a tab as people see it. */
+  rows(spreadsheetId: string, title?: string): Promise<string[][]>;
+  close(): Promise<void>;
+}
+
+export async function startFlushing(): Promise<Flushing> {
+  const dir = await mkdtemp(join(tmpdir(), 'formbus-flushing-'));
+  const server = await startTestRedis();
+  const redis = await openRedis({ REDIS_URL: server.url, REDIS_REPLICAS: 0 }, recordedLog().log);
+  const buffer = openBuffer({ redis });
+  const emulator = await startSheets({ dir, quota: { perUser: 100_000, perProject: 100_000 } });
+  const calls: string[] = [];
+  const sheets = counting(openSheets({ SHEETS_URL: emulator.url }, { timeout: 5_000 }), calls);
+  let count = 0;
+  return {
+    server,
+    redis,
+    buffer,
+    emulator,
+    sheets,
+    calls,
+    async begin() {
+      count += 1;
+      await server.look.flushall();
+      emulator.faults.clear();
+      emulator.make([`s${count}`]);
+      calls.length = 0;
+      return `s${count}`;
+    },
+    push: (spreadsheetId, n, { tab = 'form', cells = {} } = {}) =>
+      buffer.push({
+        spreadsheetId,
+        tab,
+        id: `id-${n}`,
+        time: n,
+        cells: { '@time': `t${n}`, name: `Name ${n}`, ...cells },
+      }),
+    async flush({ laterMs = 0, ...more } = {}) {
+      const { log, lines } = recordedLog();
+      const now = () => Date.now() + laterMs;
+      const result = await flush({ buffer, sheets, log, settleMs: 0, now, ...more });
+      return { ...result, lines };
+    },
+    async rows(spreadsheetId, title = 'form') {
+      const path = `/v4/spreadsheets/${spreadsheetId}/values/${encodeURIComponent(`'${title}'`)}`;
+      return v.parse(Values, await (await fetch(emulator.url + path)).json()).values;
+    },
+    async close() {
+      await emulator.close();
+      await redis.close();
+      await server.close();
+      await rm(dir, { recursive: true });
+    },
+  };
+}
+
+const Values = v.object({ values: v.optional(v.array(v.array(v.string())), []) });
+
+function counting(client: Sheets, calls: string[]): Sheets {
+  const note =
+    <A extends unknown[], R>(name: string, call: (...args: A) => Promise<R>) =>
+    (...args: A): Promise<R> => {
+      calls.push(name);
+      return call(...args);
+    };
+  return {
+    layout: note('layout', client.layout),
+    apply: note('apply', client.apply),
+    token: note('token', client.token),
+    tokens: note('tokens', client.tokens),
+    successor: note('successor', client.successor),
+    column: note('column', client.column),
+    firstFree: note('firstFree', client.firstFree),
+    page: note('page', client.page),
+  };
+}
