@@ -51,7 +51,7 @@ export interface Broker {
   /** What a POST to `url` does and is answered, without HTTP. */
   post: Ingress['post'];
   /** Keeps a dead letter that a task made itself, as one of the Trigger that brought it the event. The promise is on disk. */
-  keepLetter(topic: string, letter: Event): Promise<void>;
+  keepTaskLetter(topic: string, letter: Event): Promise<void>;
   /** The newest 1,000 whose ids are below `before`, newest first. */
   deadLetters(before?: number): DeadLetter[];
   /**
@@ -149,7 +149,7 @@ export async function openBroker({
   return {
     url: ingress.url,
     post: ingress.post,
-    keepLetter: (topic, letter) => events.keepLetter(topic, bringerOf(letter, own.values()), letter),
+    keepTaskLetter: (topic, letter) => events.bury(undefined, topic, bringerOf(letter, own.values()), letter),
     deadLetters: (before = Number.MAX_SAFE_INTEGER) => events.deadLetters(before, SHOWN_DEAD_LETTERS),
     redrive: (ids) => events.redrive(ids, [...own.keys()]),
     events: (after) => events.list(after, SHOWN_EVENTS),

@@ -2,6 +2,7 @@ import type { Broker, DeadLetterSink } from './broker.ts';
 import { type Ingress, startIngress } from './ingress.ts';
 import type { Log } from './log.ts';
 import type { KafkaSink } from './manifests.ts';
+import { NAMESPACE } from './metadata-schema.ts';
 
 /**
  * The ingress of a KafkaSink for tasks that give an event up themselves: POST a dead letter; 202 = it is kept like those of the
@@ -14,16 +15,16 @@ export function openDeadLetterSink({
   log,
 }: {
   sink: KafkaSink;
-  broker: Pick<Broker, 'keepLetter'>;
+  broker: Pick<Broker, 'keepTaskLetter'>;
   deadLetterSink: DeadLetterSink;
   log: Log;
 }): Promise<Ingress> {
   return startIngress({
     // As Knative's: the namespace, of which there is one here, and the name.
-    path: `/default/${name}`,
+    path: `/${NAMESPACE}/${name}`,
     async append(letter) {
       await deadLetterSink(name, letter);
-      await broker.keepLetter(topic, letter);
+      await broker.keepTaskLetter(topic, letter);
     },
     log,
   });

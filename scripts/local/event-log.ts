@@ -186,10 +186,6 @@ export function openEventLog({ file, route, onNew, now }: EventLogOptions) {
         if (id !== undefined) sql.finish.run(id);
       }),
 
-    /** Keeps as a dead letter of a Trigger what its task itself has given up. */
-    keepLetter: (topic: string, trigger: string, { attributes, data }: Event) =>
-      write(() => void sql.bury.run(topic, trigger, now(), JSON.stringify(attributes), data)),
-
     /** The newest dead letters whose ids are below `before`, newest first. */
     deadLetters: (before: number, limit: number): DeadLetter[] =>
       sql.deadLetters
