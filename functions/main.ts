@@ -1,8 +1,6 @@
-import { existsSync } from 'node:fs';
-import { join } from 'node:path';
-import { pathToFileURL } from 'node:url';
 import * as v from 'valibot';
 import { EnvError, readEnv } from './lib/env.ts';
+import { loadModule } from './lib/load.ts';
 import { checkEnv, serve, type FunctionDefinition } from './lib/serve.ts';
 import { nameSourceLines } from './lib/source-lines.ts';
 
@@ -30,15 +28,13 @@ async function main(): Promise<void> {
 }
 
 async function load(name: string): Promise<FunctionDefinition> {
-  const places = [`${name}.mjs`, `forms/${name}/${name}.ts`, `tasks/${name}/${name}.ts`];
-  const file = places.map((place) => join(import.meta.dirname, place)).find((path) => existsSync(path));
-  if (!file)
+  const exported = await loadModule(name);
+  if (!exported)
     throw new EnvError(
       `FUNCTION_TARGET names no function: ${name}; set it to the name of a folder in functions/.`,
     );
-  const module: Record<string, unknown> = await import(pathToFileURL(file).href);
-  const definition = Object.values(module).find((value) => isDefinition(value, name));
-  if (!definition) throw new Error(`${file} exports no form or task with the name "${name}".`);
+  const definition = exported.find((value) => isDefinition(value, name));
+  if (!definition) throw new Error(`The file of ${name} exports no form or task with the name "${name}".`);
   return definition;
 }
 

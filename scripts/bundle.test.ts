@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { text } from 'node:stream/consumers';
+import * as v from 'valibot';
 import { expect, test } from 'vitest';
 import { bundleFunctions } from './bundle.ts';
 import { tempFolder } from './local/testing.ts';
@@ -66,6 +67,24 @@ test('a versioned bundle keeps its folder while nothing changes; a new one leave
   expect(await run(second, 'one')).toBe('new\n');
   expect(readdirSync(outDir)).toHaveLength(2);
 });
+
+test('who may load forms by their names is another version when one of them changes, and nobody else is', async () => {
+  const root = project({
+    'functions/lib/load-form.ts': `export const load = (name: string) => import('./' + name + '.mjs');`,
+    'functions/tasks/three/three.ts': `import { load } from '../../lib/load-form.ts'; export const name = load('one');`,
+  });
+  const outDir = join(root, 'out');
+  const versions = async () => {
+    const bundle = await bundleFunctions({ root, outDir, versioned: true });
+    return v.parse(Versions, JSON.parse(readFileSync(join(bundle, 'versions.json'), 'utf8')));
+  };
+  const before = await versions();
+  writeFileSync(join(root, 'functions/forms/one/one.ts'), `export const name = 'new';`);
+  const after = await versions();
+  const changed = Object.keys(after).filter((name) => after[name] !== before[name]);
+  expect(changed.toSorted()).toEqual(['one', 'three']);
+});
+const Versions = v.record(v.string(), v.string());
 
 test('a bundle replaces an older one as a whole, but nothing that is no bundle', async () => {
   const root = project();

@@ -20,7 +20,9 @@ const help = `Sets this machine's Formbus on fire and counts what is lost and wh
   --json        print the report as JSON
   --help        this text
 
-Exit code 1 when a submission was lost, doubled or mixed up with another, rows are out of order, the audit finds fault, the runner
+One of its forms has words for its mails that are as long as they may be, in Devanagari; one in seven recipients is at a domain that
+answers 452 throughout.
+Exit code 1 when a submission was lost, doubled or mixed up with another, a mail was lost or sent twice, rows are out of order, the audit finds fault, the runner
 ended by itself, a form answered what it may not (a refusal is a 422 for what is invalid, and a 408 or 503), or a process keeps growing.
 The data and the runner's output are kept then.
 From 4 minutes on, no process is ended in the last 45 % of the time, so that memory is seen over lives that are long enough: of the

@@ -1,6 +1,8 @@
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, describe, expect, it, onTestFailed } from 'vitest';
+import { Redis } from 'ioredis';
+import { afterAll, afterEach, beforeAll, describe, expect, it, onTestFailed, onTestFinished } from 'vitest';
 import * as v from 'valibot';
+import { passTime, waitingOf } from '../functions/testing/later.ts';
 import { student } from '../functions/testing/sink.ts';
 import { openMailStore } from './local/mails/store.ts';
 import { startSmtpChild } from './local/mails/testing.ts';
@@ -135,6 +137,42 @@ describe('with the SMTP server of npm start', { timeout: 300_000 }, () => {
     expect(await mails()).toEqual(before);
   });
 
+  it('a recipient whose mailbox is full is mailed once it is not; one that stays full is a dead letter of the Trigger, which a redrive sends', async () => {
+    const before = (await mails()).length;
+    const Connections = v.object({ redis: v.string() });
+    const redis = new Redis(v.parse(Connections, await get(formbus, '/_/connections')).redis);
+    onTestFinished(() => redis.disconnect());
+    const deferred = () => waitingOf(redis, 'send-confirmation');
+    const tryAgain = async () => {
+      await passTime(redis, 86_400_000);
+      await post(formbus, '/_/schedules/send-confirmation-later', {});
+    };
+    await post(formbus, '/_/mails/faults', { kind: 'refuse', code: 452, times: 3 });
+    const soon = await accepted(formbus, { email: 'soon@example.org' });
+    await expect.poll(deferred, patient).toEqual([soon]);
+    const never = await accepted(formbus, { email: 'never@example.org' });
+    await expect.poll(deferred, patient).toEqual([soon, never].toSorted());
+    expect(await waiting(formbus)).toEqual([]);
+
+    // The last of its tries.
+    await redis.hset(`later:entry:send-confirmation:${never}`, 'failures', 100);
+    await redis.zadd('later:due:send-confirmation:example.org', 1, never);
+    await redis.zadd('later:destinations:send-confirmation', 1, 'example.org');
+    await post(formbus, '/_/schedules/send-confirmation-later', {});
+    await expect.poll(() => deadLetters(formbus), patient).toHaveLength(1);
+    const [letter] = await deadLetters(formbus);
+    expect([letter?.trigger, letter?.attributes.id, letter && reasonOf(letter)]).toEqual([
+      'send-confirmation',
+      never,
+      "The recipient can't be mailed now. SMTP: RCPT TO was answered 452",
+    ]);
+    await tryAgain();
+    await post(formbus, '/_/dead-letters/redrive', { ids: [letter?.id] });
+    await expect.poll(async () => (await mails()).length, patient).toBe(before + 2);
+    expect(counted((await mails()).slice(0, -before).map(idOf))).toEqual(counted([soon, never]));
+    expect(await deferred()).toEqual([]);
+  });
+
   it('a mail of which nobody knows whether it went out is a dead letter, and redriving sends it once more', async () => {
     const count = (await mails()).length;
     await post(formbus, '/_/mails/faults', [
@@ -144,8 +182,11 @@ describe('with the SMTP server of npm start', { timeout: 300_000 }, () => {
     const unknown = await accepted(formbus, { email: 'unknown@example.org' });
     await expect.poll(mails, patient).toHaveLength(count + 1);
     const refused = await accepted(formbus, { email: 'refused@example.org' });
-    await expect.poll(() => deadLetters(formbus), patient).toHaveLength(2);
-    const letters = await deadLetters(formbus);
+    const isNew = (letter: { attributes: { id: string } }) =>
+      [unknown, refused].includes(letter.attributes.id);
+    const lettersOfThese = async () => (await deadLetters(formbus)).filter(isNew);
+    await expect.poll(lettersOfThese, patient).toHaveLength(2);
+    const letters = await lettersOfThese();
     const reasons = Object.fromEntries(letters.map((letter) => [letter.attributes.id, reasonOf(letter)]));
     expect(reasons).toEqual({
       [unknown]: expect.stringContaining('Nobody knows whether the mail went out'),

@@ -18,15 +18,10 @@ export const MailTexts = v.strictObject({
 });
 export type MailTexts = v.InferOutput<typeof MailTexts>;
 
-/**
- * How a form's wish for a confirmation travels: as attributes of its events. So the task that mails knows no form, and a form of
- * another image or language is confirmed like any other. A mail that is tried again says what the form said then.
- */
+/** How a form's wish for a confirmation travels: as an attribute of its events. So a form of another image or language is confirmed, too. */
 export interface MailAttributes {
   /** The name of the field that holds the address. */
   mailto?: string;
-  /** `MailTexts` as JSON, percent-encoded: an attribute has no line feeds, and an HTTP header nothing but ASCII. */
-  mailtext?: string;
 }
 
 /**
@@ -48,16 +43,8 @@ export function mailAttributes(name: string, schema: FormSchema, texts: MailText
     const wrong = issues.map((issue) => `${v.getDotPath(issue)} is ${issue.message}`);
     throw new Error(`Form ${name}: in the texts of its mail, ${wrong.join(', ')}.`);
   }
-  const hasTexts = Object.keys(texts).length > 0;
-  if (mailto === undefined && hasTexts)
+  if (mailto !== undefined) return { mailto };
+  if (Object.keys(texts).length > 0)
     throw new Error(`Form ${name}: it has texts for a mail, but no e-mail field to send it to.`);
-  return {
-    ...(mailto === undefined ? {} : { mailto }),
-    ...(hasTexts ? { mailtext: encodeURIComponent(JSON.stringify(texts)) } : {}),
-  };
-}
-
-/** The texts that came with an event. @throws Error when they are none */
-export function mailTextsOf(attribute: string | undefined): MailTexts {
-  return attribute === undefined ? {} : v.parse(MailTexts, JSON.parse(decodeURIComponent(attribute)));
+  return {};
 }

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import * as v from 'valibot';
 import { descriptionOf, isOptional, titleOf, widgetOf, type Field } from './fields.ts';
 import type { FieldError, FormSchema } from './form-fields.ts';
+import { humanName } from './human-name.ts';
 import { newId } from './submission-id.ts';
 
 /** People never see this field; programs that fill in everything do. */
@@ -171,11 +172,6 @@ ${body}
 </body>
 </html>
 `;
-}
-
-function humanName(name: string): string {
-  const words = name.replace(/[-_]+/g, ' ');
-  return words.charAt(0).toUpperCase() + words.slice(1);
 }
 
 function escape(text: string): string {

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import * as v from 'valibot';
+import { checkAttributes } from './attribute-bytes.ts';
 import { mailAttributes, type MailAttributes, type MailTexts } from './confirmation.ts';
 import type { Env } from './env.ts';
 import { submissionEvent, traceparentOf } from './event.ts';
@@ -11,6 +12,7 @@ import { refuseColumns } from './form-columns.ts';
 import { formJsonSchema } from './form-json-schema.ts';
 import { formPage, honeypot, thanksPage, tokenField } from './form-page.ts';
 import { submissionCounter } from './form-metrics.ts';
+import { humanName } from './human-name.ts';
 import { HttpError, Unavailable, type HttpAnswer, type HttpRequest } from './http.ts';
 import { reasonOf, type Log } from './log.ts';
 import { openPublisher, publisherEnv } from './publish.ts';
@@ -29,7 +31,7 @@ const formEnv = {
     ),
   ),
   SHEET_TAB: v.pipe(
-    v.optional(v.string()),
+    v.optional(v.pipe(v.string(), v.regex(/^\P{Cc}{1,100}$/u, 'not 1 to 100 characters'))),
     v.description("the spreadsheet's tab (default: the form's name)"),
   ),
   IDEMPOTENCY_SECRET: v.pipe(
@@ -41,6 +43,13 @@ const formEnv = {
 
 const unavailable = 'The submission could not be stored right now. Nothing is lost: please send it again.';
 
+/** A form as tasks find it in its module. */
+export interface FormDefinition extends FunctionDefinition {
+  title: string;
+  mail: MailTexts;
+  columns: SheetColumns;
+}
+
 /**
  * Makes a form endpoint from its schema: the page, its JSON Schema, validation, and one event for each submission.
  * Field names are letters, digits, `_` and `-`, beginning with a letter; they become the columns of the sheet.
@@ -49,8 +58,8 @@ const unavailable = 'The submission could not be stored right now. Nothing is lo
 export function form(
   name: string,
   schema: FormSchema,
-  { mail: texts }: { mail?: MailTexts } = {},
-): FunctionDefinition & { columns: SheetColumns } {
+  { mail: texts = {} }: { mail?: MailTexts } = {},
+): FormDefinition {
   refuseColumns(name, schema);
   const check = fieldChecker(schema);
   const jsonSchema = formJsonSchema(schema);
@@ -61,10 +70,13 @@ export function form(
 
   return {
     name,
+    title: v.getTitle(schema) ?? humanName(name),
+    mail: texts,
     columns: sheetColumns(schema.entries),
     env: formEnv,
     limits: { maxBytes: 100_000, deadlineMs: 10_000 },
     start(env: Env<typeof formEnv>, log) {
+      checkAttributes({ form: name, dataschema, mail, ...sheetOf(env, name) });
       const publisher = openPublisher(env, log);
       const submit = (request: HttpRequest) =>
         submitTo({ request, name, schema, check, dataschema, mail, env, log, publish: publisher.publish });
@@ -149,8 +161,7 @@ async function submitTo({
     receivedAt,
     data,
     dataschema,
-    spreadsheetId: env.SPREADSHEET_ID,
-    tab: env.SHEET_TAB ?? name,
+    ...sheetOf(env, name),
     traceparent: traceparentOf(request.headers['traceparent']),
     ...(suspected ? {} : { mail }),
   });
@@ -172,6 +183,10 @@ async function submitTo({
     headers: { 'content-type': 'application/json', 'cache-control': 'no-store' },
     body: JSON.stringify({ id, form: name, receivedAt: receivedAt.toISOString() }),
   };
+}
+
+function sheetOf({ SPREADSHEET_ID: spreadsheetId, SHEET_TAB: tab }: Env<typeof formEnv>, name: string) {
+  return { spreadsheetId, tab: tab ?? name };
 }
 
 /** The `Idempotency-Key` header, or the hidden token of the page. */

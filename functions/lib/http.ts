@@ -46,6 +46,15 @@ export class Unavailable extends HttpError {
   }
 }
 
+/** A task's own no to an event, for good: a dead letter at once, and `message` is the reason that stands in it. No data of the submission. */
+export class Refused extends HttpError {
+  override name = 'Refused';
+
+  constructor(message: string, options: ErrorOptions = {}) {
+    super(400, message, options);
+  }
+}
+
 export function plainText(status: number, text: string, headers: Record<string, string> = {}): HttpAnswer {
   return { status, headers: { ...headers, 'content-type': 'text/plain; charset=utf-8' }, body: `${text}\n` };
 }

@@ -13,8 +13,7 @@ export async function loadModule(
   name: string,
   kinds: ('forms' | 'tasks')[] = ['forms', 'tasks'],
 ): Promise<unknown[] | undefined> {
-  // In the bundle, main.mjs is beside the functions; to import it starts one.
-  if (!/^[a-z0-9-]+$/.test(name) || name === 'main') return undefined;
+  if (!/^[a-z0-9-]+$/.test(name)) return undefined;
   const places = [`${name}.mjs`, ...kinds.map((kind) => join(kind, name, `${name}.ts`))];
   const file = roots.flatMap((root) => places.map((place) => join(root, place))).find(existsSync);
   if (file === undefined) return undefined;

@@ -67,7 +67,12 @@ export const definitions = {
   formbus_mails_total: {
     kind: 'counter',
     labels: ['outcome'],
-    help: 'Mails by what became of them: sent, again (later), refused, unknown (no answer came), over (the cap a day).',
+    help: 'Mails by what became of them: sent, again (the server is out of reach), deferred (the recipient is), refused, unknown (no answer came), over, over-domain, over-form (the caps a day).',
+  },
+  formbus_later_total: {
+    kind: 'counter',
+    labels: ['outcome'],
+    help: "Events in a task's own queue by what became of them: queued, again, done, dead (a dead letter).",
   },
   formbus_flagged_total: {
     kind: 'counter',

@@ -5,7 +5,7 @@ import { HttpError, type HttpRequest } from './http.ts';
  * Reads a CloudEvent from a request in binary or structured mode.
  * @throws HttpError 400 when the request holds no single valid CloudEvent
  */
-export function eventOf({ headers, body }: HttpRequest): CloudEventV1<unknown> {
+export function eventOf({ headers, body }: Pick<HttpRequest, 'headers' | 'body'>): CloudEventV1<unknown> {
   try {
     const event = HTTP.toEvent({ headers, body: body.toString('utf8') });
     if (Array.isArray(event)) throw new TypeError('a batch of events');

@@ -2,6 +2,9 @@ import { CloudEvent, HTTP } from 'cloudevents';
 import { afterEach, expect, it } from 'vitest';
 import { Submission, submissionEvent } from './event.ts';
 import { HttpError, Unavailable } from './http.ts';
+import { laterQueue } from './later/later.ts';
+import { inTurn } from './later/pauses.ts';
+import { TryLater } from './later/try-later.ts';
 import { serve, type Served } from './serve.ts';
 import { task, type TaskHandler } from './task.ts';
 
@@ -104,13 +107,38 @@ it('answers 503 when something is out of reach, so that Knative tries again', as
   expect(await answer.text()).toBe('SMTP did not answer.\n');
 });
 
-it('answers 400 to any other error, without telling its text, so that Knative keeps the event as a dead letter', async () => {
+it('answers 400 to any other error, without the data in its text, so that Knative keeps the event as a dead letter', async () => {
   const answer = await post(async () => {
     throw new Error('Asha is not defined');
   });
   expect(answer.status).toBe(400);
   expect(answer.headers.get('content-type')).toContain('text/plain');
   expect(await answer.text()).not.toContain('Asha');
+});
+
+it('answers 400 to a reply whose attributes Knative would lose it for, and says how many bytes it may have', async () => {
+  const reply = { type: 'form.analyzed', source: '/tasks/tried-task', data: {}, found: 'ऋ'.repeat(500) };
+  const answer = await post(async () => new CloudEvent(reply));
+  expect([answer.status, await answer.text()]).toEqual([400, expect.stringContaining('and may take 4000')]);
+});
+
+it('cannot both reply and try later: nobody waits for a reply then', () => {
+  const later = { queue: laterQueue, options: () => ({ pauses: inTurn(1) }) };
+  const setup = { env: {}, later, start: () => ({ handle: async () => {} }) };
+  expect(() => task('both', Submission, setup, { replies: ['form.analyzed'] })).toThrow('cannot reply');
+});
+
+it('answers 503 to a TryLater of a task without a queue, so that nothing is lost, and says what is missing', async () => {
+  const answer = await post(async () => {
+    throw new TryLater('full', { destination: 'example.org' });
+  });
+  expect([answer.status, await answer.text()]).toEqual([503, expect.stringContaining('has no queue')]);
+});
+
+it('takes an event with as many attributes as Knative’s ingresses may be set to let pass', async () => {
+  const { headers, body } = HTTP.binary(event);
+  const message = { headers: { ...headers, 'ce-more': 'x'.repeat(60_000) }, body };
+  expect((await post(async () => {}, message)).status).toBe(204);
 });
 
 it('keeps a status that the task chose', async () => {

@@ -4,13 +4,15 @@ import type { Sheets } from '../lib/sheets.ts';
 export interface KillPoint {
   redis(client: DurableRedis): DurableRedis;
   sheets(client: Sheets): Sheets;
+  /** Any other step. */
+  call<A extends unknown[], R>(call: (...args: A) => Promise<R>): (...args: A) => Promise<R>;
   /** False when there were fewer steps. */
   wasReached(): boolean;
 }
 
 /**
  * A process that is killed at its n-th chance: with n even before step n / 2, with n odd once that step is done and before its
- * answer is heard. A step is a script of Redis or a call to Google. From then on nothing that it begins is done.
+ * answer is heard. A step is a script of Redis, a call to Google or what a test says. From then on nothing that it begins is done.
  */
 export function killPoint(n: number): KillPoint {
   let chances = 0;
@@ -44,6 +46,7 @@ export function killPoint(n: number): KillPoint {
       firstFree: stepwise(client.firstFree),
       page: stepwise(client.page),
     }),
+    call: stepwise,
     wasReached: () => isDead,
   };
 }

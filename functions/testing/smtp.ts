@@ -16,6 +16,8 @@ export interface TestSmtp {
   commands: string[];
   /** Set by a test. */
   at: Partial<Record<Stage, Misbehaviour>>;
+  /** Set by a test: what these recipients are answered, by a part of their addresses. */
+  recipients: Record<string, Misbehaviour>;
   /** Called when a mail is there in full and not answered yet. */
   onMail: (mail: string) => Promise<void> | void;
   connections(): number;
@@ -42,8 +44,11 @@ export async function startTestSmtp({ pipelining = false } = {}): Promise<TestSm
       socket.write(`${answer}\r\n`);
     });
     socket.on('error', () => {}).on('close', () => sockets.delete(socket));
-    const answer = (stage: Stage) => {
-      const said = smtp.at[stage] ?? usual[stage];
+    const answer = (stage: Stage, command = '') => {
+      const recipient = Object.keys(smtp.recipients).find(
+        (part) => stage === 'RCPT' && command.includes(part),
+      );
+      const said = smtp.recipients[recipient ?? ''] ?? smtp.at[stage] ?? usual[stage];
       if (said === 'drop') socket.destroy();
       else if (said !== 'silence') socket.write(`${said}\r\n`);
       return said;
@@ -72,7 +77,7 @@ export async function startTestSmtp({ pipelining = false } = {}): Promise<TestSm
         // A client that does not wait for answers asks for it although its sender or recipient was refused.
         else if (stage.output === 'DATA' && !isWanted) socket.write('554 for nobody\r\n');
         else {
-          const said = answer(stage.output);
+          const said = answer(stage.output, text);
           if (stage.output === 'MAIL') isWanted = true;
           isWanted &&= !/^[45]/.test(said);
           inContent = said.startsWith('3');
@@ -94,6 +99,7 @@ export async function startTestSmtp({ pipelining = false } = {}): Promise<TestSm
     mails: [],
     commands: [],
     at: {},
+    recipients: {},
     onMail: () => {},
     connections: () => sockets.size,
     say(answer) {

@@ -81,7 +81,13 @@ async function inRedis(dir: string, count: number): Promise<Found[]> {
   const look = new Redis(server.url);
   const used = async () => Number(/used_memory:(\d+)/.exec(await look.info('memory'))?.[1]);
   const buffer = openBuffer({ redis, seenDays: 1 });
-  const claims = openClaims({ redis, days: 1, cap: 10, takenMs: 10_000, givenMs: 60_000 });
+  const claims = openClaims({
+    redis,
+    days: 1,
+    caps: { recipient: 10, domain: 10, form: 10 },
+    takenMs: 10_000,
+    givenMs: 60_000,
+  });
   try {
     const empty = await used();
     await inTurns(count, 5_000, async () => {
@@ -97,7 +103,7 @@ async function inRedis(dir: string, count: number): Promise<Found[]> {
     const seen = await used();
     await inTurns(count, 5_000, async () => {
       const id = randomUUID();
-      const claim = await claims.take(id, { recipient: id, redrive: '' });
+      const claim = await claims.take(id, { recipient: id, domain: 'd', form: 'f', redrive: '' });
       if (claim.kind !== 'mine') throw new Error(`a claim is ${claim.kind}`);
       await claims.give(id, claim.holder);
       await claims.sent(id);

@@ -3,6 +3,9 @@ import { readFile } from 'node:fs/promises';
 import { basename, relative } from 'node:path';
 import type { Metafile, Plugin } from 'esbuild';
 
+/** Who has this may import any form by its name. */
+const loader = 'functions/lib/load-form.ts';
+
 /** Notes what esbuild reads of our own sources, as it is read: a file may be saved again while the build is under way. */
 export function openReader(root: string): {
   plugin: Plugin;
@@ -26,7 +29,11 @@ export function openReader(root: string): {
       const entryPoints = Object.values(outputs).flatMap(({ entryPoint }) => entryPoint ?? []);
       return Object.fromEntries(
         entryPoints.map((entry) => {
-          const sources = reachable(inputs, entry).toSorted();
+          const own = reachable(inputs, entry);
+          const loaded = own.includes(loader) ? entryPoints.filter((one) => one.includes('/forms/')) : [];
+          const sources = [
+            ...new Set([...own, ...loaded.flatMap((one) => reachable(inputs, one))]),
+          ].toSorted();
           // Packages do not change while something runs.
           const parts = sources.map((path) => [path, digests.get(path) ?? inputs[path]?.bytes]);
           return [basename(entry, '.ts'), digestOf(JSON.stringify(parts))];

@@ -7,8 +7,10 @@ import type { Sentinels } from '../../functions/testing/sentinels.ts';
 import { startFormbus, type StartedFormbus, type StartOptions } from '../testing.ts';
 import { openDisk } from './disk.ts';
 import { openFaults, type Faults } from './faults.ts';
+import { compareMails, deferredMails, startMailServer } from './mails.ts';
 import { openMemory, type Memory } from './memory.ts';
 import { makePlan, serviceNames, type Step } from './plan.ts';
+import { makeProject } from './project.ts';
 import { audit, deliverAll, drain } from './quiet.ts';
 import { isClean, sum, type Report } from './report.ts';
 import { openSentinelFaults } from './sentinel-faults.ts';
@@ -57,11 +59,14 @@ export async function runCampaign(options: CampaignOptions): Promise<Report> {
       batches = Math.max(batches, Number(number));
     }
   });
+  const root = join(folder, 'project');
+  makeProject(root);
+  const { smtp, env: mailEnv } = await startMailServer();
   let formbus: StartedFormbus | undefined;
   let keep = !aborted.aborted;
   try {
-    const env = sentinels?.env ?? {};
-    const started = (formbus = await startFormbus(disk.path, { kafka, log: output, env }));
+    const env = { ...sentinels?.env, ...mailEnv };
+    const started = (formbus = await startFormbus(disk.path, { root, kafka, log: output, env }));
     const port = Number(new URL(started.url).port);
     const campaign = {
       ...options,
@@ -74,7 +79,9 @@ export async function runCampaign(options: CampaignOptions): Promise<Report> {
       runner: () => formbus?.pid ?? 0,
       rows: () => Promise.all([...forms, 'Moderation'].map((tab) => started.rows(tab))),
       deadLetters: () => started.deadLetters(),
-      restart: async () => void (formbus = await startAgain(disk.path, { port, kafka, log: output, env })),
+      mails: () => smtp.mails,
+      restart: async () =>
+        void (formbus = await startAgain(disk.path, { root, port, kafka, log: output, env })),
     };
     const ofSentinels = sentinels && openSentinelFaults({ sentinels, aborted });
     const faults = openFaults({ ...campaign, disk, ofSentinels });
@@ -90,6 +97,7 @@ export async function runCampaign(options: CampaignOptions): Promise<Report> {
     throw error;
   } finally {
     if (formbus) await stop(formbus);
+    await smtp.close();
     await disk.close({ keep });
     output.end();
   }
@@ -102,6 +110,7 @@ export interface Campaign extends Required<CampaignOptions> {
   restart: () => Promise<void>;
   rows: () => Promise<Record<string, string>[][]>;
   deadLetters: () => Promise<unknown[]>;
+  mails: () => string[];
 }
 
 async function run(campaign: Campaign, faults: Faults): Promise<Report> {
@@ -115,17 +124,26 @@ async function run(campaign: Campaign, faults: Faults): Promise<Report> {
   say(`waiting until ${submitted.accepted.size} accepted submissions stand in their sheets`);
   const drained = await drain(campaign, faults, submitter);
   const undelivered = await deliverAll(campaign);
+  const letters = v.parse(v.array(Letter), await campaign.deadLetters());
+  const { accepted } = submitted;
+  const mails = compareMails({
+    accepted,
+    mails: campaign.mails(),
+    waiting: await deferredMails(url, campaign.sentinels?.env['REDIS_PASSWORD']),
+    dead: letters.map(({ attributes }) => attributes.id),
+  });
   return {
     seed,
     submitted: submitter.count(),
-    accepted: submitted.accepted.size,
+    accepted: accepted.size,
     refused,
     broken,
     unanswered: submitter.unanswered(),
     undelivered,
-    deadLetters: countBy(v.parse(v.array(Letter), await campaign.deadLetters()).map((one) => one.trigger)),
+    deadLetters: countBy(letters.map((one) => one.trigger)),
     audit: await audit(url, campaign.sentinels?.env),
     memory: memory.trends(),
+    ...mails,
     ...happened,
     ...drained,
   };
@@ -225,7 +243,7 @@ async function stop(formbus: StartedFormbus): Promise<void> {
   clearTimeout(tooLong);
 }
 
-const Letter = v.object({ trigger: v.string() });
+const Letter = v.object({ trigger: v.string(), attributes: v.looseObject({ id: v.string() }) });
 
 function countBy(names: string[]): Record<string, number> {
   const counts: Record<string, number> = {};

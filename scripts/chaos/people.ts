@@ -19,3 +19,12 @@ export function nameOf(n: number): string {
 export function hasKind(name: string, kind: Kind): boolean {
   return name.startsWith(`${words[kind]} `);
 }
+
+/** Its mailboxes are full from the first mail to the last: each is answered 452. */
+export const fullDomain = 'full.example';
+export const isFull = (n: number) => n % 7 === 0;
+
+/** The address of the n-th submission. */
+export function emailOf(n: number): string {
+  return `person-${n}@${isFull(n) ? fullDomain : 'example.org'}`;
+}

@@ -1,7 +1,8 @@
 import type { Comparison } from './compare.ts';
+import type { MailComparison } from './mails.ts';
 import type { Trend } from './memory.ts';
 
-export interface Report extends Comparison {
+export interface Report extends Comparison, MailComparison {
   seed: number;
   submitted: number;
   accepted: number;
@@ -30,16 +31,28 @@ export interface Report extends Comparison {
 
 /** Nothing lost, doubled, mixed up, out of order or undelivered, and the audit says so, too; every refusal a 4xx or 503, and 4xx only where it is deserved; no process whose memory grows. */
 export function isClean(report: Report): boolean {
-  const { lost, duplicated, wrong, outOfOrder, undelivered, runnerEnded, broken, audit, memory } = report;
+  const {
+    lost,
+    duplicated,
+    wrong,
+    unmailed,
+    mailedWrongly,
+    outOfOrder,
+    undelivered,
+    runnerEnded,
+    broken,
+    audit,
+    memory,
+  } = report;
   const growing = Object.values(memory).filter(({ isFlat }) => isFlat === false);
-  const lists = [lost, duplicated, wrong, growing].map(({ length }) => length);
+  const lists = [lost, duplicated, wrong, unmailed, mailedWrongly, growing].map(({ length }) => length);
   const failures = [...lists, outOfOrder, sum(undelivered), runnerEnded, sum(broken), audit];
   return failures.every((number) => number === 0);
 }
 
 /** The report for people, a line an item. */
 export function tableOf(report: Report): string {
-  const { lost, duplicated, wrong, memory } = report;
+  const { lost, duplicated, wrong, unmailed, mailedWrongly, memory } = report;
   const rows: [string, string | number][] = [
     ['seed', report.seed],
     ['submitted', report.submitted],
@@ -50,6 +63,9 @@ export function tableOf(report: Report): string {
     ['lost', `${lost.length}${sample(lost)}`],
     ['duplicated', `${duplicated.length}${sample(duplicated)}`],
     ['wrong', `${wrong.length}${sample(wrong)}`],
+    ['mailed', `${report.mailed}; ${report.deferred} wait for a full mailbox`],
+    ['not mailed', `${unmailed.length}${sample(unmailed)}`],
+    ['mailed wrongly', `${mailedWrongly.length}${sample(mailedWrongly)}`],
     ['out of order', report.outOfOrder],
     ['below a younger row', `${report.late}, by ${report.latestSeconds} s at most`],
     ['wrong answers', counts(report.broken)],

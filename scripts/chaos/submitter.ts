@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import * as v from 'valibot';
 import { student } from '../../functions/testing/sink.ts';
 import type { Submitted } from './compare.ts';
-import { kindOf, nameOf } from './people.ts';
+import { emailOf, kindOf, nameOf } from './people.ts';
 
 export interface Submitter {
   submitted: Submitted;
@@ -23,7 +23,9 @@ export interface Submitter {
   settled(): Promise<void>;
 }
 
-export const forms = ['demo-form', 'student-data-form'] as const;
+/** Its mails have words as long as they may be. */
+export const longWordsForm = 'long-words-form';
+export const forms = ['demo-form', 'student-data-form', longWordsForm] as const;
 
 /** Longer than a form's own 30 s. */
 const answerMs = 40_000;
@@ -86,7 +88,7 @@ export function openSubmitter({
     const [kind, name] = [kindOf(n), nameOf(n)];
     // In two fields, so that a value in another field's column is found. Only robots fill in `_url`, which nobody sees.
     const url = kind === 'suspected' ? { _url: 'http://spam.example' } : {};
-    const fields = { ...student, name, roll: name, message: name, ...url };
+    const fields = { ...student, name, roll: name, message: name, email: emailOf(n), ...url };
     if (kind === 'invalid') {
       expectOneOf([422, ...notNow], await post(form, name, { ...fields, name: '' }), 'an invalid one');
       return;

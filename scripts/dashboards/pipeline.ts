@@ -92,6 +92,18 @@ export const pipeline = dashboard({
       },
     ),
     graph(
+      'Tried again later',
+      { '{{task}}': 'max by (task) (formbus_later_events)' },
+      {
+        good: "Events in the own queue of a task, as mails whose recipient can't be mailed now. Good: falls within hours; what is tried in vain becomes a dead letter.",
+      },
+    ),
+    graph(
+      'Oldest that is tried again',
+      { '{{task}}': 'max by (task) (formbus_later_oldest_age_seconds)' },
+      { good: 'Good: below the time for which the task tries, MAIL_RETRY_HOURS for mails.', unit: 's' },
+    ),
+    graph(
       'Dead letters',
       { 'so far': `sum(${letters})` },
       {

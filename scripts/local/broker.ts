@@ -50,6 +50,8 @@ export interface Broker {
   url: string;
   /** What a POST to `url` does and is answered, without HTTP. */
   post: Ingress['post'];
+  /** Keeps a dead letter that a task made itself, as one of the Trigger that brought it the event. The promise is on disk. */
+  keepTaskLetter(topic: string, letter: Event): Promise<void>;
   /** The newest 1,000 whose ids are below `before`, newest first. */
   deadLetters(before?: number): DeadLetter[];
   /**
@@ -147,6 +149,7 @@ export async function openBroker({
   return {
     url: ingress.url,
     post: ingress.post,
+    keepTaskLetter: (topic, letter) => events.bury(undefined, topic, bringerOf(letter, own.values()), letter),
     deadLetters: (before = Number.MAX_SAFE_INTEGER) => events.deadLetters(before, SHOWN_DEAD_LETTERS),
     redrive: (ids) => events.redrive(ids, [...own.keys()]),
     events: (after) => events.list(after, SHOWN_EVENTS),
@@ -181,4 +184,15 @@ export async function openBroker({
     },
     close: () => (closing ??= close()),
   };
+}
+
+/** The Trigger that brought a task its event, or the task's own name if that is gone. */
+function bringerOf({ attributes }: Event, triggers: Iterable<Trigger>): string {
+  const destination = attributes['knativeerrordest'] ?? '';
+  const [task = ''] = URL.canParse(destination) ? new URL(destination).host.split('.') : [];
+  const bringer = [...triggers].find(
+    ({ subscriber, filter }) =>
+      'service' in subscriber && subscriber.service === task && matches(filter, attributes),
+  );
+  return bringer?.name ?? task;
 }

@@ -56,6 +56,7 @@ export function findSmtp(ambient: Record<string, string | undefined>): GivenSmtp
 /** What one machine has in place of a cluster. `sheets` is the emulator's URL, or the real Google; `redis` and `smtp` likewise. */
 export function localOverrides({
   broker,
+  deadLetters,
   kafka,
   redis,
   database,
@@ -65,6 +66,8 @@ export function localOverrides({
   secrets,
 }: {
   broker: string;
+  /** Where tasks send what they give up; undefined without a KafkaSink. */
+  deadLetters?: string | undefined;
   /** Without one, forms send to the Broker. */
   kafka?: { brokers: string; credentials?: GivenKafka['credentials'] } | undefined;
   redis: string | GivenRedis;
@@ -89,8 +92,14 @@ export function localOverrides({
     ...(database ? archived(database) : []),
     ...(typeof sheets === 'string' ? emulatedSheets(sheets) : realSheets(sheets)),
     ...(typeof smtp === 'string' ? keptMails(smtp) : sentMails(smtp)),
+    ...(deadLetters === undefined ? [] : ownDeadLetters(deadLetters)),
     { variable: 'METRICS_URL', value: metrics, where: ['METRICS_URL'], reason: 'the function metrics here' },
   ];
+}
+
+function ownDeadLetters(url: string): Override[] {
+  const variable = 'DEAD_LETTER_SINK';
+  return [{ variable, value: url, where: [variable], reason: 'the dead letters here' }];
 }
 
 function withoutKafka(broker: string): Override[] {

@@ -3,9 +3,10 @@ import { existsSync } from 'node:fs';
 import { join, relative, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { allMetrics } from './all-metrics.ts';
-import { openBroker } from './broker.ts';
+import { openBroker, type DeadLetterSink } from './broker.ts';
 import { openClusterLocal } from './cluster-local.ts';
 import { takeDataFolder } from './data-folder.ts';
+import { openDeadLetterSink } from './dead-letter-sink.ts';
 import { deploy } from './deployment.ts';
 import { describeOverrides, valuesOf } from './environment.ts';
 import { warnOfUnknownForms } from './form-filters.ts';
@@ -121,6 +122,8 @@ async function start(
   const running = Promise.withResolvers<Services>();
   running.promise.catch(() => {});
   parts.abandon = () => running.reject(new Error('formbus is stopping'));
+  const deadLetterSink: DeadLetterSink = async (...letter) =>
+    parts.kafkaConnection?.deadLetterSink(...letter);
   const opening = [
     bundleInto(root, bundles),
     givenRedis
@@ -137,7 +140,7 @@ async function start(
       name: broker.name,
       triggers,
       log,
-      deadLetterSink: async (...letter) => parts.kafkaConnection?.deadLetterSink(...letter),
+      deadLetterSink,
       send: async (...delivery) => (await running.promise).send(...delivery),
     }).then((opened) => (parts.broker = opened)),
     google
@@ -152,8 +155,11 @@ async function start(
   const [bundle, redis, postgres, kafkaBrokers, opened, sheets, mails, clusterLocal] =
     await Promise.all(opening);
 
+  const [sink] = manifests.kafkaSinks;
+  if (sink) parts.deadLetters = await openDeadLetterSink({ sink, broker: opened, deadLetterSink, log });
   const overrides = localOverrides({
     broker: opened.url,
+    deadLetters: parts.deadLetters?.url,
     kafka: givenKafka ?? (kafkaBrokers === undefined ? undefined : { brokers: kafkaBrokers }),
     redis: 'url' in redis ? redis.url : redis,
     database: databaseOf({ own: postgres?.url, given: givenDatabase }),

@@ -2,6 +2,7 @@ import type { Broker } from './broker.ts';
 import type { ClusterLocal } from './cluster-local.ts';
 import type { DataFolder } from './data-folder.ts';
 import type { Gateway } from './gateway.ts';
+import type { Ingress } from './ingress.ts';
 import type { KafkaConnection } from './kafka/connection.ts';
 import type { KafkaServer } from './kafka/server.ts';
 import type { Log } from './log.ts';
@@ -32,6 +33,8 @@ export interface Parts {
   sheets?: Pick<SheetsServer, 'handle' | 'make' | 'close'>;
   mails?: Pick<MailsServer, 'handle' | 'close'>;
   broker?: Broker;
+  /** For tasks that give an event up themselves. */
+  deadLetters?: Ingress;
   clusterLocal?: ClusterLocal;
   services?: Services;
   schedules?: Schedules;
@@ -66,6 +69,7 @@ export async function stopParts(parts: Parts, log: Log) {
   const forKafka = parts.kafkaConnection ? 1_500 : 0;
   const left = Math.min(6_000, end - performance.now() - forKafka);
   await step('services', parts.services?.close(left), left + 500);
+  await step('dead letters', parts.deadLetters?.close(), 500);
   await step('calls between services', parts.clusterLocal?.close(), 500);
   await step('Kafka', closeKafka(parts), forKafka);
   // One that has to be killed is gone some time later: what it has started ends after it.

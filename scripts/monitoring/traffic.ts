@@ -38,7 +38,11 @@ export async function makeTraffic(formbus: StartedFormbus, data: string): Promis
       },
     });
 
-  await post('/_/mails/faults', [{ kind: 'refuse', code: 451 }, { kind: 'drop-after' }]);
+  await post('/_/mails/faults', [
+    { kind: 'refuse', at: 'sender', code: 451 },
+    { kind: 'refuse', code: 451 },
+    { kind: 'drop-after' },
+  ]);
   const key = { 'idempotency-key': crypto.randomUUID() };
   for (let i = 0; i < 2; i += 1) await post('/student-data-form/', student, key);
   await post('/student-data-form/', { ...student, name: 'What the fuck' });

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, it, onTestFinished } from 'vitest';
 import { openBuffer } from '../../lib/buffer.ts';
+import { openQueue } from '../../lib/later/queue.ts';
 import { openLog } from '../../lib/log.ts';
 import type { Push } from '../../lib/metric-definitions.ts';
 import { openRedis, type DurableRedis } from '../../lib/redis.ts';
@@ -109,6 +110,21 @@ it('refuses what are no increments, and passes over those that it does not know'
     await fetch(`${served.url}/other`),
   ].map(({ status }) => status);
   expect(statuses).toEqual([405, 405, 404]);
+});
+
+it('reads the queues of tasks: how many events wait, and since when; an empty one is 0 and not gone', async () => {
+  const queue = openQueue({ redis, task: 'webhook', days: 1, atOnce: 5, leaseMs: 1_000 });
+  const message = { headers: {}, body: '' };
+  const entry = { message, destination: 'example.org', reason: '', pauseMs: 0, redriven: false };
+  expect(await samples('formbus_later_events')).toEqual([]);
+  for (const id of ['1', '2']) await queue.put({ ...entry, id });
+  await server.look.zincrby('later:since:webhook', -3_600_000, '1');
+  expect(await samples('formbus_later_events')).toEqual(['{task="webhook"} 2']);
+  const [age = ''] = await samples('formbus_later_oldest_age_seconds');
+  expect(Math.abs(Number(age.split(' ')[1]) - 3_600)).toBeLessThan(60);
+  for (const id of ['1', '2']) await queue.forget(id);
+  expect(await samples('formbus_later_events')).toEqual(['{task="webhook"} 0']);
+  expect(await samples('formbus_later_oldest_age_seconds')).toEqual(['{task="webhook"} 0']);
 });
 
 it('reads the buffer: rows, age, refused ones, parked sheets; what was written is 0 and not gone', async () => {

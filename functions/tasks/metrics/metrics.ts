@@ -6,6 +6,7 @@ import { Push } from '../../lib/metric-definitions.ts';
 import { openRedis, redisEnv } from '../../lib/redis.ts';
 import type { FunctionDefinition } from '../../lib/serve.ts';
 import { openBufferGauges } from './buffer-gauges.ts';
+import { readLaterGauges } from './later-gauges.ts';
 import { openTotals } from './totals.ts';
 
 /**
@@ -28,7 +29,10 @@ export const metrics: FunctionDefinition = {
     const readBuffer = openBufferGauges(redis);
 
     async function page(): Promise<HttpAnswer> {
-      const all = [...totals.read(), ...(await readBuffer())];
+      const buffer = await readBuffer();
+      // Without Redis, that it is away is all that there is.
+      const later = buffer.length > 1 ? await readLaterGauges(redis) : [];
+      const all = [...totals.read(), ...buffer, ...later];
       const registry = AggregatorRegistry.aggregate([all.filter(({ values }) => values.length > 0)]);
       return {
         status: 200,

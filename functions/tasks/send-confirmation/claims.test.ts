@@ -19,9 +19,10 @@ beforeEach(async () => {
   await server.look.flushall();
 });
 
+const most = { recipient: 10, domain: 1_000, form: 1_000 };
 const open = (options: Partial<ClaimsOptions> = {}) =>
-  openClaims({ redis, days: 45, cap: 10, takenMs: 60_000, givenMs: 60_000, ...options });
-const asha = { recipient: 'asha', redrive: '' };
+  openClaims({ redis, days: 45, caps: most, takenMs: 60_000, givenMs: 60_000, ...options });
+const asha = { recipient: 'asha', domain: 'example', form: 'a-form', redrive: '' };
 
 function holderOf(claim: Claim): string {
   if (claim.kind !== 'mine') throw new Error(`the claim is ${claim.kind}`);
@@ -91,7 +92,7 @@ describe('a holder who is gone', () => {
 
 describe('the cap', () => {
   it('holds for many at once, for each recipient, and what is over it stays so', async () => {
-    const claims = open({ cap: 3 });
+    const claims = open({ caps: { ...most, recipient: 3 } });
     const ids = Array.from({ length: 10 }, (_, n) => `id-${n}`);
     const takes = await Promise.all(ids.map((id) => claims.take(id, asha)));
     expect(takes.map(({ kind }) => kind)).toEqual([
@@ -99,17 +100,74 @@ describe('the cap', () => {
       ...Array.from({ length: 7 }, () => 'over'),
     ]);
     expect(await claims.take('other', { ...asha, recipient: 'bo' })).toMatchObject({ kind: 'mine' });
-    expect(await open({ cap: 99 }).take('id-9', asha)).toEqual({ kind: 'over' });
+    expect(await open({ caps: { ...most, recipient: 99 } }).take('id-9', asha)).toEqual({
+      kind: 'over',
+      cap: 'over',
+    });
   });
 
   it('counts a mail once however often it is tried, and one that was let go not at all', async () => {
-    const claims = open({ cap: 2, takenMs: 0 });
+    const claims = open({ caps: { ...most, recipient: 2 }, takenMs: 0 });
     for (let tries = 0; tries < 5; tries += 1)
       expect(await claims.take('1', asha)).toMatchObject({ kind: 'mine' });
     const holder = holderOf(await claims.take('2', asha));
     await claims.free('2', holder, asha);
     expect(await claims.take('3', asha)).toMatchObject({ kind: 'mine' });
-    expect(await claims.take('2', asha)).toEqual({ kind: 'over' });
+    expect(await claims.take('2', asha)).toEqual({ kind: 'over', cap: 'over' });
+  });
+});
+
+describe('the caps of a domain and of a form', () => {
+  it.each([
+    ['domain', 'over-domain', { domain: 'other' }],
+    ['form', 'over-form', { form: 'other' }],
+  ] as const)('hold for many at once, of the same %s only', async (cap, over, elsewhere) => {
+    const claims = open({ caps: { ...most, [cap]: 3 } });
+    const takes = await Promise.all(
+      Array.from({ length: 10 }, (_, n) => claims.take(`id-${n}`, { ...asha, recipient: `${n}` })),
+    );
+    expect(takes.filter(({ kind }) => kind === 'mine')).toHaveLength(3);
+    expect(takes.filter((take) => take.kind === 'over').map((take) => take.cap)).toEqual(
+      Array.from({ length: 7 }, () => over),
+    );
+    const last = await claims.take('id-9', { ...asha, recipient: '9' });
+    expect(last).toEqual({ kind: 'over', cap: over });
+    const other = { ...asha, recipient: 'bo', ...elsewhere };
+    expect(await claims.take('other', other)).toMatchObject({ kind: 'mine' });
+  });
+
+  it('count a mail once however often it is tried, and one that was let go not at all', async () => {
+    const claims = open({ caps: { ...most, domain: 2, form: 2 }, takenMs: 0 });
+    for (let tries = 0; tries < 5; tries += 1) await claims.take('1', asha);
+    for (let tries = 0; tries < 5; tries += 1) {
+      const holder = holderOf(await claims.take('2', asha));
+      await claims.free('2', holder, asha);
+    }
+    expect(await claims.take('3', asha)).toMatchObject({ kind: 'mine' });
+    expect(await claims.take('4', asha)).toEqual({ kind: 'over', cap: 'over-domain' });
+  });
+
+  it('count nothing back that was counted on another day', async () => {
+    const claims = open();
+    const holder = holderOf(await claims.take('1', asha));
+    const counts = async () => [
+      ...(await server.look.keys('mail:domain:*')),
+      ...(await server.look.keys('mail:form:*')),
+    ];
+    // As after midnight: today there is the mail of somebody else only.
+    await server.look.del(...(await server.look.keys('mail:day:*')), ...(await counts()));
+    await claims.take('2', { ...asha, recipient: 'bo' });
+    await claims.free('1', holder, asha);
+    expect(await server.look.mget(...(await counts()))).toEqual(['1', '1']);
+  });
+
+  it('leave nothing behind after two days, and when nothing is counted any more', async () => {
+    const claims = open();
+    await claims.free('1', holderOf(await claims.take('1', asha)), asha);
+    expect(await server.look.keys('*')).toEqual([]);
+    await claims.take('1', asha);
+    for (const key of await server.look.keys('mail:d*'))
+      expect(Math.abs((await server.look.ttl(key)) - 2 * 86_400)).toBeLessThan(60);
   });
 });
 

@@ -1,4 +1,5 @@
 import { describe, expect, it, onTestFinished } from 'vitest';
+import { forgottenEvent } from '../../lib/forgotten.ts';
 import { serve } from '../../lib/serve.ts';
 import { startTestSmtp } from '../../testing/smtp.ts';
 import { sendConfirmation } from './send-confirmation.ts';
@@ -14,7 +15,7 @@ async function expire() {
 
 describe('what the SMTP server does', () => {
   it.each([
-    ['RCPT', '451 4.3.0 later', 503],
+    ['MAIL', '451 4.3.0 later', 503],
     ['RCPT', '550 5.1.1 <asha@example.org> unknown', 400],
     ['content', '452 4.3.1 disk full', 503],
     ['content', '554 5.6.0 spam', 400],
@@ -69,6 +70,58 @@ describe('what the SMTP server does', () => {
     answered.resolve();
     expect(await first).toBe(204);
     expect(task.smtp.mails).toHaveLength(1);
+  });
+});
+
+describe('a task that is frozen when the mail is about to be given', () => {
+  /** A delivery to a server of its own that has been asked for the content, and says nothing until `goOn`. */
+  async function freeze() {
+    const slow = await startTestSmtp();
+    const other = await serve(sendConfirmation, { env: { ...task.env(), SMTP_URL: slow.url.href } });
+    onTestFinished(async () => {
+      await other.close();
+      await slow.close();
+    });
+    slow.at.DATA = 'silence';
+    const answer = status({}, other.url);
+    await expect.poll(() => slow.commands).toContain('DATA');
+    const goOn = () => {
+      slow.at = {};
+      slow.say('354 go on');
+      return answer;
+    };
+    return { slow, goOn };
+  }
+
+  it('gives nothing when another delivery has taken over meanwhile, and has sent it', async () => {
+    const { slow, goOn } = await freeze();
+    await expire();
+    expect(await status()).toBe(204);
+    expect(await goOn()).toBe(503);
+    expect([slow.mails, task.smtp.mails.length, await claim()]).toEqual([[], 1, 'sent']);
+  });
+
+  it('gives nothing when another delivery has taken over and is at it', async () => {
+    const { slow, goOn } = await freeze();
+    await expire();
+    const answered = Promise.withResolvers<void>();
+    task.smtp.onMail = () => answered.promise;
+    const second = status();
+    await expect.poll(() => task.smtp.mails).toHaveLength(1);
+    expect(await goOn()).toBe(503);
+    answered.resolve();
+    expect(await second).toBe(204);
+    expect([slow.mails, task.smtp.mails.length, await claim()]).toEqual([[], 1, 'sent']);
+  });
+
+  it('gives nothing when the submission has been forgotten meanwhile', async () => {
+    const { slow, goOn } = await freeze();
+    const { data, ...attributes } = forgottenEvent({ id, form: 'student-data-form', sheet: 's/t' });
+    expect(await status({ ...attributes, data })).toBe(204);
+    expect(await goOn()).toBe(503);
+    expect([slow.mails, task.smtp.mails, await claim()]).toEqual([[], [], 'forgotten']);
+    expect(await status()).toBe(204);
+    expect(task.smtp.mails).toEqual([]);
   });
 });
 

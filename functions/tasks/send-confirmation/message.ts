@@ -1,12 +1,12 @@
 import { createHash } from 'node:crypto';
 import type { SendMailOptions } from 'nodemailer/lib/mailer';
-import { mailTextsOf, type MailTexts } from '../../lib/confirmation.ts';
 import type { Submission } from '../../lib/event.ts';
-import { HttpError } from '../../lib/http.ts';
+import type { FormWords } from './form-words.ts';
 import type { Mailbox } from './mailbox.ts';
 
 export interface MessageOptions {
   event: Submission;
+  words: FormWords;
   /** One address, checked. */
   to: string;
   from: Mailbox;
@@ -17,11 +17,9 @@ export interface MessageOptions {
 /**
  * The mail that confirms a submission. Nothing that the person typed is in it, for whoever fills in a form with somebody else's
  * address would have us deliver his words; what is in it is the form's and ours.
- * @throws HttpError 400 when the form's own texts are not fit for a mail
  */
-export function confirmationMail({ event, to, from, replyTo, now }: MessageOptions): SendMailOptions {
-  const { subject, intro, outro } = textsOf(event);
-  const form = humanName(event.form);
+export function confirmationMail({ event, words, to, from, replyTo, now }: MessageOptions): SendMailOptions {
+  const { title: form, subject, intro, outro } = words;
   const before = paragraphs(intro ?? `we have received your submission of the form “${form}”.`);
   const after = outro === undefined ? [] : paragraphs(outro);
   const facts: Fact[] = [
@@ -76,16 +74,6 @@ ${after.map(paragraph).join('\n')}
 `;
 }
 
-function textsOf({ mailtext }: Submission): MailTexts {
-  try {
-    return mailTextsOf(typeof mailtext === 'string' ? mailtext : undefined);
-  } catch (cause) {
-    throw new HttpError(400, 'The attribute mailtext holds no texts for a mail; correct the form.', {
-      cause,
-    });
-  }
-}
-
 /** An event's own id where it can stand in a Message-ID (RFC 5322, 3.6.4), else its digest: the same for each try. */
 function idOf({ id }: Submission): string {
   return /^[\w-]{1,100}$/.test(id) ? id : createHash('sha256').update(id).digest('hex');
@@ -99,11 +87,6 @@ function paragraphs(text: string): string[] {
 
 function paragraph(text: string): string {
   return `<p>${escape(text).replaceAll('\n', '<br>')}</p>`;
-}
-
-function humanName(name: string): string {
-  const words = name.replace(/[-_]+/g, ' ');
-  return words.charAt(0).toUpperCase() + words.slice(1);
 }
 
 function escape(text: string): string {

@@ -2,15 +2,19 @@ import * as v from 'valibot';
 import { decodable, integer } from '../../lib/env.ts';
 import { Submission } from '../../lib/event.ts';
 import { Forgotten, isForgotten } from '../../lib/forgotten.ts';
-import { HttpError, Unavailable } from '../../lib/http.ts';
+import { Refused, Unavailable } from '../../lib/http.ts';
+import { laterQueue } from '../../lib/later/later.ts';
+import { doubling } from '../../lib/later/pauses.ts';
+import { TryLater } from '../../lib/later/try-later.ts';
 import { reasonOf, type Log } from '../../lib/log.ts';
 import { counter } from '../../lib/metrics.ts';
 import { commandTimeoutMs, openRedis, redisEnv } from '../../lib/redis.ts';
 import { task } from '../../lib/task.ts';
 import { openClaims } from './claims.ts';
+import { openFormWords } from './form-words.ts';
 import { mailbox } from './mailbox.ts';
 import { confirmationMail } from './message.ts';
-import { recipientKey, recipientOf } from './recipient.ts';
+import { domainOf, recipientKeys, recipientOf } from './recipient.ts';
 import { openSmtp } from './smtp.ts';
 
 /** All that the sending of one mail may take, the wait for a connection included, in milliseconds. */
@@ -23,7 +27,7 @@ export const longestMs = sendMs + 2 * commandTimeoutMs;
 const takenMs = 10_000;
 const givenMs = 60_000;
 
-const dayMs = 86_400_000;
+const [minuteMs, hourMs, dayMs] = [60_000, 3_600_000, 86_400_000];
 
 /** What is left of a submission that was suspected never gets here; it is refused all the same. */
 const Confirmable = v.looseObject({ ...Submission.entries, type: v.literal('form.submitted') });
@@ -55,6 +59,17 @@ export const sendConfirmation = task('send-confirmation', Taken, {
     MAIL_FROM: v.pipe(mailbox, v.description('whom mails are from, e.g. Formbus <forms@example.org>')),
     MAIL_REPLY_TO: v.pipe(v.optional(mailbox), v.description('whom answers go to, e.g. office@example.org')),
     MAILS_PER_DAY: integer('mails to one recipient a day', { min: 1, max: 1_000, fallback: 10 }),
+    MAILS_PER_DOMAIN: integer("mails to one domain's recipients a day", {
+      min: 1,
+      max: 10_000_000,
+      fallback: 5_000,
+    }),
+    MAILS_PER_FORM: integer('mails for one form a day', { min: 1, max: 10_000_000, fallback: 50_000 }),
+    MAIL_RETRY_HOURS: integer("for how many hours a recipient who can't be mailed now is tried again", {
+      min: 1,
+      max: 240,
+      fallback: 48,
+    }),
     MAIL_SECRET: v.pipe(
       v.string(),
       v.minLength(16, 'shorter than 16 characters'),
@@ -63,9 +78,17 @@ export const sendConfirmation = task('send-confirmation', Taken, {
       ),
     ),
   },
+  later: {
+    queue: laterQueue,
+    options: ({ MAIL_RETRY_HOURS }) => ({
+      pauses: doubling({ firstMs: 2 * minuteMs, longestMs: 4 * hourMs, endMs: MAIL_RETRY_HOURS * hourMs }),
+    }),
+  },
   async start(env, log) {
     const redis = await openRedis(env, log);
-    const claims = openClaims({ redis, days: env.SEEN_DAYS, cap: env.MAILS_PER_DAY, takenMs, givenMs });
+    const wordsOf = openFormWords(log);
+    const caps = { recipient: env.MAILS_PER_DAY, domain: env.MAILS_PER_DOMAIN, form: env.MAILS_PER_FORM };
+    const claims = openClaims({ redis, days: env.SEEN_DAYS, caps, takenMs, givenMs });
     const smtp = openSmtp({
       url: env.SMTP_URL,
       user: env.SMTP_USER,
@@ -81,31 +104,30 @@ export const sendConfirmation = task('send-confirmation', Taken, {
         const to = recipientOf(event);
         if (to === undefined) return log.info({ id, form }, 'nobody to mail to');
         if (Date.now() - Date.parse(event.time) > env.SEEN_DAYS * dayMs)
-          throw new HttpError(
-            400,
+          throw new Refused(
             'The submission is so old that nobody knows whether it was confirmed; see SEEN_DAYS.',
           );
-        const now = new Date();
-        const mail = confirmationMail({ event, to, from: env.MAIL_FROM, replyTo: env.MAIL_REPLY_TO, now });
+        const { MAIL_FROM: from, MAIL_REPLY_TO: replyTo } = env;
+        const words = await wordsOf(form);
+        const mail = confirmationMail({ event, words, to, from, replyTo, now: new Date() });
 
-        const recipient = recipientKey(to, env.MAIL_SECRET);
-        const claim = await claims.take(id, { recipient, redrive: redriveOf(event) });
+        const counted = { ...recipientKeys(to, env.MAIL_SECRET), form };
+        const claim = await claims.take(id, { ...counted, redrive: redriveOf(event) });
         if (claim.kind === 'sent') {
           counter('formbus_duplicates_total').add();
           return log.info({ id, form }, 'mailed before');
         }
         if (claim.kind === 'forgotten') return log.info({ id, form }, 'not mailed: it is forgotten');
         if (claim.kind === 'over') {
-          counter('formbus_mails_total', 'over').add();
-          return log.warn({ id, form }, 'not mailed: the recipient had enough today');
+          counter('formbus_mails_total', claim.cap).add();
+          return log.warn({ id, form }, `not mailed: ${tooMany[claim.cap]}`);
         }
         if (claim.kind === 'busy')
           throw new Unavailable(
             'Another delivery of this event is at it, or ended without an answer; which of the two shows within a minute.',
           );
         if (claim.kind === 'unknown')
-          throw new HttpError(
-            400,
+          throw new Refused(
             'Nobody knows whether the mail went out: no answer came. Redrive it to send it once more.',
           );
 
@@ -121,12 +143,14 @@ export const sendConfirmation = task('send-confirmation', Taken, {
         }
         const { kind, reason } = outcome;
         if (kind === 'unknown') throw new Unavailable(`Nobody knows whether the mail went out. ${reason}`);
-        await orWarn(claims.free(id, holder, { recipient }), {
+        await orWarn(claims.free(id, holder, counted), {
           id,
           what: 'the claim could not be let go',
           log,
         });
-        if (kind === 'refused') throw new HttpError(400, `The SMTP server does not want the mail. ${reason}`);
+        if (kind === 'refused') throw new Refused(`The SMTP server does not want the mail. ${reason}`);
+        if (kind === 'deferred')
+          throw new TryLater(`The recipient can't be mailed now. ${reason}`, { destination: domainOf(to) });
         throw new Unavailable(`The mail is not sent yet. ${reason}`);
       },
       async close() {
@@ -136,6 +160,13 @@ export const sendConfirmation = task('send-confirmation', Taken, {
     };
   },
 });
+
+/** By which cap a mail is one too many. */
+const tooMany = {
+  over: 'the recipient had enough today',
+  'over-domain': "the recipient's domain had enough today",
+  'over-form': 'there were enough for this form today',
+};
 
 /** Names the decision of a person to deliver a dead letter again; '' when nobody did. */
 function redriveOf({ redriven }: Submission): string {

@@ -7,11 +7,14 @@ import { reasonOf, type Log } from '../../lib/log.ts';
 /**
  * What became of a mail:
  * `sent`     the SMTP server has it;
- * `again`    it surely does not have it, and may take it later;
+ * `again`    it surely does not have it, and may take it, and others, later;
+ * `deferred` it surely does not have it, and may take this one later: it is about the recipient or the mail, and not the server;
  * `refused`  it does not want it, and won't later (5xx);
  * `unknown`  all of it was given, and no answer came: it may have it.
  */
-export type Outcome = { kind: 'sent' } | { kind: 'again' | 'refused' | 'unknown'; reason: string };
+export type Outcome =
+  | { kind: 'sent' }
+  | { kind: 'again' | 'deferred' | 'refused' | 'unknown'; reason: string };
 
 export interface Smtp {
   /**
@@ -120,8 +123,18 @@ function outcomeOf(error: unknown, isComplete: boolean): Outcome {
   const reason = codesOf(error);
   const { code, responseCode = 0, permanent = false } = v.parse(Failure, error);
   const isRefusal = (code === 'EENVELOPE' || code === 'EMESSAGE') && responseCode >= 400;
-  if (isRefusal) return { kind: permanent ? 'refused' : 'again', reason };
+  if (isRefusal && permanent) return { kind: 'refused', reason };
+  if (isRefusal && isOfThisMail(reason)) return { kind: 'deferred', reason };
+  if (isRefusal) return { kind: 'again', reason };
   return { kind: isComplete ? 'unknown' : 'again', reason };
+}
+
+/**
+ * Whether a 4xx is about this mail alone. One to the recipient is, whatever it says; at the content X.3 is about the server, which is
+ * full or going down (RFC 3463), and 421 always is.
+ */
+function isOfThisMail(reason: string): boolean {
+  return /: (?:RCPT TO was answered 4(?!21)|DATA was answered 4(?!21)(?!\d\d 4\.3\.))/.test(reason);
 }
 
 const Failure = v.object({

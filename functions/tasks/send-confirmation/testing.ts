@@ -2,6 +2,7 @@ import { afterAll, beforeAll, beforeEach } from 'vitest';
 import { submissionEvent } from '../../lib/event.ts';
 import { serve, type Served } from '../../lib/serve.ts';
 import { startTestRedis, type TestRedis } from '../../testing/redis.ts';
+import { startSink, type Sink } from '../../testing/sink.ts';
 import { startTestSmtp, type TestSmtp } from '../../testing/smtp.ts';
 import { sendConfirmation } from './send-confirmation.ts';
 
@@ -29,10 +30,15 @@ interface Answer {
 export interface TestTask {
   redis: TestRedis;
   smtp: TestSmtp;
+  /** Where its dead letters go. */
+  letters: Sink;
+  url: string;
   env(): Record<string, string>;
   /** Delivers the event, with other attributes, to this task or to the one at `url`. */
   post(attributes?: Record<string, unknown>, url?: string): Promise<Answer>;
   status(attributes?: Record<string, unknown>, url?: string): Promise<number>;
+  /** What a PingSource does each minute. */
+  ping(url?: string): Promise<number>;
   /** What Redis knows of the event's mail. */
   claim(): Promise<string | null>;
 }
@@ -40,6 +46,7 @@ export interface TestTask {
 export function useTask(): TestTask {
   let redis: TestRedis;
   let smtp: TestSmtp;
+  let letters: Sink;
   let served: Served;
   const env = () => ({
     PORT: '0',
@@ -52,21 +59,25 @@ export function useTask(): TestTask {
     MAIL_REPLY_TO: 'office@example.org',
     MAILS_PER_DAY: '3',
     MAIL_SECRET: 'a secret for the tests only',
+    DEAD_LETTER_SINK: `${letters.url}/formbus/dead-letters`,
   });
   beforeAll(async () => {
     redis = await startTestRedis();
     smtp = await startTestSmtp();
+    letters = await startSink();
     served = await serve(sendConfirmation, { env: env() });
   });
   afterAll(async () => {
     await served.close();
     await smtp.close();
+    await letters.close();
     await redis.close();
   });
   beforeEach(async () => {
     await redis.look.flushall();
-    Object.assign(smtp, { at: {}, onMail: () => {} });
+    Object.assign(smtp, { at: {}, recipients: {}, onMail: () => {} });
     smtp.mails.length = 0;
+    Object.assign(letters, { events: [], answer: undefined });
   });
   async function post(attributes: Record<string, unknown> = {}, url = served.url): Promise<Answer> {
     const headers = { 'content-type': 'application/cloudevents+json' };
@@ -81,8 +92,20 @@ export function useTask(): TestTask {
     get smtp() {
       return smtp;
     },
+    get letters() {
+      return letters;
+    },
+    get url() {
+      return served.url;
+    },
     env,
     post,
+    async ping(url = served.url) {
+      const ping = { type: 'dev.knative.sources.ping', id: crypto.randomUUID(), source: '/pings' };
+      const headers = { 'content-type': 'application/cloudevents+json' };
+      const body = JSON.stringify({ specversion: '1.0', ...ping });
+      return (await fetch(url, { method: 'POST', headers, body })).status;
+    },
     status: async (...args) => (await post(...args)).status,
     claim: () => redis.look.get(`mail:claim:${id}`),
   };

@@ -1,0 +1,31 @@
+/** How long to wait after the n-th failure in a row (1, 2, …), in milliseconds; undefined when it was the last one. */
+export type Pauses = (failures: number) => number | undefined;
+
+/** These, one after the other, as a receiver of webhooks is promised them. What is due is taken once a minute. */
+export function inTurn(...pausesMs: number[]): Pauses {
+  return (failures) => pausesMs[failures - 1];
+}
+
+/**
+ * Each pause twice as long as the one before, up to `longestMs`; the last try is about `endMs` after the first. Each is a fifth longer
+ * or shorter by chance, so that what failed together does not come back together.
+ */
+export function doubling({
+  firstMs,
+  longestMs,
+  endMs,
+  random = Math.random,
+}: {
+  firstMs: number;
+  longestMs: number;
+  endMs: number;
+  random?: () => number;
+}): Pauses {
+  return (failures) => {
+    const pauseMs = (n: number) => Math.min(firstMs * 2 ** (n - 1), longestMs);
+    let before = 0;
+    for (let n = 1; n < failures && before < endMs; n += 1) before += pauseMs(n);
+    if (before >= endMs) return undefined;
+    return Math.round(Math.min(pauseMs(failures), endMs - before) * (0.8 + random() * 0.4));
+  };
+}
