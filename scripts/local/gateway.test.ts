@@ -297,11 +297,19 @@ test('what a client sends after a refusal is taken, and its connection stays usa
   await vi.waitFor(() => expect(received).toContain('"status": "ok"'));
 });
 
-test('an address that is no path is refused', async () => {
+test.each([
+  ['http://forms.example/demo/echo?a=b', 'x', 200],
+  ['HTTP://127.0.0.1/_/healthz', 'evil.example', 200],
+  ['http://localhost', 'evil.example', 200],
+  ['http://evil.example/_/healthz', '127.0.0.1', 421],
+  ['ftp://127.0.0.1/_/healthz', '127.0.0.1', 400],
+])('%s asks the host in it, whatever the header says (%s): %d', async (target, host, status) => {
   const { port } = await open();
   const socket = connect({ port, host: '127.0.0.1' });
-  socket.end('GET http://evil.example/ HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n');
-  expect(await text(socket)).toMatch(/^HTTP\/1\.1 400 /);
+  socket.write(`GET ${target} HTTP/1.1\r\nhost: ${host}\r\nconnection: close\r\n\r\n`);
+  const answer = await text(socket);
+  expect(Number(/^HTTP\/1\.1 (\d+) /.exec(answer)?.[1])).toBe(status);
+  if (target.includes('echo')) expect(answer).toContain('"/echo?a=b"');
 });
 
 test('closing answers what is in flight and takes nothing new', async () => {

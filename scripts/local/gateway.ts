@@ -92,7 +92,16 @@ export async function openGateway({ port, host }: { port: number; host: string }
   };
 }
 
+/** Some clients ask by the whole URL; the host in it then counts, and not the header (RFC 9112, 3.2.2). */
+function toOriginForm(req: IncomingMessage): void {
+  const [, host, rest = ''] = /^https?:\/\/([^/?#]+)(.*)$/i.exec(req.url ?? '') ?? [];
+  if (host === undefined) return;
+  req.headers.host = host;
+  req.url = rest.startsWith('/') ? rest : `/${rest}`;
+}
+
 function route(parts: GatewayParts, req: IncomingMessage, res: ServerResponse, host: string): void {
+  toOriginForm(req);
   const match = /^\/([^/?]*)(\/[^?]*)?(\?.*)?$/.exec(req.url ?? '');
   if (!match) return answerProblem(res, 400, 'The address is malformed.');
   const [, name = '', rest, query = ''] = match;
