@@ -166,5 +166,6 @@ it('a read-only data folder is named', async ({ skip }) => {
   onTestFinished(() => disk.close({ keep: false }));
   if (!isRoot) chmodSync(data, 0o500);
   else if (spawnSync('mount', ['-o', 'remount,ro', data]).status !== 0) skip('it cannot be made read-only');
-  await expect(startFormbus(data)).rejects.toThrow(`data folder ${data} cannot be written: `);
+  for (const folder of [data, join(data, 'new', 'one')])
+    await expect(startFormbus(folder)).rejects.toThrow(`data folder ${folder} cannot be written: `);
 });

@@ -1,5 +1,6 @@
 import {
   chmodSync,
+  existsSync,
   lstatSync,
   mkdirSync,
   readdirSync,
@@ -8,7 +9,7 @@ import {
   statfsSync,
   writeFileSync,
 } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { takeLock } from './lock.ts';
 
 /** Where things are, for tools on this machine; with passwords, so nobody else may read it. */
@@ -121,6 +122,8 @@ const reasons: Record<string, string> = {
 const neededBytes = 64 * 1024 ** 2;
 
 function whyNotWritable(folder: string): string | undefined {
+  // One that could not be made is refused by what is above it, for which Node says ENOENT on a read-only disk.
+  if (!existsSync(folder)) return whyNotWritable(dirname(folder));
   const probe = join(folder, `probe-${process.pid}`);
   try {
     writeFileSync(probe, Buffer.alloc(65_536), { flush: true });
@@ -129,8 +132,7 @@ function whyNotWritable(folder: string): string | undefined {
     return left < neededBytes ? `its disk has ${Math.floor(left / 1024 ** 2)} MB left` : undefined;
   } catch (error) {
     const code = error instanceof Error && 'code' in error ? String(error.code) : '';
-    // Where it could not be made, the error says so itself.
-    return code === 'ENOENT' ? undefined : (reasons[code] ?? String(error));
+    return reasons[code] ?? String(error);
   } finally {
     try {
       rmSync(probe, { force: true });
