@@ -15,18 +15,22 @@ export interface Range {
  * A point alone is always the decimal point, as in JSON and in every example that a form gives. `1,234` can be read in two ways: if
  * the range does not decide between them it stays as it is, and so is refused.
  */
-export function decimalText(value: string, { min, max }: Range): string {
+export function decimalText(value: string, range: Range): string {
   if (plainDecimal.test(value)) return value;
   // U+066B is the decimal point that comes with Arabic digits.
   const text = numeric(value).replace('\u066b', '.');
   if (plainDecimal.test(text)) return text;
-  const inRange = readingsOf(text).filter((reading) => Number(reading) >= min && Number(reading) <= max);
-  const [reading = text] = inRange;
-  return inRange.length > 1 ? text : reading;
+  const readings = readingsWithin(text, range);
+  const [reading = text] = readings;
+  return readings.length > 1 ? text : reading;
 }
 
-/** What a text with separators can mean, in plain form. */
-export function readingsOf(text: string): string[] {
+/** What a text with separators can mean, in plain form and within the range. */
+export function readingsWithin(text: string, { min, max }: Range): string[] {
+  return readingsOf(text).filter((reading) => Number(reading) >= min && Number(reading) <= max);
+}
+
+function readingsOf(text: string): string[] {
   const [, sign = '', number = ''] = /^([+-]?)(.*)$/.exec(text) ?? [];
   const readings = ['.', ','].flatMap((point) => {
     const [whole = '', fraction, ...more] = number.replaceAll(thousandsOnly, ' ').split(point);

@@ -181,8 +181,9 @@ it.each<[Key, unknown, string]>([
   ['grade', '8²', 'Enter a number from 0 to 10, like 5.'],
   ['grade', '1,23,4', 'Enter a number from 0 to 10, like 5.'],
   ['grade', `1.${'0'.repeat(29)}`, 'Enter a number from 0 to 10, like 5.'],
-  ['amount', '1,234', '“1,234” can be read as 1234 or as 1.234: write it so.'],
-  ['amount', '-1,234', '“-1,234” can be read as -1234 or as -1.234: write it so.'],
+  ['grade', '11,234', 'Enter a number from 0 to 10, like 5.'],
+  ['amount', '1,234', '“1,234” can mean 1234 or 1.234; write one of these.'],
+  ['amount', '-1,234', '“-1,234” can mean -1234 or -1.234; write one of these.'],
   ['amount', '1.2,3.4', 'Enter a number from -5000 to 100000000, like 49997500.'],
   ['minutes', '20', 'Choose one of: 30, 10, other.'],
   ['minutes', 'Half an hour', 'Choose one of: 30, 10, other.'],
@@ -288,7 +289,7 @@ it('a number as any language writes it is read as that number, or refused: never
         const options = { minimumFractionDigits: digits, maximumFractionDigits: digits };
         const value = Number((number / 100).toFixed(digits));
         const answer = await send('amount', new Intl.NumberFormat(language, options).format(value));
-        if (typeof answer === 'string') expect(answer).toContain('can be read as');
+        if (typeof answer === 'string') expect(answer).toContain('can mean');
         // A point and three digits is 1.234, also where German would mean 1234: a point is always the decimal point.
         else if (!/^-?\d{1,3}\.\d{3}$/.test(String(Object(answer)[1]))) {
           expect(Number(Object(answer)[1])).toBe(value);

@@ -1,5 +1,5 @@
 import * as v from 'valibot';
-import { decimalText, exampleWithin, maxDecimalLength, plainDecimal, readingsOf } from './decimal.ts';
+import { decimalText, exampleWithin, maxDecimalLength, plainDecimal, readingsWithin } from './decimal.ts';
 import { emailAddress } from './email-address.ts';
 import { address, numeric, oneLine, severalLines } from './normalise.ts';
 
@@ -77,9 +77,9 @@ export function decimal(title: string, options: FieldOptions & { min: number; ma
     v.string(),
     v.maxLength(maxDecimalLength, message),
     v.regex(plainDecimal, ({ input }) => {
-      const readings = readingsOf(input);
+      const readings = readingsWithin(input, options);
       return readings.length > 1
-        ? `“${input}” can be read as ${readings.join(' or as ')}: write it so.`
+        ? `“${input}” can mean ${readings.join(' or ')}; write one of these.`
         : message;
     }),
     v.check((value) => Number(value) >= min && Number(value) <= max, message),
