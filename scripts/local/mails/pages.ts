@@ -80,13 +80,9 @@ async function answer(parts: MailsParts, req: IncomingMessage, res: ServerRespon
 const FaultsBody = v.pipe(
   v.string(),
   v.parseJson(),
-  v.union([
-    v.array(Fault),
-    v.pipe(
-      Fault,
-      v.transform((fault) => [fault]),
-    ),
-  ]),
+  // An array first, or a mistake in a fault would be called none of the two.
+  v.transform((faults) => [faults].flat()),
+  v.array(Fault),
 );
 
 /** `GET` lists the faults that wait, `POST` adds one or a list of them, `DELETE` removes all. */

@@ -150,6 +150,9 @@ describe('faults', () => {
         detail: expect.stringContaining('no fault'),
         kinds: {},
       });
+    expect(await post(pages, { kind: 'refuse', code: 452, what: 'recipient' })).toMatchObject({
+      detail: expect.stringContaining('"what"'),
+    });
   });
 });
 

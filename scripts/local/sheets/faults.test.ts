@@ -153,6 +153,8 @@ describe('by hand, at /faults', () => {
       expect(answer.status).toBe(400);
       expect(await answer.json()).toMatchObject({ detail: expect.stringContaining('no fault'), kinds: {} });
     }
+    const unknown = await (await call('POST', '{"kind":"quota","nonsense":1}')).json();
+    expect(unknown).toMatchObject({ detail: expect.stringContaining('"nonsense"') });
     expect(sheets.faults.list()).toEqual([]);
   });
 });
