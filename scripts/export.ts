@@ -42,7 +42,7 @@ async function main(): Promise<void> {
   if (values.help) return void process.stdout.write(help);
   const { form, format, out } = values;
   if (form === undefined || format === undefined)
-    throw new Error('say which and how: --form F --format csv|jsonl; --help tells more');
+    throw new Error('say which and how: --form F --format csv|jsonl; see --help');
   if (!isFormat(format)) throw new Error(`--format is ${formats.join(' or ')}, not ${format}`);
   const separator = separators[values.separator];
   if (separator === undefined)

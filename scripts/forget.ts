@@ -34,8 +34,7 @@ async function main(): Promise<void> {
   });
   if (values.help) return void process.stdout.write(help);
   const { form, id } = values;
-  if (form === undefined || id === undefined)
-    throw new Error('say which: --form F --id ID; --help tells more');
+  if (form === undefined || id === undefined) throw new Error('say which: --form F --id ID; see --help');
   const cluster = values.kafka ? await openCluster({ gateway: clusterOptions.gateway.default }) : undefined;
   try {
     const stores = await (cluster ? openClusterStores(cluster) : openStores(addressOf(values)));

@@ -55,7 +55,7 @@ describe.skipIf(skipped)('the image', () => {
   });
 
   it.each(services.map((service) => [service.name, service] as const))(
-    '%s starts and answers as any user, on a root that can not be written',
+    '%s starts and answers as any user, on a root that cannot be written',
     async (_, service) => {
       const { url, kill, exited } = await start(service, { uid: 1_000_650_000, gid: 0 });
       const isForm = service.file.startsWith('knative/forms/');

@@ -160,7 +160,7 @@ it('says what to do when nobody answers', async () => {
   const { code, complaint } = await load('http://127.0.0.1:1/demo-form/');
   expect(code).toBe(2);
   expect(complaint).toBe(
-    'Formbus does not answer at http://127.0.0.1:1/demo-form/; start it with npm start, or say where it is, as --help tells\n',
+    'Formbus does not answer at http://127.0.0.1:1/demo-form/; start it with npm start, or say where it is (see --help)\n',
   );
 });
 

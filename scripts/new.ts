@@ -41,7 +41,7 @@ async function main() {
   if (values.help) return console.log(help);
   const [kind, name, ...more] = positionals;
   if ((kind !== 'form' && kind !== 'task') || name === undefined || more.length > 0) {
-    throw new Error('say what and how it is called: form NAME, or task NAME; --help tells more');
+    throw new Error('say what to make and its name: form NAME or task NAME; see --help');
   }
   if (kind === 'form' && (values.form ?? values.type) !== undefined) {
     throw new Error('--form and --type are for tasks');
@@ -54,7 +54,7 @@ async function main() {
   console.log(`${files.map(({ file }) => file).join('\n')}
 
 Next:
-  npm start   # unless it runs: then it has it by now
+  npm start   # unless it runs: then it has this within seconds
   ${curl}
   npm exec -- vitest run functions/${kind}s/${name}/
 `);

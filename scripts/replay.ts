@@ -44,8 +44,7 @@ async function main(): Promise<void> {
   });
   if (values.help) return void process.stdout.write(help);
   const { form, task } = values;
-  if (form === undefined || task === undefined)
-    throw new Error('say which: --form F --task T; --help tells more');
+  if (form === undefined || task === undefined) throw new Error('say which: --form F --task T; see --help');
   const rate = Number(values.rate);
   if (!Number.isInteger(rate) || rate < 1 || rate > 10_000)
     throw new Error('--rate is a number of events a second, from 1 to 10000');

@@ -28,7 +28,7 @@ describe('who gets the confirmation', () => {
     expect(attributes({ other, own, third: email('Third', { confirm: false }) })).toEqual({ mailto: 'own' });
     expect(attributes({ other, third: email('Third', { confirm: false }) })).toEqual({ mailto: 'other' });
     expect(() => attributes({ other, own: email('Own') })).toThrow(
-      "Form a-form: say which of the e-mail fields other, own is confirmed: email('…', { confirm: true })",
+      "Form a-form: say which of the e-mail fields other, own gets the confirmation mail: email('…', { confirm: true })",
     );
     expect(() => attributes({ own, more: email('More', { confirm: true }) })).toThrow('own, more');
   });

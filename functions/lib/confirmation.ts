@@ -36,7 +36,7 @@ export function mailAttributes(name: string, schema: FormSchema, texts: MailText
   const [mailto, ...others] = chosen.length > 0 ? chosen : named('maybe');
   if (others.length > 0)
     throw new Error(
-      `Form ${name}: say which of the e-mail fields ${[mailto, ...others].join(', ')} is confirmed: email('…', { confirm: true }) for one, or { confirm: false } for the others.`,
+      `Form ${name}: say which of the e-mail fields ${[mailto, ...others].join(', ')} gets the confirmation mail: email('…', { confirm: true }) for one, or { confirm: false } for the others.`,
     );
   const { success, issues } = v.safeParse(MailTexts, texts);
   if (!success) {

@@ -24,7 +24,7 @@ export async function eraseRows(
       for (const tab of await sheets.layout(target)) found.push(...(await rowsIn(target, tab, ids, sheets)));
       if (found.length === 0) break;
       if (tries > mostTries)
-        throw new Error(`${found.length} rows can not be erased from ${target}, or are moved all the while`, {
+        throw new Error(`${found.length} rows cannot be erased from ${target}, or are moved all the while`, {
           cause: refusal,
         });
       for (const same of Map.groupBy(found, ({ tab }) => tab).values()) {

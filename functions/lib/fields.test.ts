@@ -230,7 +230,7 @@ describe('a choice', () => {
     expect(() => choice('Odd', { options: { a: 'A', [value]: 'B' } })).toThrow(`“${value}” is empty, has`);
   });
 
-  it('can not have a value twice', () => {
+  it('cannot have a value twice', () => {
     const options: [string, string][] = [
       ['a', 'A'],
       ['a', 'B'],
@@ -314,14 +314,14 @@ describe('the columns of a form', () => {
   const make = (entries: Record<string, Field>) => () => form('odd', v.object(entries));
   const a = text('One', { max: 10 });
 
-  it.each(['id', 'time', 'type', 'form', 'Time'])('can not have the name or the title %s', (name) => {
-    expect(make({ [name]: a })).toThrow(`call the field “${name}” otherwise`);
-    expect(make({ other: text(name, { max: 10 }) })).toThrow(`call the field “${name}” otherwise`);
+  it.each(['id', 'time', 'type', 'form', 'Time'])('cannot have the name or the title %s', (name) => {
+    expect(make({ [name]: a })).toThrow(`rename the field “${name}”`);
+    expect(make({ other: text(name, { max: 10 }) })).toThrow(`rename the field “${name}”`);
   });
 
   it('have different names and titles', () => {
-    expect(make({ one: a, two: text('one', { max: 10 }) })).toThrow('call the field “one” otherwise');
-    expect(make({ one: a, ONE: text('Two', { max: 10 }) })).toThrow('call the field “ONE” otherwise');
+    expect(make({ one: a, two: text('one', { max: 10 }) })).toThrow('rename the field “one”');
+    expect(make({ one: a, ONE: text('Two', { max: 10 }) })).toThrow('rename the field “ONE”');
   });
 
   it('have names of at most 64 letters, digits, _ and -, that begin with a letter', () => {

@@ -548,7 +548,7 @@ describe('when something is wrong with a spreadsheet', () => {
     expect(await server.look.exists(`buffer:refused:${sheet}`)).toBe(0);
   });
 
-  it('a refused batch whose flush died goes on from its fence, and what was on its way can not land', async () => {
+  it('a refused batch whose flush died goes on from its fence, and what was on its way cannot land', async () => {
     for (let n = 0; n < 4; n += 1) await push(n, n === 2 ? bad : {});
     const fenceOnly: Sheets = {
       ...refusing(),

@@ -90,7 +90,7 @@ export async function flush(options: FlushOptions): Promise<FlushResult> {
   }
 
   function noteTab(spreadsheetId: string, tab: string, reason: string) {
-    log.error({ spreadsheetId, tab, reason }, 'the tab can not be written; its rows stay in the buffer');
+    log.error({ spreadsheetId, tab, reason }, 'the tab cannot be written; its rows stay in the buffer');
     result.failed.push({ spreadsheetId, tab, reason });
   }
 

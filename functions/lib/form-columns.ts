@@ -22,7 +22,7 @@ export function refuseColumns(form: string, { entries }: FormSchema): void {
     for (const heading of headings) {
       if (taken.has(heading.toLowerCase()))
         throw new Error(
-          `Form ${form}: call the field “${heading}” otherwise; another column has that heading (${own.join(', ')} are Formbus's own).`,
+          `Form ${form}: rename the field “${heading}”: another column has that heading (${own.join(', ')} are Formbus's own).`,
         );
       taken.add(heading.toLowerCase());
     }

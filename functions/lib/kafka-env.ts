@@ -65,6 +65,6 @@ function authority(file: string): string {
   try {
     return readFileSync(file, 'utf8');
   } catch (cause) {
-    throw new EnvError(`KAFKA_CA_FILE: ${file} can not be read.`, { cause });
+    throw new EnvError(`KAFKA_CA_FILE: ${file} cannot be read.`, { cause });
   }
 }

@@ -42,7 +42,7 @@ describe('where events go', () => {
     ],
     [
       { KAFKA_BROKERS: 'kafka:9092', KAFKA_TLS: 'true', KAFKA_CA_FILE: '/nothing.pem' },
-      '/nothing.pem can not be read',
+      '/nothing.pem cannot be read',
     ],
   ])('is refused at the start when it is wrong: %j', async (env, message) => {
     await expect(startForm(env)).rejects.toThrow(message);

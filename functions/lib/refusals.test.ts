@@ -87,7 +87,7 @@ describe('a tab that is protected', () => {
     at.emulator.setProtected(sheet, 'closed', true);
     await at.buffer.erase(sheet, 'id-3');
     await at.buffer.erase(sheet, 'id-1');
-    expect((await at.flush()).failed).toMatchObject([{ reason: /can not be erased/ }]);
+    expect((await at.flush()).failed).toMatchObject([{ reason: /cannot be erased/ }]);
     expect(await ids('open')).toEqual(['id-2']);
     at.emulator.setProtected(sheet, 'closed', false);
     await at.flush();

@@ -132,10 +132,10 @@ it('while the pool is short it says so, and the rows go into what room is left',
   expect([await idsIn(first), await idsIn(spares[0] ?? '')]).toEqual([['id-1', 'id-2', 'id-3'], ['id-4']]);
 });
 
-it('one of the pool that can not be used is named, and a replacement is taken for it', async () => {
+it('one of the pool that cannot be used is named, and a replacement is taken for it', async () => {
   await fill(first, 8_000_000);
   await push(1);
-  expect((await run({ pool: ['nowhere'] })).messages.join()).toContain('next one can not be used');
+  expect((await run({ pool: ['nowhere'] })).messages.join()).toContain('next one cannot be used');
   expect(await continuations(first, sheets)).toEqual([first]);
   await push(2);
   await run();

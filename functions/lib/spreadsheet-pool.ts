@@ -43,7 +43,7 @@ export async function moveOn(
   } catch (error) {
     log.error(
       { ...facts, reason: reasonOf(error) },
-      'the spreadsheet is 80 % full, and its next one can not be used: see SPREADSHEET_POOL',
+      'the spreadsheet is 80 % full, and its next one cannot be used: see SPREADSHEET_POOL',
     );
     return false;
   }

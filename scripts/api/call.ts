@@ -18,7 +18,7 @@ export async function call<S extends v.GenericSchema>(
   const { status, text } = await ask(url + path, { ...init, signal }).catch((cause: unknown) => {
     const what = signal.aborted
       ? ` for ${patienceMs / 1_000} s: it stands still, or has much to do; try again, or stop it and start it anew`
-      : '; start it with npm start, or say where it is, as --help tells';
+      : '; start it with npm start, or say where it is (see --help)';
     throw new Error(`Formbus does not answer at ${url}${what}`, { cause });
   });
   if (status < 200 || status > 299)

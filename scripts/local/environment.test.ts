@@ -95,7 +95,7 @@ test.each([
   ['KAFKA_SASL_MECHANISM is wrong', { KAFKA_SASL_MECHANISM: 'md5' }],
   ['KAFKA_TLS is wrong', { KAFKA_TLS: 'yes' }],
   ['KAFKA_USERNAME and KAFKA_PASSWORD go together', { KAFKA_USERNAME: 'me' }],
-  ['KAFKA_CA_FILE: /nothing.pem can not be read', { KAFKA_TLS: 'true', KAFKA_CA_FILE: '/nothing.pem' }],
+  ['KAFKA_CA_FILE: /nothing.pem cannot be read', { KAFKA_TLS: 'true', KAFKA_CA_FILE: '/nothing.pem' }],
 ])('a Kafka that is given in a wrong way stops the start: %s', (message, env) => {
   expect(() => findKafka({ KAFKA_BROKERS: 'kafka:9093', ...env })).toThrow(message);
 });

@@ -105,7 +105,7 @@ async function userFor(data: string): Promise<User> {
   options.push('--pdeathsig', 'KILL');
   if (spawnSync('setpriv', [...options, '--', 'true']).status !== 0) {
     throw new Error(
-      'PostgreSQL does not run as root, and setpriv of util-linux can not change the user here; ' +
+      'PostgreSQL does not run as root, and setpriv of util-linux cannot change the user here; ' +
         'run npm start as another user, or set DATABASE_URL to a PostgreSQL that runs',
     );
   }

@@ -108,7 +108,7 @@ it('takes no submission that was forgotten before it came', async () => {
   expect(await postgres.query('SELECT id, data FROM submissions')).toEqual([{ id: 'id-1', data: null }]);
 });
 
-it('takes texts of every kind; what PostgreSQL can not store becomes U+FFFD', async () => {
+it('takes texts of every kind; what PostgreSQL cannot store becomes U+FFFD', async () => {
   const data = {
     long: 'é'.repeat(50_000),
     quotes: `'"\\'); DROP TABLE submissions; --`,

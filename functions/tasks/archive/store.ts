@@ -54,7 +54,7 @@ export function openArchive({ query }: Pick<Database, 'query'>): Archive {
       return await insert(rows);
     } catch (error) {
       if (!isValuesFault(error)) throw unavailable(error);
-      if (rows.length === 1) return [new HttpError(400, 'The archive can not store this.', { cause: error })];
+      if (rows.length === 1) return [new HttpError(400, 'The archive cannot store this.', { cause: error })];
     }
     const results: (boolean | HttpError)[] = [];
     for (const row of rows) results.push(...(await keepAll([row])));

@@ -167,7 +167,7 @@ it('does not take for lost what goes from the buffer into the sheet, or is sorte
   expect(looks).toBe(2);
 });
 
-it('does not judge what it can not read: a spreadsheet without permission, a tab without the column of ids', async () => {
+it('does not judge what it cannot read: a spreadsheet without permission, a tab without the column of ids', async () => {
   await submit('a');
   await write();
   emulator.setRevoked(sheet, true);

@@ -51,7 +51,7 @@ export const sheetsFlush = task('sheets-flush', AnyEvent, {
         if (failed.length > 0)
           throw new HttpError(
             409,
-            `Not written: ${failed.map(({ spreadsheetId }) => spreadsheetId).join(', ')}.`,
+            `Not written: ${failed.map(({ spreadsheetId, tab }) => [spreadsheetId, tab ?? []].flat().join('/')).join(', ')}.`,
           );
       },
       close: redis.close,

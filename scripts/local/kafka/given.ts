@@ -48,7 +48,7 @@ function authorityIn(file: string): string {
   try {
     return readFileSync(file, 'utf8');
   } catch (cause) {
-    throw new Error(`KAFKA_CA_FILE: ${file} can not be read`, { cause });
+    throw new Error(`KAFKA_CA_FILE: ${file} cannot be read`, { cause });
   }
 }
 

@@ -19,7 +19,8 @@ export const Fault = v.variant('kind', [
 export type Fault = v.InferOutput<typeof Fault>;
 
 export const faultHelp = {
-  refuse: 'answers code, such as 452, at connect, sender, recipient (the default) or mail; times is how often (1)',
+  refuse:
+    'answers code, such as 452, at connect, sender, recipient (the default) or mail; times is how often (1)',
   'drop-before': 'breaks the connection when a mail is there in full, and does not keep it',
   'drop-after': 'keeps the mail, and breaks the connection before it has said so',
   delay: 'keeps the mail, and says so ms later',

@@ -24,7 +24,7 @@ test.each<[string, Request]>([
   ['given rows', { insertDimension: { range: rows, inheritFromBefore: true } }],
   ['robbed of rows', { deleteDimension: { range: rows } }],
   ['sorted', { sortRange: { range: { sheetId: 7 }, sortSpecs: [{ dimensionIndex: 0 }] } }],
-])('a tab that is protected as a whole can not be %s', async (_, request) => {
+])('a tab that is protected as a whole cannot be %s', async (_, request) => {
   const sheets = await testSheets();
   await sheets.apply(...tab('Tab', ['a', 'b', 'c'], ['1', '2', '3']));
   sheets.setProtected(BOOK, 'Tab', true);
