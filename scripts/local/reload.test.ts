@@ -139,6 +139,13 @@ test('a mistake in a manifest or in code is told with its file, what runs goes o
   expect(await status()).toBe(422);
 });
 
+test('a form that changes restarts the tasks that read its titles and words as well, and nothing else', async () => {
+  const { edit, said, count } = await start();
+  edit('functions/forms/demo-form/demo-form.ts', 'Your name', 'What are you called?');
+  await said('the change is running');
+  expect(count('changed: demo-form, send-confirmation, sheets-flush {')).toBe(1);
+});
+
 test('a mistake in types is told with its file and line, harms nothing that runs, and so is that it is gone', async () => {
   const { edit, said, submit, count } = await start();
   const code = 'functions/forms/demo-form/demo-form.ts';
