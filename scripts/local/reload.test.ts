@@ -164,7 +164,7 @@ test('the stack of a task that fails names the line of its source', async () => 
   await said('changed: demo-task');
   expect((await submit('demo-form', demo)).status).toBe(202);
   await said('error demo-task: failed for good');
-  await said(`at ${code}:`);
+  await said(`"${code}:6:`);
 });
 
 test('changes under load: every submission is taken, and each task gets it once', async () => {
@@ -221,6 +221,7 @@ test('with a Kafka it says that its resources want a restart, once, and takes up
   const ambient = {
     IDEMPOTENCY_SECRET: 'a secret for the tests only',
     MAIL_SECRET: 'a secret for the tests only',
+    KAFKA_PASSWORD: 'a secret for the tests only',
     DATABASE_URL: 'postgres://127.0.0.1:1/none',
   };
   const bundle = await bundleInto(root, bundles);
