@@ -271,7 +271,10 @@ describe('when the sink does not acknowledge', () => {
 
 it('has no connection to the sink any more when it is closed', async () => {
   let open = 0;
-  const server = createServer({ keepAliveTimeout: 0 }, (req, res) => void req.resume().on('end', () => res.writeHead(202).end()));
+  const server = createServer(
+    { keepAliveTimeout: 0 },
+    (req, res) => void req.resume().on('end', () => res.writeHead(202).end()),
+  );
   server.on('connection', (socket) => {
     open += 1;
     socket.on('close', () => (open -= 1));

@@ -59,7 +59,12 @@ it('answers 204 to a submission that comes again, and keeps one', async () => {
 it('takes a forgotten submission out, with what tasks found out about it, and takes neither again', async () => {
   const analysis = { type: 'form.analyzed', id: 'id-1/detect-slang' };
   expect([await post(), await post(analysis), await post({ id: 'id-2' })]).toEqual([204, 204, 204]);
-  const { data, ...forgotten } = forgottenEvent({ ...event, id: 'id-1', form: 'demo-form', sheet: 'spreadsheet-1/x' });
+  const { data, ...forgotten } = forgottenEvent({
+    ...event,
+    id: 'id-1',
+    form: 'demo-form',
+    sheet: 'spreadsheet-1/x',
+  });
   expect(await post({ ...forgotten, data })).toBe(204);
   expect([await post(), await post(analysis)]).toEqual([204, 204]);
   expect(Object.keys(await rows())).toEqual(['Übersicht/1\nid-2']);
@@ -102,7 +107,10 @@ it('counts and logs what it keeps, what it has seen before and what it forgets, 
 });
 
 it('has no connection to Redis any more when it is closed', async () => {
-  const connections = async () => String(await redis.look.client('LIST')).trim().split('\n').length;
+  const connections = async () =>
+    String(await redis.look.client('LIST'))
+      .trim()
+      .split('\n').length;
   const before = await connections();
   const other = await serve(sheetsBuffer, {
     env: { PORT: '0', HOST: '127.0.0.1', LOG_LEVEL: 'silent', REDIS_URL: redis.url },

@@ -30,7 +30,12 @@ const env = (more: Record<string, string> = {}) => ({
 async function open(more: Record<string, string> = {}) {
   const served = await serve(sheetsFlush, { env: env(more) });
   onTestFinished(() => served.close());
-  const body = JSON.stringify({ specversion: '1.0', id: '1', type: 'dev.knative.sources.ping', source: '/p' });
+  const body = JSON.stringify({
+    specversion: '1.0',
+    id: '1',
+    type: 'dev.knative.sources.ping',
+    source: '/p',
+  });
   const headers = { 'content-type': 'application/cloudevents+json' };
   async function ping() {
     const answer = await fetch(served.url, { method: 'POST', headers, body });
@@ -68,9 +73,9 @@ it('answers 409 and names what it could not write, so that only the next ping tr
   at.emulator.setRevoked(sheet, true);
   expect(await (await open()).ping()).toEqual([409, `Not written: ${sheet}.\n`]);
   expect((await at.rows(other)).slice(1).map(([id]) => id)).toEqual(['id-2']);
-  expect((await openBuffer({ redis: at.redis }).waiting()).map(({ spreadsheetId }) => spreadsheetId)).toEqual([
-    sheet,
-  ]);
+  expect((await openBuffer({ redis: at.redis }).waiting()).map(({ spreadsheetId }) => spreadsheetId)).toEqual(
+    [sheet],
+  );
 });
 
 it('a row waits SETTLE_SECONDS for ones that are late', async () => {
@@ -102,7 +107,10 @@ it('does not start with a wrong environment, and says what to set', async () => 
 });
 
 it('has no connection to Redis any more when it is closed', async () => {
-  const connections = async () => String(await at.server.look.client('LIST')).trim().split('\n').length;
+  const connections = async () =>
+    String(await at.server.look.client('LIST'))
+      .trim()
+      .split('\n').length;
   const before = await connections();
   const { close } = await open();
   await expect.poll(connections).toBeGreaterThan(before);
