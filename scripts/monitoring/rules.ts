@@ -24,6 +24,7 @@ export function readRuleGroups(root: string): RuleGroups {
   return rules.flatMap(({ content }) => v.parse(Groups, at(content, 'spec', 'groups')));
 }
 
+/** Without the series that they are made from. */
 export function alertsOf(groups: RuleGroups): AlertRule[] {
   return groups.flatMap(({ rules }) => rules.filter((rule) => 'alert' in rule));
 }
