@@ -1,6 +1,8 @@
+import { once } from 'node:events';
+import { createServer } from 'node:http';
 import { connect } from 'node:net';
 import * as v from 'valibot';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { demoForm } from '../forms/demo-form/demo-form.ts';
 import { bodyOf, formEnv, postJson, startSink, type Sink } from '../testing/sink.ts';
 import { text } from './fields.ts';
@@ -265,6 +267,29 @@ describe('when the sink does not acknowledge', () => {
     expect((await postJson(form.url, valid)).status).toBe(503);
     await form.close();
   });
+});
+
+it('has no connection to the sink any more when it is closed', async () => {
+  let open = 0;
+  const server = createServer(
+    { keepAliveTimeout: 0 },
+    (req, res) => void req.resume().on('end', () => res.writeHead(202).end()),
+  );
+  server.on('connection', (socket) => {
+    open += 1;
+    socket.on('close', () => (open -= 1));
+  });
+  await once(server.listen(0, '127.0.0.1'), 'listening');
+  onTestFinished(() => {
+    server.close();
+    server.closeAllConnections();
+  });
+  const { port } = v.parse(v.object({ port: v.number() }), server.address());
+  const form = await serve(demoForm, { env: formEnv({ url: `http://127.0.0.1:${port}` }) });
+  expect((await postJson(form.url, valid)).status).toBe(202);
+  expect(open).toBe(1);
+  await form.close();
+  await expect.poll(() => open).toBe(0);
 });
 
 it('JSON that curl labels as urlencoded is refused with the header that is missing', async () => {

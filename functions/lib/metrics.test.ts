@@ -143,6 +143,7 @@ it('a form counts what it accepts and refuses, and pushes it at SIGTERM', async 
     await post('{'),
   ];
   expect(statuses).toEqual([202, 303, 422, 400]);
+  expect(await post(message, { 'idempotency-key': 'k'.repeat(256) })).toBe(400);
   expect((await fetch(form.url)).status).toBe(200);
   expect(await post('x'.repeat(200_000))).toBe(413);
   sink.answer = (res) => res.writeHead(500).end();
@@ -159,8 +160,13 @@ it('a form counts what it accepts and refuses, and pushes it at SIGTERM', async 
     collector.total('formbus_submissions_refused_total', ...form1, ...labels);
   expect(refused('422', 'fields')).toBe(1);
   expect(refused('400', 'malformed')).toBe(1);
+  expect(refused('400', 'idempotency-key')).toBe(1);
   expect(refused('413', 'too-large')).toBe(1);
   expect(refused('503', 'not-acknowledged')).toBe(2);
+  const id = expect.stringMatching(/^[\da-f-]{36}$/);
+  const stored = { msg: 'accepted', id, type: 'form.submitted' };
+  const failed = { msg: 'not acknowledged', id, reason: expect.stringContaining('The sink answered 500') };
+  expect(form.logged().filter((line) => 'id' in line)).toMatchObject([stored, stored, failed, failed]);
 });
 
 it('a form answers and ends as ever when its pushes hang or nobody knows the address', async () => {

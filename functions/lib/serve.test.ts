@@ -149,6 +149,26 @@ it('what Node cannot read as HTTP is answered in the words of the function, and 
   );
 });
 
+it('answers 408 to a client whose headers do not come to an end, and closes the connection', async () => {
+  const definition: FunctionDefinition = {
+    name: 'any',
+    env: {},
+    limits: { maxBytes: 1, deadlineMs: 10_000 },
+    start: () => ({ handle: () => ({ status: 200 }) }),
+    answerError: ({ status, message }) => plainText(status, message),
+  };
+  const { url, close } = await serve(definition, { env, headersMs: 30 });
+  onTestFinished(close);
+  const { hostname, port } = new URL(url);
+  const answer = await new Promise<string>((resolve) => {
+    let text = '';
+    const socket = connect(Number(port), hostname, () => socket.write('GET / HTTP/1.1\r\nHost: x\r\nX-'));
+    socket.on('data', (data) => (text += data.toString())).on('close', () => resolve(text));
+  });
+  expect(answer).toMatch(/^HTTP\/1.1 408 Request Timeout\r\n/);
+  expect(answer).toContain('The headers were not complete in time.');
+});
+
 it('completes every answer as the function says, errors included', async () => {
   const { url } = await open(() => ({ status: 200 }), {
     start: () => ({

@@ -79,7 +79,8 @@ export async function serve(
   {
     env: source,
     limits = definition.limits,
-  }: { env?: Record<string, string | undefined>; limits?: BodyLimits } = {},
+    headersMs = 15_000,
+  }: { env?: Record<string, string | undefined>; limits?: BodyLimits; headersMs?: number } = {},
 ): Promise<Served> {
   const env = checkEnv(definition, source);
   const log = openLog(definition.name, env.LOG_LEVEL);
@@ -135,7 +136,13 @@ export async function serve(
   });
   const framework = getTestServer(definition.name);
 
-  const options = { keepAliveTimeout: keepAliveMs, headersTimeout: 15_000, maxHeaderSize };
+  const options = {
+    keepAliveTimeout: keepAliveMs,
+    headersTimeout: headersMs,
+    // Node looks every half a minute, which would be three times as late.
+    connectionsCheckingInterval: headersMs / 3,
+    maxHeaderSize,
+  };
   const server = createServer(options, (req, res) => {
     readBody(req, limits).then(
       (body) => {

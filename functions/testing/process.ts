@@ -9,9 +9,13 @@ export interface FunctionProcess {
   kill(signal: NodeJS.Signals): void;
   /** The exit code, null after a signal. */
   exited: Promise<number | null>;
+  /** What it has logged until now. */
+  logged(): v.InferOutput<typeof Line>[];
 }
 
-const Ready = v.pipe(v.string(), v.parseJson(), v.object({ msg: v.literal('ready'), url: v.string() }));
+const Line = v.pipe(v.string(), v.parseJson(), v.looseObject({ msg: v.string() }));
+
+const Ready = v.object({ msg: v.literal('ready'), url: v.string() });
 
 /** Starts a function as its container does, from `main` (main.ts, or a bundle's main.mjs), and waits until it is ready. */
 export async function startFunction(main: string, env: Record<string, string>): Promise<FunctionProcess> {
@@ -25,17 +29,20 @@ export async function startFunction(main: string, env: Record<string, string>): 
 /** Waits until the process says on its stdout where it listens. @throws Error with its stderr when it ends before */
 export async function becomesReady(
   child: ChildProcessByStdio<null, Readable, Readable>,
-): Promise<Pick<FunctionProcess, 'url' | 'exited'>> {
+): Promise<Omit<FunctionProcess, 'kill'>> {
   let complaint = '';
   child.stderr.on('data', (data: Buffer) => (complaint += data.toString()));
   const exited = once(child, 'exit').then(([code]) => (typeof code === 'number' ? code : null));
-  const lines = createInterface(child.stdout);
+  const lines: v.InferOutput<typeof Line>[] = [];
   const url = await new Promise<string>((resolve, reject) => {
-    lines.on('line', (line) => {
-      const ready = v.safeParse(Ready, line);
+    createInterface(child.stdout).on('line', (text) => {
+      const line = v.safeParse(Line, text);
+      if (!line.success) return;
+      lines.push(line.output);
+      const ready = v.safeParse(Ready, line.output);
       if (ready.success) resolve(ready.output.url);
     });
     child.once('close', (code) => reject(new Error(`exited with ${code}: ${complaint}`)));
   });
-  return { url, exited };
+  return { url, exited, logged: () => lines };
 }

@@ -1,8 +1,11 @@
 import { randomBytes } from 'node:crypto';
-import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
+import { join } from 'node:path';
+import { afterAll, beforeAll, beforeEach, expect, it, onTestFinished } from 'vitest';
 import { submissionEvent } from '../../lib/event.ts';
 import { forgottenEvent } from '../../lib/forgotten.ts';
 import { serve, type Served } from '../../lib/serve.ts';
+import { startCollector } from '../../testing/collector.ts';
+import { startFunction } from '../../testing/process.ts';
 import { startTestPostgres, type TestPostgres } from '../../testing/postgres.ts';
 import { archive } from './archive.ts';
 
@@ -24,10 +27,8 @@ const forgotten = forgottenEvent(
 
 let postgres: TestPostgres;
 let served: Served;
-const start = () =>
-  serve(archive, {
-    env: { PORT: '0', HOST: '127.0.0.1', LOG_LEVEL: 'silent', DATABASE_URL: postgres.url },
-  });
+const start = (DATABASE_URL = postgres.url) =>
+  serve(archive, { env: { PORT: '0', HOST: '127.0.0.1', LOG_LEVEL: 'silent', DATABASE_URL } });
 beforeAll(async () => {
   postgres = await startTestPostgres();
   served = await start();
@@ -167,5 +168,39 @@ it('answers 503 while the database is away or lacks its tables, and takes the ev
   await expect.poll(() => post({ id: 'id-2' }, early.url), { timeout: 15_000 }).toBe(204);
   await postgres.query('DROP TABLE submissions, formbus_schema');
   expect([await post(), await post()]).toEqual([503, 204]);
+  await postgres.query('DROP TABLE submissions, formbus_schema');
+  expect([await send(forgotten), await send(forgotten)]).toEqual([503, 204]);
+  expect(await postgres.query('SELECT id, data FROM submissions')).toEqual([{ id: 'id-1', data: null }]);
   await early.close();
+});
+
+it('counts and logs what it keeps, what it knows already and what it forgets, and nothing of what was typed', async () => {
+  const collector = await startCollector();
+  onTestFinished(collector.away);
+  const main = join(import.meta.dirname, '../../main.ts');
+  const env = { FUNCTION_TARGET: 'archive', DATABASE_URL: postgres.url, METRICS_URL: collector.url };
+  const { url, kill, exited, logged } = await startFunction(main, env);
+  for (const one of [event, event, event, forgotten]) expect(await send(one, url)).toBe(204);
+  kill('SIGTERM');
+  expect(await exited).toBe(0);
+  expect(collector.total('formbus_archived_total', 'archive', 'demo-form')).toBe(1);
+  expect(collector.total('formbus_duplicates_total', 'archive')).toBe(2);
+  const said = logged().filter(({ form }) => form === 'demo-form');
+  expect(said.map(({ id, msg }) => [id, msg])).toEqual([
+    ['id-1', 'archived'],
+    ['id-1', 'known already'],
+    ['id-1', 'known already'],
+    ['id-1', 'forgotten'],
+  ]);
+  expect(JSON.stringify(logged())).not.toContain('Asha');
+});
+
+it('has no connection to the database any more when it is closed', async () => {
+  const connections = () =>
+    postgres.query("SELECT pid FROM pg_stat_activity WHERE application_name = 'to-close'");
+  const other = await start(`${postgres.url}?application_name=to-close`);
+  expect(await post({}, other.url)).toBe(204);
+  expect(await connections()).toHaveLength(1);
+  await other.close();
+  await expect.poll(connections).toEqual([]);
 });

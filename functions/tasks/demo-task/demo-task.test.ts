@@ -1,10 +1,10 @@
-import { expect, it, onTestFinished } from 'vitest';
-import { serve } from '../../lib/serve.ts';
-import { demoTask } from './demo-task.ts';
+import { join } from 'node:path';
+import { expect, it } from 'vitest';
+import { startFunction } from '../../testing/process.ts';
 
-it('takes an event', async () => {
-  const served = await serve(demoTask, { env: { PORT: '0', HOST: '127.0.0.1', LOG_LEVEL: 'silent' } });
-  onTestFinished(() => served.close());
+it('notes that it has seen a submission, and nothing of what was typed', async () => {
+  const main = join(import.meta.dirname, '../../main.ts');
+  const served = await startFunction(main, { FUNCTION_TARGET: 'demo-task' });
   const event = {
     specversion: '1.0',
     id: 'id-1',
@@ -18,4 +18,8 @@ it('takes an event', async () => {
   const headers = { 'content-type': 'application/cloudevents+json' };
   const answer = await fetch(served.url, { method: 'POST', headers, body: JSON.stringify(event) });
   expect(answer.status).toBe(204);
+  served.kill('SIGTERM');
+  expect(await served.exited).toBe(0);
+  const line = { service: 'demo-task', level: 'info', severity: 'INFO', time: expect.any(String) };
+  expect(served.logged()[1]).toEqual({ ...line, id: 'id-1', form: 'demo-form', msg: 'seen' });
 });

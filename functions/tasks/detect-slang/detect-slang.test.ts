@@ -1,8 +1,11 @@
+import { join } from 'node:path';
 import { HTTP } from 'cloudevents';
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { afterAll, beforeAll, expect, it, onTestFinished } from 'vitest';
 import * as v from 'valibot';
 import { submissionEvent } from '../../lib/event.ts';
 import { serve, type Served } from '../../lib/serve.ts';
+import { startCollector } from '../../testing/collector.ts';
+import { startFunction } from '../../testing/process.ts';
 import { detectSlang } from './detect-slang.ts';
 
 const traceparent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
@@ -132,4 +135,21 @@ it('says little about a text of 100 kB that is slang throughout', async () => {
   const { text, analysis } = await analyze({ message: 'fuck '.repeat(20_000) });
   expect(analysis.findings).toBe(20_000);
   expect(text.length).toBeLessThan(2_000);
+});
+
+it('counts what it flags, and logs what it finds by its number and never by its words', async () => {
+  const collector = await startCollector();
+  onTestFinished(collector.away);
+  const main = join(import.meta.dirname, '../../main.ts');
+  const started = await startFunction(main, { FUNCTION_TARGET: 'detect-slang', METRICS_URL: collector.url });
+  for (const message of ['shit and shit', 'hello']) await analyze({ message }, { url: started.url });
+  started.kill('SIGTERM');
+  expect(await started.exited).toBe(0);
+  expect(collector.total('formbus_flagged_total', 'detect-slang', 'demo-form')).toBe(1);
+  const common = { service: 'detect-slang', level: 'info', severity: 'INFO', time: expect.any(String) };
+  const said = { ...common, id: '0199-1', form: 'demo-form', msg: 'analyzed' };
+  expect(started.logged().slice(1, 3)).toEqual([
+    { ...said, flagged: true, findings: 2 },
+    { ...said, flagged: false, findings: 0 },
+  ]);
 });

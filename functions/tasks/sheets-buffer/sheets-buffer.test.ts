@@ -1,6 +1,10 @@
-import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
-import { serve, type Served } from '../../lib/serve.ts';
+import { join } from 'node:path';
+import { afterAll, beforeAll, beforeEach, expect, it, onTestFinished } from 'vitest';
 import { submissionEvent } from '../../lib/event.ts';
+import { forgottenEvent } from '../../lib/forgotten.ts';
+import { serve, type Served } from '../../lib/serve.ts';
+import { startCollector } from '../../testing/collector.ts';
+import { startFunction } from '../../testing/process.ts';
 import { startTestRedis, type TestRedis } from '../../testing/redis.ts';
 import { sheetsBuffer } from './sheets-buffer.ts';
 
@@ -50,6 +54,70 @@ it('keeps a submission as a row of its tab, under the time of its receipt', asyn
 it('answers 204 to a submission that comes again, and keeps one', async () => {
   expect([await post(), await post(), await post()]).toEqual([204, 204, 204]);
   expect(await redis.look.zcard('buffer:pending:spreadsheet-1')).toBe(1);
+});
+
+it('takes a forgotten submission out, with what tasks found out about it, and takes neither again', async () => {
+  const analysis = { type: 'form.analyzed', id: 'id-1/detect-slang' };
+  expect([await post(), await post(analysis), await post({ id: 'id-2' })]).toEqual([204, 204, 204]);
+  const { data, ...forgotten } = forgottenEvent({
+    ...event,
+    id: 'id-1',
+    form: 'demo-form',
+    sheet: 'spreadsheet-1/x',
+  });
+  expect(await post({ ...forgotten, data })).toBe(204);
+  expect([await post(), await post(analysis)]).toEqual([204, 204]);
+  expect(Object.keys(await rows())).toEqual(['Übersicht/1\nid-2']);
+});
+
+it('keeps which forms a tab has rows of, and an id for as long as SEEN_DAYS says', async () => {
+  const days = await serve(sheetsBuffer, {
+    env: { PORT: '0', HOST: '127.0.0.1', LOG_LEVEL: 'silent', REDIS_URL: redis.url, SEEN_DAYS: '3' },
+  });
+  onTestFinished(() => days.close());
+  expect(await post({}, days.url)).toBe(204);
+  expect(await post({ type: 'form.suspected', id: 'id-2' }, days.url)).toBe(204);
+  expect(await redis.look.smembers('buffer:forms:spreadsheet-1:Übersicht/1')).toEqual(['demo-form']);
+  expect(await redis.look.keys('buffer:forms:*')).toHaveLength(1);
+  const [seen = ''] = await redis.look.keys('buffer:seen:*');
+  expect(Math.round((await redis.look.ttl(seen)) / 86_400)).toBe(4);
+});
+
+it('counts and logs what it keeps, what it has seen before and what it forgets, and nothing of what was typed', async () => {
+  const collector = await startCollector();
+  onTestFinished(collector.away);
+  const main = join(import.meta.dirname, '../../main.ts');
+  const variables = { FUNCTION_TARGET: 'sheets-buffer', REDIS_URL: redis.url, METRICS_URL: collector.url };
+  const { url, kill, exited, logged } = await startFunction(main, variables);
+  const { data, ...forgotten } = forgottenEvent({ id: 'id-1', form: 'demo-form', sheet: 'spreadsheet-1/x' });
+  for (const attributes of [{}, {}, {}, { ...forgotten, data }])
+    expect(await post(attributes, url)).toBe(204);
+  kill('SIGTERM');
+  expect(await exited).toBe(0);
+  expect(collector.total('formbus_rows_buffered_total', 'sheets-buffer', 'demo-form')).toBe(1);
+  expect(collector.total('formbus_duplicates_total', 'sheets-buffer')).toBe(2);
+  const said = logged().filter(({ form }) => form === 'demo-form');
+  expect(said.map(({ id, msg }) => [id, msg])).toEqual([
+    ['id-1', 'buffered'],
+    ['id-1', 'seen before'],
+    ['id-1', 'seen before'],
+    ['id-1', 'forgotten'],
+  ]);
+  expect(JSON.stringify(logged())).not.toContain('Asha');
+});
+
+it('has no connection to Redis any more when it is closed', async () => {
+  const connections = async () =>
+    String(await redis.look.client('LIST'))
+      .trim()
+      .split('\n').length;
+  const before = await connections();
+  const other = await serve(sheetsBuffer, {
+    env: { PORT: '0', HOST: '127.0.0.1', LOG_LEVEL: 'silent', REDIS_URL: redis.url },
+  });
+  await expect.poll(connections).toBeGreaterThan(before);
+  await other.close();
+  await expect.poll(connections).toBe(before);
 });
 
 it.each(['constructor', 'prototype'])(

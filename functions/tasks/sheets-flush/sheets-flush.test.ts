@@ -1,0 +1,119 @@
+import { afterAll, beforeAll, beforeEach, expect, it, onTestFinished } from 'vitest';
+import { openBuffer } from '../../lib/buffer.ts';
+import { EnvError } from '../../lib/env.ts';
+import { serve } from '../../lib/serve.ts';
+import { startCollector } from '../../testing/collector.ts';
+import { startFlushing, type Flushing } from '../../testing/flushing.ts';
+import { sheetsFlush } from './sheets-flush.ts';
+
+let at: Flushing;
+let sheet: string;
+beforeAll(async () => {
+  at = await startFlushing();
+});
+afterAll(() => at.close());
+beforeEach(async () => {
+  sheet = await at.begin();
+});
+
+const env = (more: Record<string, string> = {}) => ({
+  PORT: '0',
+  HOST: '127.0.0.1',
+  LOG_LEVEL: 'silent',
+  REDIS_URL: at.server.url,
+  SHEETS_URL: at.emulator.url,
+  SETTLE_SECONDS: '0',
+  ...more,
+});
+
+/** The task, and what it answers to its PingSource. */
+async function open(more: Record<string, string> = {}) {
+  const served = await serve(sheetsFlush, { env: env(more) });
+  onTestFinished(() => served.close());
+  const body = JSON.stringify({
+    specversion: '1.0',
+    id: '1',
+    type: 'dev.knative.sources.ping',
+    source: '/p',
+  });
+  const headers = { 'content-type': 'application/cloudevents+json' };
+  async function ping() {
+    const answer = await fetch(served.url, { method: 'POST', headers, body });
+    return [answer.status, await answer.text()];
+  }
+  return { ...served, ping };
+}
+
+it('writes what waits each time it is pinged, under the titles of the form’s fields, and counts how long that took', async () => {
+  const collector = await startCollector();
+  onTestFinished(collector.away);
+  const { ping, close } = await open({ METRICS_URL: collector.url });
+  const row = { spreadsheetId: sheet, tab: 'form', id: 'id-1', time: 1, form: 'demo-form' };
+  await at.buffer.push({ ...row, cells: { '@time': '2026-01-01T00:00:00Z', name: 'Asha' } });
+  const begin = performance.now();
+  expect(await ping()).toEqual([204, '']);
+  expect(await at.rows(sheet)).toEqual([
+    ['id', 'time', 'Your name'],
+    ['id-1', expect.stringContaining('2026-01-01'), 'Asha'],
+  ]);
+  expect(await ping()).toEqual([204, '']);
+  const took = (performance.now() - begin) / 1_000;
+  await close();
+  expect(collector.total('formbus_flush_seconds_count', 'sheets-flush')).toBe(2);
+  const counted = collector.total('formbus_flush_seconds_sum', 'sheets-flush');
+  expect(counted).toBeGreaterThan(0);
+  expect(counted).toBeLessThan(took);
+});
+
+it('answers 409 and names what it could not write, so that only the next ping tries it again; the rest is written', async () => {
+  const other = `${sheet}-other`;
+  at.emulator.make([other]);
+  await at.push(sheet, 1);
+  await at.push(other, 2);
+  at.emulator.setRevoked(sheet, true);
+  expect(await (await open()).ping()).toEqual([409, `Not written: ${sheet}.\n`]);
+  expect((await at.rows(other)).slice(1).map(([id]) => id)).toEqual(['id-2']);
+  expect((await openBuffer({ redis: at.redis }).waiting()).map(({ spreadsheetId }) => spreadsheetId)).toEqual(
+    [sheet],
+  );
+});
+
+it('a row waits SETTLE_SECONDS for ones that are late', async () => {
+  const { ping } = await open({ SETTLE_SECONDS: '1' });
+  const time = Date.now();
+  await at.buffer.push({ spreadsheetId: sheet, tab: 'form', id: 'id-1', time, cells: { name: 'Asha' } });
+  expect(await ping()).toEqual([204, '']);
+  expect(Date.now() - time).toBeGreaterThanOrEqual(990);
+  expect(await at.rows(sheet)).toHaveLength(2);
+});
+
+it('the rows of a full spreadsheet go on in the first of SPREADSHEET_POOL', async () => {
+  const spare = `${sheet}-spare_1`;
+  at.emulator.make([spare]);
+  const gridProperties = { rowCount: 9_973_999, columnCount: 1 };
+  await at.sheets.apply(sheet, [{ addSheet: { properties: { title: 'large', gridProperties } } }]);
+  await at.push(sheet, 1);
+  expect(await (await open({ SPREADSHEET_POOL: ` ${spare} , ,` })).ping()).toEqual([204, '']);
+  expect((await at.rows(spare)).slice(1).map(([id]) => id)).toEqual(['id-1']);
+});
+
+it('does not start with a wrong environment, and says what to set', async () => {
+  const wrong = { SPREADSHEET_POOL: 'a,https://docs.google.com/b', SETTLE_SECONDS: '61' };
+  await expect(open(wrong)).rejects.toThrow(
+    new EnvError(`The environment is not complete:
+  SPREADSHEET_POOL is wrong (not ids with commas between them); set it to ids of empty spreadsheets in which the rows of full ones go on, with commas between them (default: none)
+  SETTLE_SECONDS is wrong (more than 60); set it to how long a row waits for ones that are late, in seconds (0 to 60, default 2)`),
+  );
+});
+
+it('has no connection to Redis any more when it is closed', async () => {
+  const connections = async () =>
+    String(await at.server.look.client('LIST'))
+      .trim()
+      .split('\n').length;
+  const before = await connections();
+  const { close } = await open();
+  await expect.poll(connections).toBeGreaterThan(before);
+  await close();
+  await expect.poll(connections).toBe(before);
+});
