@@ -104,12 +104,17 @@ it('an optional field of plain valibot is kept as its default when it was left e
   const plain = form(
     'plain-form',
     v.pipe(
-      v.object({
-        colour: v.optional(v.picklist(['red', 'none']), 'none'),
-        mail: email('E-mail', { required }),
-        tel: phone('Telephone', { required }),
-      }),
-      v.check(({ mail, tel }) => mail !== '' || tel !== '', 'Enter an e-mail address or a telephone number.'),
+      v.pipe(
+        v.object({
+          colour: v.optional(v.picklist(['red', 'none']), 'none'),
+          mail: email('E-mail', { required }),
+          tel: phone('Telephone', { required }),
+        }),
+        v.check(
+          ({ mail, tel }) => mail !== '' || tel !== '',
+          'Enter an e-mail address or a telephone number.',
+        ),
+      ),
       v.title('Plain'),
     ),
   );
