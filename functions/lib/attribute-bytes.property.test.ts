@@ -71,7 +71,9 @@ it('whatever script a form’s tab, name and mail are in, its events, and what f
 });
 
 it('counts what is encoded as three for each of its bytes, a percent sign and a quote included; the data is no attribute', () => {
-  expect(attributeBytes({ a: '~%" ä', b: undefined, data: 'x' })).toBe('ce-a: \r\n'.length + 1 + 3 + 3 + 3 + 6);
+  expect(attributeBytes({ a: '~%" ä', b: undefined, data: 'x' })).toBe(
+    'ce-a: \r\n'.length + 1 + 3 + 3 + 3 + 6,
+  );
 });
 
 it.each([

@@ -271,7 +271,10 @@ describe('when the sink does not acknowledge', () => {
 
 it('has no connection to the sink any more when it is closed', async () => {
   let open = 0;
-  const server = createServer({ keepAliveTimeout: 0 }, (req, res) => void req.resume().on('end', () => res.writeHead(202).end()));
+  const server = createServer(
+    { keepAliveTimeout: 0 },
+    (req, res) => void req.resume().on('end', () => res.writeHead(202).end()),
+  );
   server.on('connection', (socket) => {
     open += 1;
     socket.on('close', () => (open -= 1));
@@ -486,13 +489,16 @@ describe('other requests', () => {
     [415, 'Unsupported Media Type', (url) => postJson(url, valid, { 'content-type': 'a/b' })],
     [422, 'Unprocessable Content', (url) => postJson(url, {})],
     [431, 'Request Header Fields Too Large', (url) => fetch(url, { headers: { x: 'x'.repeat(70_000) } })],
-  ])('a problem %i is entitled “%s”, not to be kept, and a page for whoever takes one', async (status, title, ask) => {
-    const answer = await ask(served.url);
-    expect([answer.status, answer.headers.get('cache-control')]).toEqual([status, 'no-store']);
-    expect(await bodyOf(answer)).toMatchObject({ type: 'about:blank', title, status });
-    const page = await postJson(served.url, '{', { accept: 'application/xhtml+xml, text/html;q=0.9' });
-    expect([page.status, page.headers.get('content-type')]).toEqual([400, 'text/html; charset=utf-8']);
-  });
+  ])(
+    'a problem %i is entitled “%s”, not to be kept, and a page for whoever takes one',
+    async (status, title, ask) => {
+      const answer = await ask(served.url);
+      expect([answer.status, answer.headers.get('cache-control')]).toEqual([status, 'no-store']);
+      expect(await bodyOf(answer)).toMatchObject({ type: 'about:blank', title, status });
+      const page = await postJson(served.url, '{', { accept: 'application/xhtml+xml, text/html;q=0.9' });
+      expect([page.status, page.headers.get('content-type')]).toEqual([400, 'text/html; charset=utf-8']);
+    },
+  );
 
   it('GET /schema.json is the JSON Schema, made from the same schema as everything else', async () => {
     const answer = await fetch(`${served.url}/schema.json`);

@@ -243,9 +243,12 @@ it('says where it cannot listen, and what to set', async () => {
     answerError: () => ({ status: 500 }),
   };
   const start = () => ({ handle: () => ({ status: 200 }) });
-  await expect(serve({ ...definition, start }, { env: { ...env, PORT: String(port) } })).rejects.toThrow(
-    `Cannot listen on 127.0.0.1:${port} (EADDRINUSE); set PORT and HOST.`,
-  );
+  await expect(
+    serve({ ...definition, start }, { env: { ...env, PORT: String(port) } }),
+  ).rejects.toMatchObject({
+    message: `Cannot listen on 127.0.0.1:${port} (EADDRINUSE); set PORT and HOST.`,
+    cause: { code: 'EADDRINUSE' },
+  });
   const { HOST: _, ...everywhere } = env;
   const served = await serve({ ...definition, start }, { env: everywhere });
   expect(served.url).toMatch(/^http:\/\/localhost:\d+$/);

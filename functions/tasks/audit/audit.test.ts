@@ -319,7 +319,10 @@ it('answers with the result, tells the metrics, begins none when it is only to g
 });
 
 it('has no connection to Redis and to the database any more when it is closed', async () => {
-  const clients = async () => String(await server.look.client('LIST')).trim().split('\n').length;
+  const clients = async () =>
+    String(await server.look.client('LIST'))
+      .trim()
+      .split('\n').length;
   const sessions = () =>
     postgres.query("SELECT pid FROM pg_stat_activity WHERE application_name = 'to-close'");
   const before = await clients();

@@ -121,7 +121,10 @@ it('refuses what are no increments, and passes over those that it does not know'
 });
 
 it('takes all that one process may have counted, and has no connection to Redis any more when it is closed', async () => {
-  const clients = async () => String(await server.look.client('LIST')).trim().split('\n').length;
+  const clients = async () =>
+    String(await server.look.client('LIST'))
+      .trim()
+      .split('\n').length;
   const before = await clients();
   const env = { PORT: '0', HOST: '127.0.0.1', LOG_LEVEL: 'silent', REDIS_URL: server.url };
   const other = await serve(metrics, { env });

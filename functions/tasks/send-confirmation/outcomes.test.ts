@@ -85,7 +85,10 @@ it('logs in as SMTP_USER, and gives neither password nor mail to a server withou
 });
 
 it('has no connection to Redis and to the SMTP server any more when it is closed', async () => {
-  const redis = async () => String(await task.redis.look.client('LIST')).trim().split('\n').length;
+  const redis = async () =>
+    String(await task.redis.look.client('LIST'))
+      .trim()
+      .split('\n').length;
   const before = [await redis(), task.smtp.connections()];
   const { url, close } = await serve(sendConfirmation, { env: task.env() });
   expect([await task.status({}, url), await task.ping(url)]).toEqual([204, 204]);

@@ -59,7 +59,12 @@ it('answers 204 to a submission that comes again, and keeps one', async () => {
 it('takes a forgotten submission out, with what tasks found out about it, and takes neither again', async () => {
   const analysis = { type: 'form.analyzed', id: 'id-1/detect-slang' };
   expect([await post(), await post(analysis), await post({ id: 'id-2' })]).toEqual([204, 204, 204]);
-  const { data, ...forgotten } = forgottenEvent({ ...event, id: 'id-1', form: 'demo-form', sheet: 'spreadsheet-1/x' });
+  const { data, ...forgotten } = forgottenEvent({
+    ...event,
+    id: 'id-1',
+    form: 'demo-form',
+    sheet: 'spreadsheet-1/x',
+  });
   expect(await post({ ...forgotten, data })).toBe(204);
   expect([await post(), await post(analysis)]).toEqual([204, 204]);
   expect(Object.keys(await rows())).toEqual(['Übersicht/1\nid-2']);
@@ -102,7 +107,10 @@ it('counts and logs what it keeps, what it has seen before and what it forgets, 
 });
 
 it('has no connection to Redis any more when it is closed', async () => {
-  const connections = async () => String(await redis.look.client('LIST')).trim().split('\n').length;
+  const connections = async () =>
+    String(await redis.look.client('LIST'))
+      .trim()
+      .split('\n').length;
   const before = await connections();
   const other = await serve(sheetsBuffer, {
     env: { PORT: '0', HOST: '127.0.0.1', LOG_LEVEL: 'silent', REDIS_URL: redis.url },
@@ -129,7 +137,9 @@ it('refuses a number that is out of range, which would hold up all rows of its s
 it('puts a suspected submission into the tab for moderators, with its form', async () => {
   expect(await post({ type: 'form.suspected' })).toBe(204);
   expect(Object.keys(await rows())).toEqual(['Moderation\nid-1']);
-  expect(Object.values(await rows())[0]).toContain('"@type":"form.suspected","@form":"demo-form"');
+  expect(Object.values(await rows())[0]).toContain(
+    '"@type":"form.suspected","@form":"demo-form","name":"Asha"',
+  );
 });
 
 it('puts what another task found out into the tab for moderators, in columns that no field of a form has', async () => {
@@ -143,8 +153,12 @@ it('puts what another task found out into the tab for moderators, in columns tha
 });
 
 it('takes numbers, yes and no, nothing, and lists', async () => {
-  expect(await post({ data: { n: 8.04, yes: true, none: null, many: ['a', 2] } })).toBe(204);
-  expect(Object.values(await rows())[0]).toContain('"n":8.04,"yes":true,"none":"","many":"a, 2"');
+  expect(await post({ data: { n: 8.04, zero: 0, yes: true, no: false, none: null, many: ['a', 2] } })).toBe(
+    204,
+  );
+  expect(Object.values(await rows())[0]).toContain(
+    '"n":8.04,"zero":0,"yes":true,"no":false,"none":"","many":"a, 2"',
+  );
 });
 
 it.each([

@@ -30,7 +30,12 @@ const env = (more: Record<string, string> = {}) => ({
 
 /** As its PingSource does; gives what it answers. */
 async function pingTo(url: string): Promise<[status: number, text: string]> {
-  const body = JSON.stringify({ specversion: '1.0', id: '1', type: 'dev.knative.sources.ping', source: '/p' });
+  const body = JSON.stringify({
+    specversion: '1.0',
+    id: '1',
+    type: 'dev.knative.sources.ping',
+    source: '/p',
+  });
   const headers = { 'content-type': 'application/cloudevents+json' };
   const answer = await fetch(url, { method: 'POST', headers, body });
   return [answer.status, await answer.text()];
@@ -71,9 +76,9 @@ it('answers 409 and names what it could not write, so that only the next ping tr
   at.emulator.setRevoked(sheet, true);
   expect(await (await open()).ping()).toEqual([409, `Not written: ${sheet}.\n`]);
   expect((await at.rows(other)).slice(1).map(([id]) => id)).toEqual(['id-2']);
-  expect((await openBuffer({ redis: at.redis }).waiting()).map(({ spreadsheetId }) => spreadsheetId)).toEqual([
-    sheet,
-  ]);
+  expect((await openBuffer({ redis: at.redis }).waiting()).map(({ spreadsheetId }) => spreadsheetId)).toEqual(
+    [sheet],
+  );
 });
 
 it('a row waits SETTLE_SECONDS for ones that are late', async () => {
@@ -105,7 +110,10 @@ it('does not start with a wrong environment, and says what to set', async () => 
 });
 
 it('has no connection to Redis any more when it is closed', async () => {
-  const connections = async () => String(await at.server.look.client('LIST')).trim().split('\n').length;
+  const connections = async () =>
+    String(await at.server.look.client('LIST'))
+      .trim()
+      .split('\n').length;
   const before = await connections();
   const { close } = await open();
   await expect.poll(connections).toBeGreaterThan(before);
@@ -115,7 +123,10 @@ it('has no connection to Redis any more when it is closed', async () => {
 
 it('logs how many rows it wrote, and an id without a row, which it drops', async () => {
   const main = join(import.meta.dirname, '../../main.ts');
-  const { url, kill, exited, logged } = await startFunction(main, { ...env(), FUNCTION_TARGET: 'sheets-flush' });
+  const { url, kill, exited, logged } = await startFunction(main, {
+    ...env(),
+    FUNCTION_TARGET: 'sheets-flush',
+  });
   await at.push(sheet, 1);
   await at.server.look.zadd(`buffer:pending:${sheet}`, 2, 'form\nid-2');
   expect(await pingTo(url)).toEqual([204, '']);
