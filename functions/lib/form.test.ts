@@ -442,7 +442,8 @@ describe('bad bodies are refused as problem+json, publish nothing and harm nothi
 function slowly(url: string): Promise<Response> {
   const body = new ReadableStream({ start: (stream) => stream.enqueue(Buffer.from('{')) });
   const headers = { 'content-type': 'application/json' };
-  return fetch(url, { method: 'POST', headers, body, duplex: 'half' });
+  const init: RequestInit & { duplex: 'half' } = { method: 'POST', headers, body, duplex: 'half' };
+  return fetch(url, init);
 }
 
 /** Sends bytes as they are and gives all that comes back until the server closes. */

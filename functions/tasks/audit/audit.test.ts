@@ -307,7 +307,7 @@ it('answers with the result, tells the metrics, begins none when it is only to g
   const both = [post({}), post({})];
   expect((await Promise.race(both)).status).toBe(204);
   goOn();
-  expect((await Promise.all(both)).map(({ status }) => status).toSorted()).toEqual([200, 204]);
+  expect(new Set((await Promise.all(both)).map(({ status }) => status))).toEqual(new Set([200, 204]));
   // A form that has nothing to look at any more has nothing lost.
   await postgres.query("DELETE FROM submissions WHERE form = 'other-form'");
   expect((await post({})).status).toBe(200);
