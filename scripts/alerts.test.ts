@@ -6,10 +6,10 @@ import { stringify } from 'yaml';
 import { howToInstall } from './local/packages.ts';
 import { tempFolder } from './local/testing.ts';
 import { CASES, type Course } from './monitoring/alert-cases.ts';
-import { type AlertRule, readAlertGroups, ROOT, rulesFile } from './monitoring/rules.ts';
+import { type AlertRule, alertsOf, readRuleGroups, ROOT, rulesFile } from './monitoring/rules.ts';
 
-const groups = readAlertGroups(ROOT);
-const rules = groups.flatMap((group) => group.rules);
+const groups = readRuleGroups(ROOT);
+const rules = alertsOf(groups);
 
 const missing = howToInstall(['prometheus']);
 const skipped = missing !== undefined && process.env['CI'] !== 'true';
@@ -44,7 +44,7 @@ describe.skipIf(skipped)('by promtool', () => {
     writeFileSync(file, rulesFile(groups));
     const { status, stdout, stderr } = promtool('check', 'rules', file);
     expect(`${status} ${stdout}${stderr}`).toMatch(
-      new RegExp(`^0 .*SUCCESS: ${rules.length} rules found`, 's'),
+      new RegExp(`^0 .*SUCCESS: ${groups.flatMap((group) => group.rules).length} rules found`, 's'),
     );
   });
 
@@ -68,7 +68,7 @@ function tried(
   { series, at, every = '1m', firing }: Course & { firing: Record<string, string>[] },
 ): string {
   const folder = tempFolder();
-  const own = groups.filter((group) => group.rules.some((rule) => rule.alert === alert));
+  const own = groups.filter((group) => alertsOf([group]).some((rule) => rule.alert === alert));
   writeFileSync(join(folder, 'rules.yaml'), rulesFile(own));
   const expected = firing.map((labels) => {
     const all = { alertname: alert, alertstate: 'firing', severity, ...labels };

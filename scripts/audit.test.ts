@@ -9,6 +9,7 @@ import { openBuffer } from '../functions/lib/buffer.ts';
 import { openLog } from '../functions/lib/log.ts';
 import { openRedis } from '../functions/lib/redis.ts';
 import { openSheets, type SheetRequest } from '../functions/lib/sheets.ts';
+import { connectionsOf } from './api/running.ts';
 import { startFormbus, temporaryFolder, type StartedFormbus } from './testing.ts';
 
 let folder: Awaited<ReturnType<typeof temporaryFolder>>;
@@ -204,11 +205,8 @@ it('the nightly audit finds what is lost and what is there twice, on this machin
     { appendCells: { sheetId, rows: [again], fields: 'userEnteredValue' } },
     deleteRows(sheetId, row, row + 1),
   ]);
-  const { database } = v.parse(
-    v.object({ database: v.string() }),
-    await (await fetch(`${formbus.url}/_/connections`)).json(),
-  );
-  const client = new Client({ connectionString: database });
+  const { database } = await connectionsOf(formbus.url);
+  const client = new Client({ connectionString: database ?? '' });
   await client.connect();
   // It looks at what is older than an hour.
   await client.query("UPDATE submissions SET received_at = received_at - interval '2 hours'");

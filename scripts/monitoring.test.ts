@@ -11,12 +11,12 @@ import { readKustomization } from './manifests/kustomize.ts';
 import { readVersions } from './manifests/repository.ts';
 import { readQuery } from './monitoring/promql.ts';
 import { startPrometheus, type Prometheus } from './monitoring/prometheus.ts';
-import { readAlertGroups, ROOT, rulesFile } from './monitoring/rules.ts';
+import { readRuleGroups, ROOT, rulesFile } from './monitoring/rules.ts';
 import { makeTraffic } from './monitoring/traffic.ts';
 import { startFormbus, temporaryFolder, type StartedFormbus } from './testing.ts';
 
-const groups = readAlertGroups(ROOT);
-const alerts = groups.flatMap(({ rules }) => rules);
+const groups = readRuleGroups(ROOT);
+const rules = groups.flatMap((group) => group.rules);
 const dashboards = Object.entries(DASHBOARDS);
 
 const missing = howToInstall(['prometheus']);
@@ -78,8 +78,11 @@ describe.skipIf(skipped)('with a Prometheus that asks npm start', () => {
     folder = await temporaryFolder();
     own = await mkdtemp(join(tmpdir(), 'formbus-prometheus-'));
     formbus = await startFormbus(folder.path);
-    const rules = rulesFile(groups, { immediate: true });
-    prometheus = await startPrometheus({ folder: own, target: `${formbus.url}/_/metrics`, rules });
+    prometheus = await startPrometheus({
+      folder: own,
+      target: `${formbus.url}/_/metrics`,
+      rules: rulesFile(groups, { immediate: true }),
+    });
     const isSeen = async () => {
       await makeTraffic(formbus, folder.path);
       expect(await unseen(prometheus)).toEqual([]);
@@ -104,9 +107,9 @@ describe.skipIf(skipped)('with a Prometheus that asks npm start', () => {
       .toEqual([]);
   });
 
-  it('each alert looks at what there is', async () => {
-    for (const { alert, expr } of alerts)
-      expect([alert, await unknown(prometheus, expr)]).toEqual([alert, []]);
+  it('each alert, and what it is made from, looks at what there is', async () => {
+    for (const rule of rules)
+      expect({ rule, unknown: await unknown(prometheus, rule.expr) }).toEqual({ rule, unknown: [] });
   });
 
   it('there is something to choose from where one can choose', async () => {
@@ -175,9 +178,9 @@ async function unknown(prometheus: Prometheus, expr: string): Promise<string[]> 
   ];
 }
 
-/** Selectors of all panels and alerts that find nothing yet. */
+/** Selectors of all panels and rules that find nothing yet. */
 async function unseen(prometheus: Prometheus): Promise<string[]> {
   const lines = dashboards.flatMap(([, { panels }]) => panels.flatMap(({ targets }) => targets));
-  const exprs = [...lines, ...alerts].map(({ expr }) => expr);
+  const exprs = [...lines, ...rules].map(({ expr }) => expr);
   return [...new Set((await Promise.all(exprs.map((expr) => unknown(prometheus, expr)))).flat())];
 }

@@ -1,15 +1,25 @@
 import * as v from 'valibot';
 import { MailTexts } from './confirmation.ts';
 import { loadModule } from './load.ts';
+import { SheetColumns } from './sheet-columns.ts';
 
-const Form = v.looseObject({ name: v.string(), title: v.string(), mail: MailTexts });
+const Form = v.looseObject({
+  name: v.string(),
+  title: v.string(),
+  mail: MailTexts,
+  columns: SheetColumns,
+});
 
 /**
- * Loads what a form of this image says of itself, by its name; undefined when there is no such form.
+ * Loads what a form of this image says of itself, by its name; undefined when there is no such form. What imports this is taken to
+ * depend on every form, and is restarted by `npm start` when one of them changes.
  * @throws Error when its module cannot be loaded
  */
-export async function loadForm(name: string): Promise<{ title: string; mail: MailTexts } | undefined> {
+export async function loadForm(name: string): Promise<v.InferOutput<typeof Form> | undefined> {
   const exported = (await loadModule(name, ['forms'])) ?? [];
-  const forms = exported.flatMap((value) => (v.is(Form, value) ? [value] : []));
+  const forms = exported.flatMap((value) => {
+    const { success, output } = v.safeParse(Form, value);
+    return success ? [output] : [];
+  });
   return forms.find((form) => form.name === name);
 }

@@ -8,6 +8,7 @@ const roots = [import.meta.dirname, join(import.meta.dirname, '..')];
 /**
  * Imports the form or the task of that name from this image, from its source or from the bundle, and returns what it exports;
  * undefined when there is none, or the name is no function's name, as `../x`.
+ * Tasks load forms by `load-form.ts`, by which `npm start` knows that they depend on them.
  */
 export async function loadModule(
   name: string,

@@ -1,9 +1,7 @@
 import * as v from 'valibot';
 import { titleOf, widgetOf, type FieldEntries } from './fields.ts';
-import { loadModule } from './load.ts';
-import { reasonOf, type Log } from './log.ts';
 
-const SheetColumns = v.record(
+export const SheetColumns = v.record(
   v.string(),
   v.object({ title: v.string(), kind: v.picklist(['text', 'number']) }),
 );
@@ -20,36 +18,6 @@ export function sheetColumns(entries: FieldEntries): SheetColumns {
       },
     ]),
   );
-}
-
-const Form = v.looseObject({ name: v.string(), columns: SheetColumns });
-
-/**
- * Reads what a form's fields are from its module, in this image: events carry texts only. The fields of a form that is not in it
- * are texts, under their names.
- */
-export function openSheetColumns(log: Log): (form: string) => Promise<SheetColumns> {
-  const known = new Map<string, Promise<SheetColumns>>();
-
-  async function read(form: string): Promise<SheetColumns> {
-    const exported = await loadModule(form, ['forms']).catch((error: unknown) => {
-      log.error(
-        { form, reason: reasonOf(error) },
-        'the form could not be loaded; its fields are written as texts',
-      );
-    });
-    for (const value of exported ?? []) {
-      const { success, output } = v.safeParse(Form, value);
-      if (success && output.name === form) return output.columns;
-    }
-    return {};
-  }
-
-  return (form) => {
-    const columns = known.get(form) ?? read(form);
-    known.set(form, columns);
-    return columns;
-  };
 }
 
 /** The columns of a tab that several forms share. What is a number in one form and a text in another is a text. */

@@ -4,8 +4,9 @@ import * as v from 'valibot';
 import { startFlushing, type Flushing } from '../testing/flushing.ts';
 import { recordedLog } from '../testing/log.ts';
 import { decimal } from './fields.ts';
+import { openSheetColumns } from './open-sheet-columns.ts';
 import { cellOf, timeIn } from './sheet-cells.ts';
-import { openSheetColumns, sharedColumns, sheetColumns } from './sheet-columns.ts';
+import { sharedColumns, sheetColumns } from './sheet-columns.ts';
 
 let at: Flushing;
 let sheet: string;

@@ -67,7 +67,7 @@ export const pipeline = dashboard({
         '{{service}} {{code}}': 'sum by (service, code) (rate(formbus_task_events_total[$__rate_interval]))',
       },
       {
-        good: '2xx done, 503 tried again later, 400 a dead letter. Good: 2xx only.',
+        good: '2xx done, 503 tried again later, 409 a flush that Google did not take, 400 a dead letter. Good: 2xx only.',
         unit: 'reqps',
         stacked: true,
       },

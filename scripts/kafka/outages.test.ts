@@ -8,13 +8,13 @@ import type { KafkaServer } from '../local/kafka/server.ts';
 import { startFormbus, temporaryFolder, type StartedFormbus } from '../testing.ts';
 import { describeKafka, kafkaStartMs, kafkaTool, startTestKafka } from './testing.ts';
 
-const soon = { timeout: 120_000, interval: 500 };
+const soon = { timeout: 240_000, interval: 500 };
 /** A form has to answer within 5 s; the rest is for this machine to get round to it. */
 const answerMs = 5_000 + 3_000;
 /** What does not come, be it an answer or a status, is to fail the test, not to hang it. */
 const patienceMs = 60_000;
 
-describeKafka('Formbus on three Kafka brokers', { timeout: 300_000 }, () => {
+describeKafka('Formbus on three Kafka brokers', { timeout: 420_000 }, () => {
   let kafka: KafkaServer;
   let folder: Awaited<ReturnType<typeof temporaryFolder>>;
   let formbus: StartedFormbus;

@@ -151,9 +151,9 @@ test.skipIf(process.platform !== 'linux')(
     const known = v.parse(Connections, await (await fetch(`${formbus.url}/_/connections`)).json());
     const http = [formbus.url, ...Object.values(known)].map((url) => new URL(url));
     const ports = portsOf(formbus.pid);
-    // All of them, and that of the SMTP server, which hangs up on HTTP.
+    // All of them, that for dead letters, and that of the SMTP server, which hangs up on HTTP.
     expect(ports).toEqual(expect.arrayContaining(http.map(({ port }) => Number(port))));
-    expect(ports).toHaveLength(http.length + 1);
+    expect(ports).toHaveLength(http.length + 2);
     for (const { port, pathname: path } of http) {
       const own = `127.0.0.1:${port}`;
       expect((await ask(Number(port), own, { path })).status).toBeOneOf([200, 404, 405]);

@@ -67,6 +67,11 @@ export const MISTAKES: [mistake: string, changes: Change[], finding: string][] =
     `${DEMO}: is not named after demo-task`,
   ],
   [
+    'a Trigger with a suffix that is too long for the alerts',
+    [[DEMO, ['metadata', 'name'], 'demo-task-a-b-c']],
+    `${DEMO}: its suffix has more than two words`,
+  ],
+  [
     'a PingSource with a name of its own',
     [[FLUSH, ['metadata', 'name'], 'x']],
     `${FLUSH}: is not named after`,

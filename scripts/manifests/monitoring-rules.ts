@@ -68,10 +68,11 @@ export const alerts: Rule = (repository) => {
   });
 };
 
-/** The rules of a PrometheusRule. */
+/** The alerts of a PrometheusRule. */
 function alertsOf({ file, content }: Resource): { file: string; alert: string; rule: unknown }[] {
   return list(at(content, 'spec', 'groups'))
     .flatMap((group) => list(at(group, 'rules')))
+    .filter((rule) => at(rule, 'record') === undefined)
     .map((rule) => ({ file, alert: String(at(rule, 'alert')), rule }));
 }
 

@@ -62,6 +62,9 @@ export const callerNames: Rule = ({ tasks }, { triggers, pingSources, configMaps
     if (!tasks.includes(to.service)) found.push(`${file}: ${to.service} is no task`);
     if (name !== to.service && !name.startsWith(`${to.service}-`))
       found.push(`${file}: is not named after ${to.service}`);
+    // For formbus:task_of_trigger takes away no more.
+    else if (name.slice(to.service.length + 1).split('-').length > 2)
+      found.push(`${file}: its suffix has more than two words, and alerts would not find its task`);
   }
   for (const task of tasks)
     if (!called.has(task)) found.push(`functions/tasks/${task}: no Trigger, PingSource or function calls it`);

@@ -64,7 +64,7 @@ export const CASES: Record<string, { fires: Course & { labels: Record<string, st
     silent: {
       series: {
         'kafka_consumergroup_lag{consumergroup="g",topic="t",partition="0"}': '9000-50x60',
-        'kafka_consumergroup_lag{consumergroup="knative-trigger-formbus-sheets-buffer-moderation",topic="t",partition="0"}':
+        'kafka_consumergroup_lag{consumergroup="knative-trigger-formbus-sheets-buffer-some-more",topic="t",partition="0"}':
           '0+20x60',
         'formbus_task_events_total{service="sheets-buffer",code="204"}': '0+200x60',
         'formbus_task_events_total{service="sheets-buffer",code="503"}': '0+1x60',
@@ -79,15 +79,17 @@ export const CASES: Record<string, { fires: Course & { labels: Record<string, st
           '60x60',
         'formbus_task_events_total{service="send-confirmation",code="503"}': '0+20x60',
         'formbus_task_events_total{service="send-confirmation",code="204"}': '90x60',
-        'formbus_task_events_total{service="archive",code="204"}': '0+20x60',
+        'formbus_task_events_total{service="send-confirmation",code="409"}': '0+1x60',
+        // Neither what it did long ago counts, nor what a task does whose name its own begins with.
+        'formbus_task_events_total{service="send",code="204"}': '0+20x60',
       },
       at: '45m',
-      labels: { consumergroup: 'knative-trigger-formbus-send-confirmation', service: 'send-confirmation' },
+      labels: { consumergroup: 'knative-trigger-formbus-send-confirmation' },
     },
     silent: {
       series: {
         // As much waits, and some of it is done; and the KafkaSource has no task.
-        'kafka_consumergroup_lag{consumergroup="knative-trigger-formbus-sheets-buffer-forgotten",topic="t",partition="0"}':
+        'kafka_consumergroup_lag{consumergroup="knative-trigger-formbus-sheets-buffer-urgent",topic="t",partition="0"}':
           '60x60',
         'kafka_consumergroup_lag{consumergroup="formbus-form-submissions",topic="t",partition="0"}': '60x60',
         'formbus_task_events_total{service="sheets-buffer",code="503"}': '0+20x60',

@@ -3,28 +3,37 @@ import * as v from 'valibot';
 import { stringify } from 'yaml';
 import { at, ofKind, readRepository } from '../manifests/repository.ts';
 
-const Rule = v.object({
+const Alert = v.object({
   alert: v.string(),
   expr: v.string(),
   for: v.optional(v.string()),
   labels: v.object({ severity: v.string() }),
   annotations: v.record(v.string(), v.string()),
 });
-export type AlertRule = v.InferOutput<typeof Rule>;
+export type AlertRule = v.InferOutput<typeof Alert>;
 
-const Groups = v.array(v.object({ name: v.string(), rules: v.array(Rule) }));
+/** A series that alerts are made from. */
+const Recording = v.object({ record: v.string(), expr: v.string() });
 
-/** The alerts of all PrometheusRules of the project at `root`, in groups as Prometheus has them. */
-export function readAlertGroups(root: string): v.InferOutput<typeof Groups> {
+const Groups = v.array(v.object({ name: v.string(), rules: v.array(v.union([Alert, Recording])) }));
+export type RuleGroups = v.InferOutput<typeof Groups>;
+
+/** The rules of all PrometheusRules of the project at `root`, in groups as Prometheus has them. */
+export function readRuleGroups(root: string): RuleGroups {
   const rules = ofKind(readRepository(root), 'PrometheusRule');
   return rules.flatMap(({ content }) => v.parse(Groups, at(content, 'spec', 'groups')));
 }
 
+/** Without the series that they are made from. */
+export function alertsOf(groups: RuleGroups): AlertRule[] {
+  return groups.flatMap(({ rules }) => rules.filter((rule) => 'alert' in rule));
+}
+
 /** A rules file for Prometheus; `immediate` leaves the waits out. */
-export function rulesFile(groups: ReturnType<typeof readAlertGroups>, { immediate = false } = {}): string {
+export function rulesFile(groups: RuleGroups, { immediate = false } = {}): string {
   const given = groups.map(({ name, rules }) => ({
     name,
-    rules: rules.map(({ for: wait, ...rule }) => (immediate || !wait ? rule : { ...rule, for: wait })),
+    rules: immediate ? rules.map((rule) => ({ ...rule, for: undefined })) : rules,
   }));
   return stringify({ groups: given });
 }
