@@ -2,7 +2,7 @@ import * as fc from 'fast-check';
 import * as v from 'valibot';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { bodyOf, formEnv, postJson, startSink, type Sink } from '../testing/sink.ts';
-import { mostAttributeBytes } from './attribute-bytes.ts';
+import { attributeBytes, mostAttributeBytes } from './attribute-bytes.ts';
 import { Submission } from './event.ts';
 import { email, text } from './fields.ts';
 import { form } from './form.ts';
@@ -67,6 +67,12 @@ it('whatever script a form’s tab, name and mail are in, its events, and what f
       }
     }),
     { numRuns: 40 },
+  );
+});
+
+it('counts what is encoded as three for each of its bytes, a percent sign and a quote included; the data is no attribute', () => {
+  expect(attributeBytes({ a: '~%" ä', b: undefined, data: 'x' })).toBe(
+    'ce-a: \r\n'.length + 1 + 3 + 3 + 3 + 6,
   );
 });
 

@@ -438,6 +438,14 @@ describe('bad bodies are refused as problem+json, publish nothing and harm nothi
   });
 });
 
+/** A POST whose body does not come to an end. */
+function slowly(url: string): Promise<Response> {
+  const body = new ReadableStream({ start: (stream) => stream.enqueue(Buffer.from('{')) });
+  const headers = { 'content-type': 'application/json' };
+  const init: RequestInit & { duplex: 'half' } = { method: 'POST', headers, body, duplex: 'half' };
+  return fetch(url, init);
+}
+
 /** Sends bytes as they are and gives all that comes back until the server closes. */
 function raw(bytes: string): Promise<string> {
   const { hostname, port } = new URL(served.url);
@@ -472,6 +480,26 @@ describe('other requests', () => {
       expect(answer.headers.get('content-type')).toBe('application/problem+json');
     }
   });
+
+  it.each<[number, string, (url: string) => Promise<Response>]>([
+    [400, 'Bad Request', (url) => postJson(url, '{')],
+    [404, 'Not Found', (url) => fetch(`${url}/nothing`)],
+    [405, 'Method Not Allowed', (url) => fetch(url, { method: 'PUT' })],
+    [408, 'Request Timeout', (url) => slowly(url)],
+    [413, 'Content Too Large', (url) => postJson(url, 'x'.repeat(100_001))],
+    [415, 'Unsupported Media Type', (url) => postJson(url, valid, { 'content-type': 'a/b' })],
+    [422, 'Unprocessable Content', (url) => postJson(url, {})],
+    [431, 'Request Header Fields Too Large', (url) => fetch(url, { headers: { x: 'x'.repeat(70_000) } })],
+  ])(
+    'a problem %i is entitled “%s”, not to be kept, and a page for whoever takes one',
+    async (status, title, ask) => {
+      const answer = await ask(served.url);
+      expect([answer.status, answer.headers.get('cache-control')]).toEqual([status, 'no-store']);
+      expect(await bodyOf(answer)).toMatchObject({ type: 'about:blank', title, status });
+      const page = await postJson(served.url, '{', { accept: 'application/xhtml+xml, text/html;q=0.9' });
+      expect([page.status, page.headers.get('content-type')]).toEqual([400, 'text/html; charset=utf-8']);
+    },
+  );
 
   it('GET /schema.json is the JSON Schema, made from the same schema as everything else', async () => {
     const answer = await fetch(`${served.url}/schema.json`);

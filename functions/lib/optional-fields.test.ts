@@ -104,24 +104,40 @@ it('an optional field of plain valibot is kept as its default when it was left e
   const plain = form(
     'plain-form',
     v.pipe(
-      v.object({
-        colour: v.optional(v.picklist(['red', 'none']), 'none'),
-        mail: email('E-mail', { required }),
-        tel: phone('Telephone', { required }),
-      }),
-      v.check(({ mail, tel }) => mail !== '' || tel !== '', 'Enter an e-mail address or a telephone number.'),
+      v.pipe(
+        v.object({
+          colour: v.optional(v.picklist(['red', 'none']), 'none'),
+          mail: email('E-mail', { required }),
+          tel: phone('Telephone', { required }),
+        }),
+        v.check(
+          ({ mail, tel }) => mail !== '' || tel !== '',
+          'Enter an e-mail address or a telephone number.',
+        ),
+      ),
       v.title('Plain'),
     ),
   );
   const { url, close } = await serve(plain, { env: formEnv(sink) });
   expect((await postJson(url, { tel: '030 1234567', colour: ' ' })).status).toBe(202);
   expect(sink.events[0]?.data).toEqual({ colour: 'none', mail: '', tel: '030 1234567' });
+  expect((await bodyOf(await fetch(`${url}/schema.json`)))['properties']).toMatchObject({
+    colour: { anyOf: [{ const: '' }, { enum: ['red', 'none'] }], default: 'none' },
+  });
   const answer = await postJson(url, {});
   expect((await bodyOf(answer))['errors']).toEqual([
     { path: '', message: 'Enter an e-mail address or a telephone number.' },
   ]);
   const page = await postJson(url, {}, { accept: 'text/html' });
   expect(await page.text()).toContain('<li>Enter an e-mail address or a telephone number.</li>');
+  await close();
+});
+
+it('a field may have the name of what every object has', async () => {
+  const odd = form('odd-form', v.object({ toString: text('To a string', { max: 10, required }) }));
+  const { url, close } = await serve(odd, { env: formEnv(sink) });
+  expect((await postJson(url, {})).status).toBe(202);
+  expect(sink.events.map(({ data }) => data)).toEqual([{ toString: '' }]);
   await close();
 });
 

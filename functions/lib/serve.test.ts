@@ -212,6 +212,23 @@ it('closing answers what is under way, with the connection closed after it, and 
   expect(state.closed).toBe(1);
 });
 
+it('closing does not wait for whoever was refused and sent the rest of the body afterwards', async () => {
+  const { url, close } = await open(() => ({ status: 200 }));
+  const { hostname, port } = new URL(url);
+  let answer = '';
+  const socket = connect(Number(port), hostname, () =>
+    socket.write('POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 11\r\n\r\n0'),
+  );
+  onTestFinished(() => void socket.destroy());
+  socket.on('data', (data) => (answer += data.toString()));
+  await expect.poll(() => answer).toContain('HTTP/1.1 413 ');
+  let isClosed = false;
+  const closed = close().then(() => (isClosed = true));
+  socket.write('123456789a');
+  await expect.poll(() => isClosed, { timeout: 5_000 }).toBe(true);
+  await closed;
+});
+
 it('says where it cannot listen, and what to set', async () => {
   const other = createServer();
   await new Promise<void>((resolve) => {
@@ -226,9 +243,12 @@ it('says where it cannot listen, and what to set', async () => {
     answerError: () => ({ status: 500 }),
   };
   const start = () => ({ handle: () => ({ status: 200 }) });
-  await expect(serve({ ...definition, start }, { env: { ...env, PORT: String(port) } })).rejects.toThrow(
-    `Cannot listen on 127.0.0.1:${port} (EADDRINUSE); set PORT and HOST.`,
-  );
+  await expect(
+    serve({ ...definition, start }, { env: { ...env, PORT: String(port) } }),
+  ).rejects.toMatchObject({
+    message: `Cannot listen on 127.0.0.1:${port} (EADDRINUSE); set PORT and HOST.`,
+    cause: { code: 'EADDRINUSE' },
+  });
   const { HOST: _, ...everywhere } = env;
   const served = await serve({ ...definition, start }, { env: everywhere });
   expect(served.url).toMatch(/^http:\/\/localhost:\d+$/);

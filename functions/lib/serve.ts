@@ -165,10 +165,10 @@ export async function serve(
     url,
     async close() {
       closing = true;
-      await new Promise((resolve) => {
-        server.close(resolve);
-        server.closeIdleConnections();
-      });
+      // A body that was refused may still be coming: its connection, answered as one to keep, falls idle only afterwards.
+      const sweep = setInterval(() => server.closeIdleConnections(), 50);
+      await new Promise((resolve) => server.close(resolve));
+      clearInterval(sweep);
       await running.close?.();
       await pushing?.close();
       log.info('closed');

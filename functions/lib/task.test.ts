@@ -71,6 +71,18 @@ it('takes attributes as long as the ingresses let pass, and answers 431 to longe
   expect([await statusOf(15_519), await statusOf(60_000), await statusOf(66_000)]).toEqual([204, 204, 431]);
 });
 
+it('takes an event as large as the Broker takes it, and answers 413 to a larger one', async () => {
+  const { headers, body } = HTTP.binary(event);
+  const statusOf = async (bytes: number) => {
+    const more = ' '.repeat(bytes - Buffer.byteLength(String(body)));
+    const answer = await post(async () => {}, { headers, body: `${String(body)}${more}` });
+    await answer.text();
+    await served?.close();
+    return answer.status;
+  };
+  expect([await statusOf(1_048_576 + 65_536), await statusOf(1_048_576 + 65_537)]).toEqual([204, 413]);
+});
+
 it('takes an event in structured mode as well', async () => {
   expect((await post(async () => {}, HTTP.structured(new CloudEvent(event)))).status).toBe(204);
 });

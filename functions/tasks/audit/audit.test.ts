@@ -279,12 +279,18 @@ it('answers with the result, tells the metrics, begins none when it is only to g
       headers: { 'content-type': 'application/cloudevents+json' },
       body: JSON.stringify({ specversion: '1.0', id: '1', type: 'ping', source: '/ping', data }),
     });
-  await submit('there');
+  const day = 24 * hour;
+  await submit('there', { age: 6 * day });
   await submit('lost', { form: 'other-form', isLost: true });
+  await submit('old', { form: 'other-form', isLost: true, age: 8 * day });
   await write();
   expect((await post({ continue: true })).status).toBe(204);
   const answer = await post({});
-  expect([answer.status, answer.headers.get('ce-type')]).toEqual([200, 'audit.completed']);
+  expect([answer.status, answer.headers.get('ce-type'), answer.headers.get('ce-id')]).toEqual([
+    200,
+    'audit.completed',
+    '1/audit',
+  ]);
   expect(await answer.json()).toEqual({
     forms: {
       'demo-form': { checked: 1, lost: 0, duplicated: 0 },
@@ -296,6 +302,12 @@ it('answers with the result, tells the metrics, begins none when it is only to g
   expect(collector.total('formbus_audit_checked_submissions', 'audit', 'demo-form')).toBe(1);
   const at = collector.total('formbus_audit_timestamp_seconds', 'audit') ?? 0;
   expect(Math.abs(at - Date.now() / 1_000)).toBeLessThan(60);
+  // While it waits for the database, there is no second one.
+  const goOn = await postgres.freeze();
+  const both = [post({}), post({})];
+  expect((await Promise.race(both)).status).toBe(204);
+  goOn();
+  expect(new Set((await Promise.all(both)).map(({ status }) => status))).toEqual(new Set([200, 204]));
   // A form that has nothing to look at any more has nothing lost.
   await postgres.query("DELETE FROM submissions WHERE form = 'other-form'");
   expect((await post({})).status).toBe(200);
@@ -304,4 +316,32 @@ it('answers with the result, tells the metrics, begins none when it is only to g
   const without = await serve(audit, { env });
   onTestFinished(without.close);
   expect((await post({}, without.url)).status).toBe(204);
+});
+
+it('has no connection to Redis and to the database any more when it is closed', async () => {
+  const clients = async () =>
+    String(await server.look.client('LIST'))
+      .trim()
+      .split('\n').length;
+  const sessions = () =>
+    postgres.query("SELECT pid FROM pg_stat_activity WHERE application_name = 'to-close'");
+  const before = await clients();
+  const { url, close } = await serve(audit, {
+    env: {
+      PORT: '0',
+      HOST: '127.0.0.1',
+      LOG_LEVEL: 'silent',
+      REDIS_URL: server.url,
+      SHEETS_URL: emulator.url,
+      DATABASE_URL: `${postgres.url}?application_name=to-close`,
+    },
+  });
+  // Something to look at: a session whose statement fails is closed at once.
+  await submit('there');
+  const ping = JSON.stringify({ specversion: '1.0', id: '1', type: 'ping', source: '/ping' });
+  const headers = { 'content-type': 'application/cloudevents+json' };
+  expect((await fetch(url, { method: 'POST', headers, body: ping })).status).toBe(200);
+  expect([(await clients()) > before, (await sessions()).length > 0]).toEqual([true, true]);
+  await close();
+  await expect.poll(async () => [await clients(), await sessions()]).toEqual([before, []]);
 });

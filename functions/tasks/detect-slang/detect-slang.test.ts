@@ -142,14 +142,14 @@ it('counts what it flags, and logs what it finds by its number and never by its 
   onTestFinished(collector.away);
   const main = join(import.meta.dirname, '../../main.ts');
   const started = await startFunction(main, { FUNCTION_TARGET: 'detect-slang', METRICS_URL: collector.url });
-  for (const message of ['shit and shit', 'hello']) await analyze({ message }, { url: started.url });
+  for (const message of ['shit', 'hello']) await analyze({ message }, { url: started.url });
   started.kill('SIGTERM');
   expect(await started.exited).toBe(0);
   expect(collector.total('formbus_flagged_total', 'detect-slang', 'demo-form')).toBe(1);
   const common = { service: 'detect-slang', level: 'info', severity: 'INFO', time: expect.any(String) };
   const said = { ...common, id: '0199-1', form: 'demo-form', msg: 'analyzed' };
   expect(started.logged().slice(1, 3)).toEqual([
-    { ...said, flagged: true, findings: 2 },
+    { ...said, flagged: true, findings: 1 },
     { ...said, flagged: false, findings: 0 },
   ]);
 });

@@ -104,12 +104,39 @@ it('refuses what are no increments, and passes over those that it does not know'
   expect(await post(push(unknown))).toEqual([204, '']);
   expect(await samples('formbus_flagged_total')).toEqual(['{service="demo",form="demo-form"} 0']);
   expect(await samples('formbus_of_tomorrow_total')).toEqual([]);
-  const statuses = [
+  const answers = [
     await fetch(served.url),
     await fetch(`${served.url}/metrics`, { method: 'POST' }),
+    await fetch(`${served.url}/metrics`, { method: 'HEAD' }),
     await fetch(`${served.url}/other`),
-  ].map(({ status }) => status);
-  expect(statuses).toEqual([405, 405, 404]);
+    await postJson(`${served.url}/other`, push([])),
+  ].map(({ status, headers }) => [status, headers.get('allow')]);
+  expect(answers).toEqual([
+    [405, 'POST'],
+    [405, 'GET, HEAD'],
+    [200, null],
+    [404, null],
+    [404, null],
+  ]);
+});
+
+it('takes all that one process may have counted, and has no connection to Redis any more when it is closed', async () => {
+  const clients = async () =>
+    String(await server.look.client('LIST'))
+      .trim()
+      .split('\n').length;
+  const before = await clients();
+  const env = { PORT: '0', HOST: '127.0.0.1', LOG_LEVEL: 'silent', REDIS_URL: server.url };
+  const other = await serve(metrics, { env });
+  await expect.poll(clients).toBeGreaterThan(before);
+  const series = Array.from({ length: 15_000 }, (_, n) => ({
+    name: 'formbus_flagged_total',
+    labels: [`${n}`.padEnd(200, 'x')],
+    value: 1,
+  }));
+  expect((await postJson(other.url, push(series))).status).toBe(204);
+  await other.close();
+  await expect.poll(clients).toBe(before);
 });
 
 it('reads the queues of tasks: how many events wait, and since when; an empty one is 0 and not gone', async () => {

@@ -66,7 +66,11 @@ it('counts the events that it is sent, by its answer, with the time that each to
 });
 
 it('logs in as SMTP_USER, and gives neither password nor mail to a server without encryption unless SMTP_TLS allows it', async () => {
-  const env = { ...task.env(), SMTP_USER: 'forms', SMTP_PASSWORD: 'a secret' };
+  const env: Record<string, string> = {
+    ...task.env(),
+    SMTP_USER: 'forms',
+    SMTP_PASSWORD: 'a secret',
+  };
   const open = await serve(sendConfirmation, { env });
   const strict = await serve(sendConfirmation, { env: { ...env, SMTP_TLS: 'required' } });
   onTestFinished(async () => {

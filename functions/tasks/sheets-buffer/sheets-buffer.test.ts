@@ -137,7 +137,9 @@ it('refuses a number that is out of range, which would hold up all rows of its s
 it('puts a suspected submission into the tab for moderators, with its form', async () => {
   expect(await post({ type: 'form.suspected' })).toBe(204);
   expect(Object.keys(await rows())).toEqual(['Moderation\nid-1']);
-  expect(Object.values(await rows())[0]).toContain('"@type":"form.suspected","@form":"demo-form"');
+  expect(Object.values(await rows())[0]).toContain(
+    '"@type":"form.suspected","@form":"demo-form","name":"Asha"',
+  );
 });
 
 it('puts what another task found out into the tab for moderators, in columns that no field of a form has', async () => {
@@ -151,8 +153,12 @@ it('puts what another task found out into the tab for moderators, in columns tha
 });
 
 it('takes numbers, yes and no, nothing, and lists', async () => {
-  expect(await post({ data: { n: 8.04, yes: true, none: null, many: ['a', 2] } })).toBe(204);
-  expect(Object.values(await rows())[0]).toContain('"n":8.04,"yes":true,"none":"","many":"a, 2"');
+  expect(await post({ data: { n: 8.04, zero: 0, yes: true, no: false, none: null, many: ['a', 2] } })).toBe(
+    204,
+  );
+  expect(Object.values(await rows())[0]).toContain(
+    '"n":8.04,"zero":0,"yes":true,"no":false,"none":"","many":"a, 2"',
+  );
 });
 
 it.each([

@@ -1,9 +1,11 @@
+import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, expect, it, onTestFinished } from 'vitest';
 import { openBuffer } from '../../lib/buffer.ts';
 import { EnvError } from '../../lib/env.ts';
 import { serve } from '../../lib/serve.ts';
 import { startCollector } from '../../testing/collector.ts';
 import { startFlushing, type Flushing } from '../../testing/flushing.ts';
+import { startFunction } from '../../testing/process.ts';
 import { sheetsFlush } from './sheets-flush.ts';
 
 let at: Flushing;
@@ -26,10 +28,8 @@ const env = (more: Record<string, string> = {}) => ({
   ...more,
 });
 
-/** The task, and what it answers to its PingSource. */
-async function open(more: Record<string, string> = {}) {
-  const served = await serve(sheetsFlush, { env: env(more) });
-  onTestFinished(() => served.close());
+/** As its PingSource does; gives what it answers. */
+async function pingTo(url: string): Promise<[status: number, text: string]> {
   const body = JSON.stringify({
     specversion: '1.0',
     id: '1',
@@ -37,11 +37,14 @@ async function open(more: Record<string, string> = {}) {
     source: '/p',
   });
   const headers = { 'content-type': 'application/cloudevents+json' };
-  async function ping() {
-    const answer = await fetch(served.url, { method: 'POST', headers, body });
-    return [answer.status, await answer.text()];
-  }
-  return { ...served, ping };
+  const answer = await fetch(url, { method: 'POST', headers, body });
+  return [answer.status, await answer.text()];
+}
+
+async function open(more: Record<string, string> = {}) {
+  const served = await serve(sheetsFlush, { env: env(more) });
+  onTestFinished(() => served.close());
+  return { ...served, ping: () => pingTo(served.url) };
 }
 
 it('writes what waits each time it is pinged, under the titles of the form’s fields, and counts how long that took', async () => {
@@ -116,4 +119,22 @@ it('has no connection to Redis any more when it is closed', async () => {
   await expect.poll(connections).toBeGreaterThan(before);
   await close();
   await expect.poll(connections).toBe(before);
+});
+
+it('logs how many rows it wrote, and an id without a row, which it drops', async () => {
+  const main = join(import.meta.dirname, '../../main.ts');
+  const { url, kill, exited, logged } = await startFunction(main, {
+    ...env(),
+    FUNCTION_TARGET: 'sheets-flush',
+  });
+  await at.push(sheet, 1);
+  await at.server.look.zadd(`buffer:pending:${sheet}`, 2, 'form\nid-2');
+  expect(await pingTo(url)).toEqual([204, '']);
+  kill('SIGTERM');
+  expect(await exited).toBe(0);
+  expect(logged().slice(1, -1)).toMatchObject([
+    { msg: 'without a row; dropped', spreadsheetId: sheet },
+    { msg: 'written', spreadsheetId: sheet, rows: 1 },
+    { msg: 'flushed', rows: 1, failed: 0 },
+  ]);
 });
