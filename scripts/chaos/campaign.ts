@@ -14,7 +14,7 @@ import { makeProject } from './project.ts';
 import { audit, deliverAll, drain } from './quiet.ts';
 import { isClean, sum, type Report } from './report.ts';
 import { openSentinelFaults } from './sentinel-faults.ts';
-import { forms, openSubmitter, type Submitter } from './submitter.ts';
+import { formsOfCampaign as forms, openSubmitter, type Submitter } from './submitter.ts';
 import { isRunning, residents, signal } from './victims.ts';
 
 export interface CampaignOptions {
@@ -115,7 +115,7 @@ export interface Campaign extends Required<CampaignOptions> {
 
 async function run(campaign: Campaign, faults: Faults): Promise<Report> {
   const { seed, rate, url, say, aborted } = campaign;
-  const submitter = openSubmitter({ url, rate, aborted });
+  const submitter = openSubmitter({ url, forms, rate, aborted });
   const memory = openMemory();
   const happened = await burn(campaign, faults, { submitter, memory });
   await Promise.race([submitter.settled(), rejectionOf(aborted)]);

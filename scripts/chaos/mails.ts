@@ -2,7 +2,7 @@ import * as v from 'valibot';
 import { connectRedis } from '../../functions/lib/redis-address.ts';
 import { startTestSmtp, type TestSmtp } from '../../functions/testing/smtp.ts';
 import { fullDomain, hasKind, isFull } from './people.ts';
-import { forms } from './submitter.ts';
+import { formsOfCampaign as forms } from './submitter.ts';
 
 /** An SMTP server that takes all mails but those to that domain. */
 export async function startMailServer(): Promise<{ smtp: TestSmtp; env: Record<string, string> }> {

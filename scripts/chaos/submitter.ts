@@ -23,9 +23,10 @@ export interface Submitter {
   settled(): Promise<void>;
 }
 
-/** Its mails have words as long as they may be. */
+export const forms = ['demo-form', 'student-data-form'];
+/** Its mails have words as long as they may be. Only a campaign has it. */
 export const longWordsForm = 'long-words-form';
-export const forms = ['demo-form', 'student-data-form', longWordsForm] as const;
+export const formsOfCampaign = [...forms, longWordsForm];
 
 /** Longer than a form's own 30 s. */
 const answerMs = 40_000;
@@ -43,10 +44,13 @@ const mostOpen = 2_000;
  */
 export function openSubmitter({
   url,
+  forms,
   rate,
   aborted,
 }: {
   url: string;
+  /** They take turns. */
+  forms: string[];
   rate: number;
   aborted: AbortSignal;
 }): Submitter {
@@ -84,7 +88,7 @@ export function openSubmitter({
   }
 
   async function submitOne(n: number): Promise<void> {
-    const form = forms[n % forms.length] ?? forms[0];
+    const form = forms[n % forms.length] ?? '';
     const [kind, name] = [kindOf(n), nameOf(n)];
     // In two fields, so that a value in another field's column is found. Only robots fill in `_url`, which nobody sees.
     const url = kind === 'suspected' ? { _url: 'http://spam.example' } : {};

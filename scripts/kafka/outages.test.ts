@@ -31,7 +31,7 @@ describeKafka('Formbus on three Kafka brokers', { timeout: 420_000 }, () => {
 
   /** Submits `count` at a rate, or as fast as answers come; `meanwhile` is told how many were begun. */
   async function submit(count: number, rate: number, meanwhile: (begun: number) => void) {
-    const submitter = openSubmitter({ url: formbus.url, rate, aborted: new AbortController().signal });
+    const submitter = openSubmitter({ url: formbus.url, forms, rate, aborted: new AbortController().signal });
     const begin = performance.now();
     while (submitter.count() < count) {
       submitter.upTo(performance.now() - begin);
