@@ -63,7 +63,7 @@ export interface Buffer extends Erasure, ParkedTabs {
   waiting(): Promise<WaitingSheet[]>;
   /** The batch in flight, or a new one of rows up to `before` (milliseconds since 1970); undefined when there is none. */
   freeze(spreadsheetId: string, options: { before: number }): Promise<FrozenBatch | undefined>;
-  /** Forgets a batch whose rows stand in the sheet; gives whether it is time to collect tokens. Does nothing when it is not the one in flight (any more). */
+  /** Removes the batch in flight once its rows are in the sheet, and returns whether it is time to collect tokens. Any other batch is left alone. */
   acknowledge(batch: FrozenBatch): Promise<{ wasInFlight: boolean; collect: boolean }>;
   /** Those of the tabs to which rows of acknowledged batches were written in the spreadsheet `target`. */
   written(target: string, tabs: string[]): Promise<string[]>;

@@ -2,7 +2,7 @@ import { isFieldName } from './event.ts';
 import type { FormSchema } from './form-fields.ts';
 import { titleOf } from './fields.ts';
 
-/** The headings that Formbus gives to its own columns, in sheets and exports. */
+/** The headings of Formbus's own columns, in sheets and exports. */
 const own = ['id', 'time', 'type', 'form'];
 
 /**

@@ -193,7 +193,7 @@ describe('an idempotency key', () => {
     expect((await bodyOf(refused))['detail']).toBe('The idempotency key may have at most 255 characters.');
   });
 
-  it('gives other ids with another secret, and in another form', async () => {
+  it('makes a different id with another secret, and in another form', async () => {
     const idOf = async (definition: typeof demoForm, secret: string) => {
       const form = await serve(definition, { env: formEnv(sink, { IDEMPOTENCY_SECRET: secret }) });
       const answer = await bodyOf(await postJson(form.url, valid, { 'idempotency-key': '1' }));
@@ -446,7 +446,7 @@ function slowly(url: string): Promise<Response> {
   return fetch(url, init);
 }
 
-/** Sends bytes as they are and gives all that comes back until the server closes. */
+/** Sends bytes as they are and returns everything received until the server closes the connection. */
 function raw(bytes: string): Promise<string> {
   const { hostname, port } = new URL(served.url);
   return new Promise((resolve, reject) => {

@@ -22,7 +22,7 @@ export interface ParkedTabs {
   unparkTab(spreadsheetId: string, tab: string): Promise<void>;
 }
 
-/** A hash as a script gives it, fields and values in turn. */
+/** A hash as a script returns it, fields and values in turn. */
 export function mapOfHash(list: string[]): Map<string, string | undefined> {
   return new Map(list.flatMap((field, i) => (i % 2 === 0 ? [[field, list[i + 1]] as const] : [])));
 }

@@ -61,7 +61,7 @@ it('counts writes while a majority of the Sentinels is there, and none without i
 
   const [, second, third] = sentinels;
   if (!second || !third) throw new Error('no Sentinel');
-  // It keeps its connections open, and gives no answer.
+  // It keeps its connections open, but does not answer.
   third.signal('SIGSTOP');
   expect(await write()).toBe(2);
   second.signal('SIGSTOP');
