@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import * as v from 'valibot';
 import { startSheets } from '../../scripts/local/sheets/server.ts';
+import { counting } from '../testing/flushing.ts';
 import { recordedLog } from '../testing/log.ts';
 import { startTestRedis, type TestRedis } from '../testing/redis.ts';
 import { openBuffer, type Buffer, type Cells } from './buffer.ts';
@@ -583,25 +584,11 @@ function text(stringValue: string) {
 
 /** The real client, with its calls noted. */
 function watched(client: Sheets): Sheets {
-  const note =
-    <A extends unknown[], R>(name: string, call: (...args: A) => Promise<R>) =>
-    (...args: A): Promise<R> => {
-      calls.push(name);
-      return call(...args);
-    };
-  return {
-    layout: note('layout', client.layout),
-    token: note('token', client.token),
-    tokens: note('tokens', client.tokens),
-    successor: note('successor', client.successor),
-    column: note('column', client.column),
-    firstFree: note('firstFree', client.firstFree),
-    page: note('page', client.page),
-    apply: note('apply', async (id, requests) => {
-      const act = beforeApply;
-      beforeApply = undefined;
-      await act?.();
-      return client.apply(id, requests);
-    }),
+  const apply: Sheets['apply'] = async (...args) => {
+    const act = beforeApply;
+    beforeApply = undefined;
+    await act?.();
+    return client.apply(...args);
   };
+  return counting({ ...client, apply }, (name) => calls.push(name));
 }

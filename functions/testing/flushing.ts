@@ -38,7 +38,9 @@ export async function startFlushing(): Promise<Flushing> {
   const buffer = openBuffer({ redis });
   const emulator = await startSheets({ dir, quota: { perUser: 100_000, perProject: 100_000 } });
   const calls: string[] = [];
-  const sheets = counting(openSheets({ SHEETS_URL: emulator.url }, { timeout: 5_000 }), calls);
+  const sheets = counting(openSheets({ SHEETS_URL: emulator.url }, { timeout: 5_000 }), (name) =>
+    calls.push(name),
+  );
   let count = 0;
   return {
     server,
@@ -84,11 +86,12 @@ export async function startFlushing(): Promise<Flushing> {
 
 const Values = v.object({ values: v.optional(v.array(v.array(v.string())), []) });
 
-function counting(client: Sheets, calls: string[]): Sheets {
+/** A client that tells the name of each call before it is made. */
+export function counting(client: Sheets, onCall: (name: string) => void): Sheets {
   const note =
     <A extends unknown[], R>(name: string, call: (...args: A) => Promise<R>) =>
     (...args: A): Promise<R> => {
-      calls.push(name);
+      onCall(name);
       return call(...args);
     };
   return {
