@@ -1,8 +1,8 @@
 import * as v from 'valibot';
-import { EnvError, readEnv } from './lib/env.ts';
-import { loadModule } from './lib/load.ts';
+import { EnvError, readEnv } from './lib/runtime/env.ts';
+import { loadModule } from './lib/runtime/load.ts';
 import { checkEnv, serve, type FunctionDefinition } from './lib/serve.ts';
-import { nameSourceLines } from './lib/source-lines.ts';
+import { nameSourceLines } from './lib/runtime/source-lines.ts';
 
 /**
  * Starts the function that FUNCTION_TARGET names. With `--check [NAME…]` it only checks the environment: that function's, and as if

@@ -6,7 +6,7 @@ import { Client } from 'pg';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import * as v from 'valibot';
 import { openBuffer } from '../functions/lib/buffer.ts';
-import { openLog } from '../functions/lib/log.ts';
+import { openLog } from '../functions/lib/runtime/log.ts';
 import { openRedis } from '../functions/lib/redis.ts';
 import { openSheets, type SheetRequest } from '../functions/lib/sheets.ts';
 import { connectionsOf } from './api/running.ts';

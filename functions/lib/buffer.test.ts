@@ -2,7 +2,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished }
 import { recordedLog } from '../testing/log.ts';
 import { replicasFollow, startTestRedis, type TestRedis } from '../testing/redis.ts';
 import { openBuffer, type Buffer, type BufferOptions } from './buffer.ts';
-import { openLog } from './log.ts';
+import { openLog } from './runtime/log.ts';
 import { openRedis, type DurableRedis } from './redis.ts';
 
 const log = openLog('test', 'silent');

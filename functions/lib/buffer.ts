@@ -2,8 +2,8 @@ import { hash, randomInt } from 'node:crypto';
 import * as v from 'valibot';
 import * as scripts from './buffer-scripts.ts';
 import { openErasure, type Erasure } from './erasure.ts';
-import { groupCommit } from './group-commit.ts';
-import type { Log } from './log.ts';
+import { groupCommit } from './runtime/group-commit.ts';
+import type { Log } from './runtime/log.ts';
 import { mapOfHash, openParkedTabs, Parked, type ParkedTabs } from './parked-tabs.ts';
 import type { DurableRedis } from './redis.ts';
 

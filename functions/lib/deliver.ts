@@ -1,5 +1,5 @@
 import type { Buffer, FrozenBatch } from './buffer.ts';
-import type { Log } from './log.ts';
+import type { Log } from './runtime/log.ts';
 import { dropLanded } from './reconcile.ts';
 import { afterRefusal, markNote, refusalOf } from './refusals.ts';
 import { batchRequests } from './sheet-batch.ts';

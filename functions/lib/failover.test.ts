@@ -6,7 +6,7 @@ import { startSheets } from '../../scripts/local/sheets/server.ts';
 import { startSentinels, type RedisPod, type Sentinels } from '../testing/sentinels.ts';
 import { openBuffer, type Buffer } from './buffer.ts';
 import { flush } from './flush.ts';
-import { openLog } from './log.ts';
+import { openLog } from './runtime/log.ts';
 import { connectRedis } from './redis-address.ts';
 import { openRedis } from './redis.ts';
 import { openSheets } from './sheets.ts';

@@ -7,7 +7,7 @@ import { killPoint } from '../testing/kill-points.ts';
 import { startTestRedis, type TestRedis } from '../testing/redis.ts';
 import { openBuffer, type Buffer } from './buffer.ts';
 import { flush } from './flush.ts';
-import { openLog } from './log.ts';
+import { openLog } from './runtime/log.ts';
 import { openRedis, type DurableRedis } from './redis.ts';
 import { openSheets, SheetsError, type Sheets } from './sheets.ts';
 

@@ -9,7 +9,7 @@ import { recordedLog } from '../testing/log.ts';
 import { startTestRedis, type TestRedis } from '../testing/redis.ts';
 import { openBuffer, type Buffer, type Cells } from './buffer.ts';
 import { flush } from './flush.ts';
-import { openLog } from './log.ts';
+import { openLog } from './runtime/log.ts';
 import { openRedis, type DurableRedis } from './redis.ts';
 import { openSheets, SheetsError, type SheetRequest, type Sheets } from './sheets.ts';
 

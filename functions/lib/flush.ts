@@ -1,7 +1,7 @@
 import type { WaitingSheet } from './buffer.ts';
 import { deliver, type Collaborators } from './deliver.ts';
 import { eraseRows } from './erase-rows.ts';
-import { reasonOf } from './log.ts';
+import { reasonOf } from './runtime/log.ts';
 import { counter } from './metrics.ts';
 import type { Parked } from './parked-tabs.ts';
 import { reconcile } from './reconcile.ts';

@@ -1,6 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import * as v from 'valibot';
-import type { Env } from './env.ts';
+import type { Env } from './runtime/env.ts';
 import type { HttpAnswer } from './http.ts';
 
 const Origins = v.pipe(

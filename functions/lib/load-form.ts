@@ -1,6 +1,6 @@
 import * as v from 'valibot';
 import { MailTexts } from './confirmation.ts';
-import { loadModule } from './load.ts';
+import { loadModule } from './runtime/load.ts';
 import { SheetColumns } from './sheet-columns.ts';
 
 const Form = v.looseObject({

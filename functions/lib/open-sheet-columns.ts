@@ -1,5 +1,5 @@
 import { loadForm } from './load-form.ts';
-import { reasonOf, type Log } from './log.ts';
+import { reasonOf, type Log } from './runtime/log.ts';
 import type { SheetColumns } from './sheet-columns.ts';
 
 /**

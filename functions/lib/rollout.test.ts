@@ -3,7 +3,7 @@ import { expect, it, onTestFinished } from 'vitest';
 import { redisManifest } from '../testing/readiness.ts';
 import { restartPod, rollingRestart } from '../testing/rollout.ts';
 import { startSentinels, type Sentinels } from '../testing/sentinels.ts';
-import { openLog } from './log.ts';
+import { openLog } from './runtime/log.ts';
 import { connectRedis } from './redis-address.ts';
 import { openRedis } from './redis.ts';
 

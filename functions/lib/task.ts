@@ -1,14 +1,14 @@
 import { CloudEvent, type CloudEventV1 } from 'cloudevents';
 import * as v from 'valibot';
 import { attributeBytes, mostAttributeBytes } from './attribute-bytes.ts';
-import type { Env, EnvEntries } from './env.ts';
-import { errorText, framesOf } from './error-text.ts';
+import type { Env, EnvEntries } from './runtime/env.ts';
+import { errorText, framesOf } from './runtime/error-text.ts';
 import { binaryMessage, type BinaryMessage } from './event.ts';
 import { Forgotten } from './forgotten.ts';
 import { HttpError, plainText, Refused, Unavailable, type HttpAnswer, type HttpRequest } from './http.ts';
 import type { Later, LaterEnv, LaterOptions, LaterQueue, Verdict } from './later/later.ts';
 import { TryLater } from './later/try-later.ts';
-import { reasonOf, type Log } from './log.ts';
+import { reasonOf, type Log } from './runtime/log.ts';
 import { counter, histogram } from './metrics.ts';
 import { eventOf } from './received-event.ts';
 import type { FunctionDefinition } from './serve.ts';

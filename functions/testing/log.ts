@@ -1,6 +1,6 @@
 import { pino } from 'pino';
 import * as v from 'valibot';
-import type { Log } from '../lib/log.ts';
+import type { Log } from '../lib/runtime/log.ts';
 
 const Line = v.pipe(v.string(), v.parseJson(), v.looseObject({ msg: v.string() }));
 

@@ -1,7 +1,7 @@
 import { Socket } from 'node:net';
 import { Client, DatabaseError } from 'pg';
 import * as v from 'valibot';
-import { reasonOf } from '../../functions/lib/log.ts';
+import { reasonOf } from '../../functions/lib/runtime/log.ts';
 import { codeOf, undefinedTable, type Query } from '../../functions/lib/postgres.ts';
 import { connectionsOf } from './running.ts';
 

@@ -5,7 +5,7 @@ import { Redis } from 'ioredis';
 import * as v from 'valibot';
 import { openBuffer } from '../../functions/lib/buffer.ts';
 import { Submission, submissionEvent } from '../../functions/lib/event.ts';
-import { openLog } from '../../functions/lib/log.ts';
+import { openLog } from '../../functions/lib/runtime/log.ts';
 import { openDatabase } from '../../functions/lib/postgres.ts';
 import { openKafkaPublisher } from '../../functions/lib/publish-kafka.ts';
 import { openRedis } from '../../functions/lib/redis.ts';

@@ -1,5 +1,5 @@
 import { Kafka, logLevel, type KafkaConfig } from 'kafkajs';
-import { readEnv } from '../../functions/lib/env.ts';
+import { readEnv } from '../../functions/lib/runtime/env.ts';
 import { connectionOf, kafkaEnv } from '../../functions/lib/kafka-env.ts';
 import '../../functions/lib/kafka-timers.ts';
 import type { Event } from '../local/cloud-event.ts';

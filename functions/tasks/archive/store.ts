@@ -1,6 +1,6 @@
 import type { Submission } from '../../lib/event.ts';
 import type { Forgotten } from '../../lib/forgotten.ts';
-import { groupCommit } from '../../lib/group-commit.ts';
+import { groupCommit } from '../../lib/runtime/group-commit.ts';
 import { HttpError } from '../../lib/http.ts';
 import { codeOf, isValuesFault, unavailable, undefinedTable, type Database } from '../../lib/postgres.ts';
 import { migrate } from './schema.ts';

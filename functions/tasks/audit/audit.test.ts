@@ -8,7 +8,7 @@ import { openBuffer, type Buffer } from '../../lib/buffer.ts';
 import { submissionEvent, Submission } from '../../lib/event.ts';
 import { flush } from '../../lib/flush.ts';
 import { forgottenEvent, Forgotten } from '../../lib/forgotten.ts';
-import { openLog } from '../../lib/log.ts';
+import { openLog } from '../../lib/runtime/log.ts';
 import { openDatabase, type Database } from '../../lib/postgres.ts';
 import { openRedis, type DurableRedis } from '../../lib/redis.ts';
 import { serve } from '../../lib/serve.ts';

@@ -1,6 +1,6 @@
 import { CloudEvent } from 'cloudevents';
 import * as v from 'valibot';
-import { integer } from '../../lib/env.ts';
+import { integer } from '../../lib/runtime/env.ts';
 import { AnyEvent } from '../../lib/event.ts';
 import { openDatabase, postgresEnv } from '../../lib/postgres.ts';
 import { openRedis, redisEnv } from '../../lib/redis.ts';

@@ -1,7 +1,7 @@
 import * as v from 'valibot';
 import { isForgotten } from '../../lib/erasure-scripts.ts';
 import { Unavailable } from '../../lib/http.ts';
-import type { Log } from '../../lib/log.ts';
+import type { Log } from '../../lib/runtime/log.ts';
 import type { Query } from '../../lib/postgres.ts';
 import type { DurableRedis } from '../../lib/redis.ts';
 import { SheetsError } from '../../lib/sheets.ts';

@@ -1,4 +1,4 @@
-import type { Log } from '../../lib/log.ts';
+import type { Log } from '../../lib/runtime/log.ts';
 import { gauge } from '../../lib/metrics.ts';
 import type { DurableRedis } from '../../lib/redis.ts';
 import { beginning, readArchived } from './archived.ts';

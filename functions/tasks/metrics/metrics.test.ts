@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, it, onTestFinished } from 'vitest';
 import { openBuffer } from '../../lib/buffer.ts';
 import { openQueue } from '../../lib/later/queue.ts';
-import { openLog } from '../../lib/log.ts';
+import { openLog } from '../../lib/runtime/log.ts';
 import type { Push } from '../../lib/metric-definitions.ts';
 import { openRedis, type DurableRedis } from '../../lib/redis.ts';
 import { serve, type Served } from '../../lib/serve.ts';

@@ -1,6 +1,6 @@
 import { AggregatorRegistry } from 'prom-client';
 import * as v from 'valibot';
-import type { Env } from '../../lib/env.ts';
+import type { Env } from '../../lib/runtime/env.ts';
 import { HttpError, plainText, type HttpAnswer, type HttpRequest } from '../../lib/http.ts';
 import { Push } from '../../lib/metric-definitions.ts';
 import { openRedis, redisEnv } from '../../lib/redis.ts';

@@ -1,12 +1,12 @@
 import * as v from 'valibot';
-import { decodable, integer } from '../../lib/env.ts';
+import { decodable, integer } from '../../lib/runtime/env.ts';
 import { Submission } from '../../lib/event.ts';
 import { Forgotten, isForgotten } from '../../lib/forgotten.ts';
 import { Refused, Unavailable } from '../../lib/http.ts';
 import { laterQueue } from '../../lib/later/later.ts';
 import { doubling } from '../../lib/later/pauses.ts';
 import { TryLater } from '../../lib/later/try-later.ts';
-import { reasonOf, type Log } from '../../lib/log.ts';
+import { reasonOf, type Log } from '../../lib/runtime/log.ts';
 import { counter } from '../../lib/metrics.ts';
 import { commandTimeoutMs, openRedis, redisEnv } from '../../lib/redis.ts';
 import { task } from '../../lib/task.ts';

@@ -1,5 +1,5 @@
 import { openBuffer, type Cells } from '../../lib/buffer.ts';
-import { integer } from '../../lib/env.ts';
+import { integer } from '../../lib/runtime/env.ts';
 import type { Submission } from '../../lib/event.ts';
 import { isForgotten, SubmissionOrForgotten } from '../../lib/forgotten.ts';
 import { counter } from '../../lib/metrics.ts';

@@ -1,6 +1,6 @@
 import * as v from 'valibot';
 import { openBuffer } from '../../lib/buffer.ts';
-import { integer } from '../../lib/env.ts';
+import { integer } from '../../lib/runtime/env.ts';
 import { AnyEvent } from '../../lib/event.ts';
 import { flush } from '../../lib/flush.ts';
 import { HttpError } from '../../lib/http.ts';

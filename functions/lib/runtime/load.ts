@@ -2,8 +2,8 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 
-/** From its source this file is in `functions/lib`; bundled, it is beside the functions or in `chunks`. */
-const roots = [import.meta.dirname, join(import.meta.dirname, '..')];
+/** From its source this file is in `functions/lib/runtime`; bundled, it is beside the functions or in `chunks`. */
+const roots = ['.', '..', '../..'].map((path) => join(import.meta.dirname, path));
 
 /**
  * Imports the form or the task of that name from this image, from its source or from the bundle, and returns what it exports;

@@ -1,9 +1,9 @@
 import * as v from 'valibot';
 import { expect, it, onTestFinished } from 'vitest';
-import { binaryMessage, Submission, submissionEvent } from './event.ts';
-import { Refused } from './http.ts';
-import { serve } from './serve.ts';
-import { task } from './task.ts';
+import { binaryMessage, Submission, submissionEvent } from '../event.ts';
+import { Refused } from '../http.ts';
+import { serve } from '../serve.ts';
+import { task } from '../task.ts';
 
 const data = {
   name: 'Asha Rao',
