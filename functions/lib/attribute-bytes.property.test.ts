@@ -8,7 +8,7 @@ import { email, text } from './fields.ts';
 import { form } from './form.ts';
 import { forgottenEvent } from './forgotten.ts';
 import { replyTo } from './reply.ts';
-import { serve } from './serve.ts';
+import { serve } from './serve/serve.ts';
 
 let sink: Sink;
 beforeAll(async () => {

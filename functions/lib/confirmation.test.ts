@@ -4,7 +4,7 @@ import { formEnv, postJson, startSink } from '../testing/sink.ts';
 import { mailAttributes, type MailTexts } from './confirmation.ts';
 import { email, text, type FieldEntries } from './fields.ts';
 import { form } from './form.ts';
-import { serve } from './serve.ts';
+import { serve } from './serve/serve.ts';
 
 const name = text('Name', { max: 100_000 });
 const attributes = (entries: FieldEntries, texts?: MailTexts) =>

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished }
 import { demoForm } from '../forms/demo-form/demo-form.ts';
 import { hasBrowser, openBrowser } from '../testing/browser.ts';
 import { formEnv, postJson, startSink, type Sink } from '../testing/sink.ts';
-import { serve, type Served } from './serve.ts';
+import { serve, type Served } from './serve/serve.ts';
 
 let sink: Sink;
 /** Pages of a site of somebody else; any address has one. */

@@ -7,7 +7,7 @@ import { hasBrowser, openBrowser } from '../testing/browser.ts';
 import { formEnv, startSink, student, type Sink } from '../testing/sink.ts';
 import { choice, decimal, email, phone, text } from './fields.ts';
 import { form } from './form.ts';
-import { serve, type Served } from './serve.ts';
+import { serve, type Served } from './serve/serve.ts';
 
 const nasty = `<b>"&'</b>`;
 

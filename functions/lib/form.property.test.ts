@@ -6,7 +6,7 @@ import { demoForm } from '../forms/demo-form/demo-form.ts';
 import { formEnv, startSink, type Sink } from '../testing/sink.ts';
 import * as fields from './fields.ts';
 import { form } from './form.ts';
-import { serve, type Served } from './serve.ts';
+import { serve, type Served } from './serve/serve.ts';
 
 const optional = { required: false };
 const everyKind = form(

@@ -7,7 +7,7 @@ import { demoForm } from '../forms/demo-form/demo-form.ts';
 import { bodyOf, formEnv, postJson, startSink, type Sink } from '../testing/sink.ts';
 import { text } from './fields.ts';
 import { form } from './form.ts';
-import { serve, type Served } from './serve.ts';
+import { serve, type Served } from './serve/serve.ts';
 
 let sink: Sink;
 let served: Served;

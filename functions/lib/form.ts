@@ -13,11 +13,11 @@ import { formJsonSchema } from './form-json-schema.ts';
 import { formPage, honeypot, thanksPage, tokenField } from './form-page.ts';
 import { submissionCounter } from './form-metrics.ts';
 import { humanName } from './human-name.ts';
-import { HttpError, Unavailable, type HttpAnswer, type HttpRequest } from './http.ts';
+import { HttpError, Unavailable, type HttpAnswer, type HttpRequest } from './serve/http.ts';
 import { reasonOf, type Log } from './runtime/log.ts';
 import { openPublisher, publisherEnv } from './publish.ts';
 import { sheetColumns, type SheetColumns } from './sheet-columns.ts';
-import type { FunctionDefinition } from './serve.ts';
+import type { FunctionDefinition } from './serve/serve.ts';
 import { keyedId, newId } from './submission-id.ts';
 
 const formEnv = {

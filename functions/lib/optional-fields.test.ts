@@ -5,7 +5,7 @@ import { hasBrowser, openBrowser } from '../testing/browser.ts';
 import { bodyOf, formEnv, postJson, startSink, type Sink } from '../testing/sink.ts';
 import { choice, decimal, email, phone, text } from './fields.ts';
 import { form } from './form.ts';
-import { serve, type Served } from './serve.ts';
+import { serve, type Served } from './serve/serve.ts';
 
 const required = false;
 /** One of each kind, and plain valibot. */

@@ -9,7 +9,7 @@ import { readTopic } from '../../scripts/local/kafka/testing.ts';
 import { createTopics } from '../../scripts/local/kafka/topics.ts';
 import { demoForm } from '../forms/demo-form/demo-form.ts';
 import { bodyOf, formEnv, postJson } from '../testing/sink.ts';
-import { serve } from './serve.ts';
+import { serve } from './serve/serve.ts';
 
 const submission = { name: 'Zoë', message: 'Grüße, 你好' };
 const traceparent = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01';

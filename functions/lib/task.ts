@@ -5,13 +5,20 @@ import type { Env, EnvEntries } from './runtime/env.ts';
 import { errorText, framesOf } from './runtime/error-text.ts';
 import { binaryMessage, type BinaryMessage } from './event.ts';
 import { Forgotten } from './forgotten.ts';
-import { HttpError, plainText, Refused, Unavailable, type HttpAnswer, type HttpRequest } from './http.ts';
+import {
+  HttpError,
+  plainText,
+  Refused,
+  Unavailable,
+  type HttpAnswer,
+  type HttpRequest,
+} from './serve/http.ts';
 import type { Later, LaterEnv, LaterOptions, LaterQueue, Verdict } from './later/later.ts';
 import { TryLater } from './later/try-later.ts';
 import { reasonOf, type Log } from './runtime/log.ts';
 import { counter, histogram } from './metrics.ts';
 import { eventOf } from './received-event.ts';
-import type { FunctionDefinition } from './serve.ts';
+import type { FunctionDefinition } from './serve/serve.ts';
 
 /** Does a task's work on one event. A returned event is a reply, which Knative publishes. It comes at least once and in any order. */
 export type TaskHandler<T> = (input: { event: T; log: Log }) => Promise<CloudEventV1<unknown> | void>;

@@ -8,7 +8,10 @@ import type { BuildOptions, Plugin } from 'esbuild';
  * these the function answers as it does without, which its tests hold from its source and from its bundle.
  */
 export function leftOut(lib: string): Required<Pick<BuildOptions, 'alias' | 'plugins'>> {
-  const standIns = ['domain', 'body-parser', 'mime-types'].map((name) => [name, join(lib, `${name}.ts`)]);
+  const standIns = ['domain', 'body-parser', 'mime-types'].map((name) => [
+    name,
+    join(lib, 'serve', `${name}.ts`),
+  ]);
   return {
     alias: Object.fromEntries(standIns.filter(([, file]) => existsSync(file ?? ''))),
     plugins: [requiredBuiltins, silentRouter, recordEncoder(join(lib, 'kafka-record-bytes.ts'))],

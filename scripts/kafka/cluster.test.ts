@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { buffer, text } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import * as v from 'valibot';
-import { serve, type Served } from '../../functions/lib/serve.ts';
+import { serve, type Served } from '../../functions/lib/serve/serve.ts';
 import { archive as archiveTask } from '../../functions/tasks/archive/archive.ts';
 import { detectSlang } from '../../functions/tasks/detect-slang/detect-slang.ts';
 import { startTestPostgres } from '../../functions/testing/postgres.ts';

@@ -11,7 +11,7 @@ import { afterAll, beforeAll, expect, it, onTestFinished, vi } from 'vitest';
 import { demoForm } from '../../functions/forms/demo-form/demo-form.ts';
 import { connectionOf, kafkaEnv } from '../../functions/lib/kafka-env.ts';
 import { readEnv } from '../../functions/lib/runtime/env.ts';
-import { serve } from '../../functions/lib/serve.ts';
+import { serve } from '../../functions/lib/serve/serve.ts';
 import { formEnv, postJson } from '../../functions/testing/sink.ts';
 import { kafkaClient } from '../local/kafka/client.ts';
 import { createTopics } from '../local/kafka/topics.ts';

@@ -1,5 +1,5 @@
 import { expect, it, onTestFinished } from 'vitest';
-import { serve } from '../../lib/serve.ts';
+import { serve } from '../../lib/serve/serve.ts';
 import { bodyOf, formEnv, postJson, startSink } from '../../testing/sink.ts';
 import { demoForm } from './demo-form.ts';
 

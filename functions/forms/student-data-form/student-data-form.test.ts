@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { bodyOf, formEnv, postJson, startSink, student, type Sink } from '../../testing/sink.ts';
-import { serve, type Served } from '../../lib/serve.ts';
+import { serve, type Served } from '../../lib/serve/serve.ts';
 import { studentDataForm } from './student-data-form.ts';
 
 let sink: Sink;

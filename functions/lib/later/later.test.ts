@@ -3,7 +3,7 @@ import { killPoint } from '../../testing/kill-points.ts';
 import { passTime, waitingOf } from '../../testing/later.ts';
 import { recordedLog } from '../../testing/log.ts';
 import { startTestRedis, type TestRedis } from '../../testing/redis.ts';
-import { Refused, Unavailable } from '../http.ts';
+import { Refused, Unavailable } from '../serve/http.ts';
 import { openRedis, type DurableRedis } from '../redis.ts';
 import { openLater, type Later, type OpenLaterOptions, type Verdict } from './later.ts';
 import { doubling, inTurn } from './pauses.ts';

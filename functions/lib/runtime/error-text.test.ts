@@ -1,8 +1,8 @@
 import * as v from 'valibot';
 import { expect, it, onTestFinished } from 'vitest';
 import { binaryMessage, Submission, submissionEvent } from '../event.ts';
-import { Refused } from '../http.ts';
-import { serve } from '../serve.ts';
+import { Refused } from '../serve/http.ts';
+import { serve } from '../serve/serve.ts';
 import { task } from '../task.ts';
 
 const data = {

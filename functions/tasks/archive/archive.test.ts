@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, expect, it, onTestFinished } from 'vitest';
 import { submissionEvent } from '../../lib/event.ts';
 import { forgottenEvent } from '../../lib/forgotten.ts';
-import { serve, type Served } from '../../lib/serve.ts';
+import { serve, type Served } from '../../lib/serve/serve.ts';
 import { startCollector } from '../../testing/collector.ts';
 import { startFunction } from '../../testing/process.ts';
 import { startTestPostgres, type TestPostgres } from '../../testing/postgres.ts';

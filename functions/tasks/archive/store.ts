@@ -1,7 +1,7 @@
 import type { Submission } from '../../lib/event.ts';
 import type { Forgotten } from '../../lib/forgotten.ts';
 import { groupCommit } from '../../lib/runtime/group-commit.ts';
-import { HttpError } from '../../lib/http.ts';
+import { HttpError } from '../../lib/serve/http.ts';
 import { codeOf, isValuesFault, unavailable, undefinedTable, type Database } from '../../lib/postgres.ts';
 import { migrate } from './schema.ts';
 

@@ -11,7 +11,7 @@ import { forgottenEvent, Forgotten } from '../../lib/forgotten.ts';
 import { openLog } from '../../lib/runtime/log.ts';
 import { openDatabase, type Database } from '../../lib/postgres.ts';
 import { openRedis, type DurableRedis } from '../../lib/redis.ts';
-import { serve } from '../../lib/serve.ts';
+import { serve } from '../../lib/serve/serve.ts';
 import { openSheets, type SheetRequest, type Sheets } from '../../lib/sheets.ts';
 import { startCollector } from '../../testing/collector.ts';
 import { killPoint } from '../../testing/kill-points.ts';

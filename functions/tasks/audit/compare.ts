@@ -1,6 +1,6 @@
 import * as v from 'valibot';
 import { isForgotten } from '../../lib/erasure-scripts.ts';
-import { Unavailable } from '../../lib/http.ts';
+import { Unavailable } from '../../lib/serve/http.ts';
 import type { Log } from '../../lib/runtime/log.ts';
 import type { Query } from '../../lib/postgres.ts';
 import type { DurableRedis } from '../../lib/redis.ts';

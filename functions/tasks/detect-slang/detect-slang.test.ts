@@ -3,7 +3,7 @@ import { HTTP } from 'cloudevents';
 import { afterAll, beforeAll, expect, it, onTestFinished } from 'vitest';
 import * as v from 'valibot';
 import { submissionEvent } from '../../lib/event.ts';
-import { serve, type Served } from '../../lib/serve.ts';
+import { serve, type Served } from '../../lib/serve/serve.ts';
 import { startCollector } from '../../testing/collector.ts';
 import { startFunction } from '../../testing/process.ts';
 import { detectSlang } from './detect-slang.ts';

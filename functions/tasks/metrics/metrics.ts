@@ -1,10 +1,10 @@
 import { AggregatorRegistry } from 'prom-client';
 import * as v from 'valibot';
 import type { Env } from '../../lib/runtime/env.ts';
-import { HttpError, plainText, type HttpAnswer, type HttpRequest } from '../../lib/http.ts';
+import { HttpError, plainText, type HttpAnswer, type HttpRequest } from '../../lib/serve/http.ts';
 import { Push } from '../../lib/metric-definitions.ts';
 import { openRedis, redisEnv } from '../../lib/redis.ts';
-import type { FunctionDefinition } from '../../lib/serve.ts';
+import type { FunctionDefinition } from '../../lib/serve/serve.ts';
 import { openBufferGauges } from './buffer-gauges.ts';
 import { readLaterGauges } from './later-gauges.ts';
 import { openTotals } from './totals.ts';

@@ -1,6 +1,6 @@
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { forgottenEvent } from '../../lib/forgotten.ts';
-import { serve } from '../../lib/serve.ts';
+import { serve } from '../../lib/serve/serve.ts';
 import { startTestSmtp } from '../../testing/smtp.ts';
 import { sendConfirmation } from './send-confirmation.ts';
 import { id, useTask } from './testing.ts';

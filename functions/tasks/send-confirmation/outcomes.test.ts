@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
 import { forgottenEvent } from '../../lib/forgotten.ts';
-import { serve } from '../../lib/serve.ts';
+import { serve } from '../../lib/serve/serve.ts';
 import { startCollector } from '../../testing/collector.ts';
 import { startFunction } from '../../testing/process.ts';
 import { sendConfirmation } from './send-confirmation.ts';

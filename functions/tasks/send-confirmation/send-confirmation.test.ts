@@ -5,7 +5,7 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 import * as v from 'valibot';
 import { parse } from 'yaml';
 import { forgottenEvent } from '../../lib/forgotten.ts';
-import { serve } from '../../lib/serve.ts';
+import { serve } from '../../lib/serve/serve.ts';
 import { longestMs, sendConfirmation } from './send-confirmation.ts';
 import { data, id, useTask } from './testing.ts';
 

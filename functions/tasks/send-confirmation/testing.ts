@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach } from 'vitest';
 import { submissionEvent } from '../../lib/event.ts';
-import { serve, type Served } from '../../lib/serve.ts';
+import { serve, type Served } from '../../lib/serve/serve.ts';
 import { startTestRedis, type TestRedis } from '../../testing/redis.ts';
 import { startSink, type Sink } from '../../testing/sink.ts';
 import { startTestSmtp, type TestSmtp } from '../../testing/smtp.ts';

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, expect, it, onTestFinished } from 'vitest';
 import { openBuffer } from '../../lib/buffer.ts';
 import { EnvError } from '../../lib/runtime/env.ts';
-import { serve } from '../../lib/serve.ts';
+import { serve } from '../../lib/serve/serve.ts';
 import { startCollector } from '../../testing/collector.ts';
 import { startFlushing, type Flushing } from '../../testing/flushing.ts';
 import { startFunction } from '../../testing/process.ts';

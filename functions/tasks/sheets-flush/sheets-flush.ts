@@ -3,7 +3,7 @@ import { openBuffer } from '../../lib/buffer.ts';
 import { integer } from '../../lib/runtime/env.ts';
 import { AnyEvent } from '../../lib/event.ts';
 import { flush } from '../../lib/flush.ts';
-import { HttpError } from '../../lib/http.ts';
+import { HttpError } from '../../lib/serve/http.ts';
 import { histogram } from '../../lib/metrics.ts';
 import { openRedis, redisEnv } from '../../lib/redis.ts';
 import { openSheetColumns } from '../../lib/open-sheet-columns.ts';

@@ -8,11 +8,11 @@ import {
 import { http } from '@google-cloud/functions-framework';
 import { getTestServer } from '@google-cloud/functions-framework/testing';
 import * as v from 'valibot';
-import { readBody, type BodyLimits } from './body.ts';
-import { integer, readEnv, type EnvEntries } from './runtime/env.ts';
+import { readBody, type BodyLimits } from './read-body.ts';
+import { integer, readEnv, type EnvEntries } from '../runtime/env.ts';
 import { HttpError, type HttpAnswer, type HttpRequest } from './http.ts';
-import { openLog, type Log } from './runtime/log.ts';
-import { startPushing } from './metrics.ts';
+import { openLog, type Log } from '../runtime/log.ts';
+import { startPushing } from '../metrics.ts';
 
 /** A function that `serve` can run: a form or a task. */
 export interface FunctionDefinition {

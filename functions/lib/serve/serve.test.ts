@@ -4,7 +4,7 @@ import { createServer, connect } from 'node:net';
 import { join } from 'node:path';
 import * as v from 'valibot';
 import { expect, it, onTestFinished } from 'vitest';
-import { EnvError } from './runtime/env.ts';
+import { EnvError } from '../runtime/env.ts';
 import { HttpError, plainText, type HttpAnswer, type HttpRequest } from './http.ts';
 import { serve, type FunctionDefinition } from './serve.ts';
 
