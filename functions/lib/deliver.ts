@@ -3,7 +3,7 @@ import type { Log } from './runtime/log.ts';
 import { dropLanded } from './reconcile.ts';
 import { afterRefusal, markNote, refusalOf } from './refusals.ts';
 import { batchRequests } from './sheet-batch.ts';
-import type { SheetColumns } from './sheet-columns.ts';
+import type { SheetColumns } from './fields/sheet-columns.ts';
 import { SheetsError, type Sheets, type TabLayout } from './sheets.ts';
 import { isFull, moveOn } from './spreadsheet-pool.ts';
 import { readColumns, withFreeColumns } from './tab-columns.ts';

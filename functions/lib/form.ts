@@ -1,22 +1,22 @@
 import { createHash } from 'node:crypto';
 import * as v from 'valibot';
 import { checkAttributes } from './attribute-bytes.ts';
-import { mailAttributes, type MailAttributes, type MailTexts } from './confirmation.ts';
+import { mailAttributes, type MailAttributes, type MailTexts } from './fields/mail-texts.ts';
 import type { Env } from './runtime/env.ts';
 import { submissionEvent, traceparentOf } from './event.ts';
 import { accessEnv, isAllowed, methods, openedTo } from './form-access.ts';
 import { html, problem, wantsHtml } from './form-answers.ts';
 import { parseBody } from './form-body.ts';
-import { fieldChecker, type FieldError, type FormSchema } from './form-fields.ts';
-import { refuseColumns } from './form-columns.ts';
-import { formJsonSchema } from './form-json-schema.ts';
+import { fieldChecker, type FieldError, type FormSchema } from './fields/form-fields.ts';
+import { refuseColumns } from './fields/column-names.ts';
+import { formJsonSchema } from './fields/json-schema.ts';
 import { formPage, honeypot, thanksPage, tokenField } from './form-page.ts';
 import { submissionCounter } from './form-metrics.ts';
-import { humanName } from './human-name.ts';
+import { humanName } from './fields/human-name.ts';
 import { HttpError, Unavailable, type HttpAnswer, type HttpRequest } from './serve/http.ts';
 import { reasonOf, type Log } from './runtime/log.ts';
 import { openPublisher, publisherEnv } from './publish.ts';
-import { sheetColumns, type SheetColumns } from './sheet-columns.ts';
+import { sheetColumns, type SheetColumns } from './fields/sheet-columns.ts';
 import type { FunctionDefinition } from './serve/serve.ts';
 import { keyedId, newId } from './submission-id.ts';
 

@@ -1,5 +1,5 @@
 import * as v from 'valibot';
-import { text } from '../../lib/fields.ts';
+import { text } from '../../lib/fields/fields.ts';
 import { form } from '../../lib/form.ts';
 
 /** The form to copy. */

@@ -1,5 +1,5 @@
 import * as v from 'valibot';
-import { choice, decimal, email, phone, text } from '../../lib/fields.ts';
+import { choice, decimal, email, phone, text } from '../../lib/fields/fields.ts';
 import { form } from '../../lib/form.ts';
 
 export const studentDataForm = form(

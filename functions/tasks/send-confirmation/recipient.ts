@@ -1,6 +1,6 @@
 import { createHmac } from 'node:crypto';
 import * as v from 'valibot';
-import { emailAddress } from '../../lib/email-address.ts';
+import { emailAddress } from '../../lib/fields/email-address.ts';
 import type { Submission } from '../../lib/event.ts';
 import { Refused } from '../../lib/serve/http.ts';
 

@@ -1,11 +1,11 @@
 import type { Browser } from 'playwright-core';
 import * as v from 'valibot';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { hasBrowser, openBrowser } from '../testing/browser.ts';
-import { bodyOf, formEnv, postJson, startSink, type Sink } from '../testing/sink.ts';
+import { hasBrowser, openBrowser } from '../../testing/browser.ts';
+import { bodyOf, formEnv, postJson, startSink, type Sink } from '../../testing/sink.ts';
 import { choice, decimal, email, phone, text } from './fields.ts';
-import { form } from './form.ts';
-import { serve, type Served } from './serve/serve.ts';
+import { form } from '../form.ts';
+import { serve, type Served } from '../serve/serve.ts';
 
 const required = false;
 /** One of each kind, and plain valibot. */

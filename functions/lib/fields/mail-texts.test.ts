@@ -1,10 +1,10 @@
 import { describe, expect, it, onTestFinished } from 'vitest';
 import * as v from 'valibot';
-import { formEnv, postJson, startSink } from '../testing/sink.ts';
-import { mailAttributes, type MailTexts } from './confirmation.ts';
+import { formEnv, postJson, startSink } from '../../testing/sink.ts';
+import { mailAttributes, type MailTexts } from './mail-texts.ts';
 import { email, text, type FieldEntries } from './fields.ts';
-import { form } from './form.ts';
-import { serve } from './serve/serve.ts';
+import { form } from '../form.ts';
+import { serve } from '../serve/serve.ts';
 
 const name = text('Name', { max: 100_000 });
 const attributes = (entries: FieldEntries, texts?: MailTexts) =>
