@@ -70,7 +70,7 @@ test('a versioned bundle keeps its folder while nothing changes; a new one leave
 
 test('who may load forms by their names is another version when one of them changes, and nobody else is', async () => {
   const root = project({
-    'functions/lib/load-form.ts': `export const load = (name: string) => import('./' + name + '.mjs');`,
+    'functions/lib/form/load-form.ts': `export const load = (name: string) => import('./' + name + '.mjs');`,
     'functions/tasks/three/three.ts': `import { load } from '../../lib/load-form.ts'; export const name = load('one');`,
   });
   const outDir = join(root, 'out');

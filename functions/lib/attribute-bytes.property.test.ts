@@ -5,7 +5,7 @@ import { bodyOf, formEnv, postJson, startSink, type Sink } from '../testing/sink
 import { attributeBytes, mostAttributeBytes } from './attribute-bytes.ts';
 import { Submission } from './event.ts';
 import { email, text } from './fields/fields.ts';
-import { form } from './form.ts';
+import { form } from './form/form.ts';
 import { forgottenEvent } from './forgotten.ts';
 import { replyTo } from './reply.ts';
 import { serve } from './serve/serve.ts';

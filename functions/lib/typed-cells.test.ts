@@ -4,7 +4,7 @@ import * as v from 'valibot';
 import { startFlushing, type Flushing } from '../testing/flushing.ts';
 import { recordedLog } from '../testing/log.ts';
 import { decimal } from './fields/fields.ts';
-import { openSheetColumns } from './open-sheet-columns.ts';
+import { openSheetColumns } from './form/open-sheet-columns.ts';
 import { cellOf, timeIn } from './sheet-cells.ts';
 import { sharedColumns, sheetColumns } from './fields/sheet-columns.ts';
 

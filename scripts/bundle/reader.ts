@@ -4,7 +4,7 @@ import { basename, relative } from 'node:path';
 import type { Metafile, Plugin } from 'esbuild';
 
 /** Who has this may import any form by its name. */
-const loader = 'functions/lib/load-form.ts';
+const loader = 'functions/lib/form/load-form.ts';
 
 /** Notes what esbuild reads of our own sources, as it is read: a file may be saved again while the build is under way. */
 export function openReader(root: string): {

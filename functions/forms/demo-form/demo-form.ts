@@ -1,6 +1,6 @@
 import * as v from 'valibot';
 import { text } from '../../lib/fields/fields.ts';
-import { form } from '../../lib/form.ts';
+import { form } from '../../lib/form/form.ts';
 
 /** The form to copy. */
 export const demoForm = form(

@@ -1,6 +1,6 @@
 import * as v from 'valibot';
 import { choice, decimal, email, phone, text } from '../../lib/fields/fields.ts';
-import { form } from '../../lib/form.ts';
+import { form } from '../../lib/form/form.ts';
 
 export const studentDataForm = form(
   'student-data-form',

@@ -3,7 +3,7 @@ import * as v from 'valibot';
 import { formEnv, postJson, startSink } from '../../testing/sink.ts';
 import { mailAttributes, type MailTexts } from './mail-texts.ts';
 import { email, text, type FieldEntries } from './fields.ts';
-import { form } from '../form.ts';
+import { form } from '../form/form.ts';
 import { serve } from '../serve/serve.ts';
 
 const name = text('Name', { max: 100_000 });

@@ -17,7 +17,7 @@ const words = {
 };
 const source = `import * as v from 'valibot';
 import { email } from '../../lib/fields/fields.ts';
-import { form } from '../../lib/form.ts';
+import { form } from '../../lib/form/form.ts';
 export const other = { name: 'long-words', mail: {} };
 export const longWords = form('long-words', v.pipe(v.object({ mail: email('Mail') }), v.title('Long words')), { mail: ${JSON.stringify(words)} });
 `;

@@ -1,6 +1,6 @@
 import type { MailTexts } from '../../lib/fields/mail-texts.ts';
 import { humanName } from '../../lib/fields/human-name.ts';
-import { loadForm } from '../../lib/load-form.ts';
+import { loadForm } from '../../lib/form/load-form.ts';
 import { reasonOf, type Log } from '../../lib/runtime/log.ts';
 
 /** How a form is named to people, and its own words in the mail. */

@@ -1,6 +1,6 @@
-import { messagePage, pageHeaders } from './form-page.ts';
-import type { FieldError } from './fields/form-fields.ts';
-import type { HttpAnswer, HttpError, HttpRequest } from './serve/http.ts';
+import { messagePage, pageHeaders } from './page.ts';
+import type { FieldError } from '../fields/form-fields.ts';
+import type { HttpAnswer, HttpError, HttpRequest } from '../serve/http.ts';
 
 export function wantsHtml({ headers }: Pick<HttpRequest, 'headers'>): boolean {
   return headers.accept?.includes('text/html') ?? false;

@@ -3,11 +3,11 @@ import { createServer } from 'node:http';
 import { connect } from 'node:net';
 import * as v from 'valibot';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
-import { demoForm } from '../forms/demo-form/demo-form.ts';
-import { bodyOf, formEnv, postJson, startSink, type Sink } from '../testing/sink.ts';
-import { text } from './fields/fields.ts';
+import { demoForm } from '../../forms/demo-form/demo-form.ts';
+import { bodyOf, formEnv, postJson, startSink, type Sink } from '../../testing/sink.ts';
+import { text } from '../fields/fields.ts';
 import { form } from './form.ts';
-import { serve, type Served } from './serve/serve.ts';
+import { serve, type Served } from '../serve/serve.ts';
 
 let sink: Sink;
 let served: Served;

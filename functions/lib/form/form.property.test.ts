@@ -2,11 +2,11 @@ import * as fc from 'fast-check';
 import { Agent, request } from 'node:http';
 import * as v from 'valibot';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { demoForm } from '../forms/demo-form/demo-form.ts';
-import { formEnv, startSink, type Sink } from '../testing/sink.ts';
-import * as fields from './fields/fields.ts';
+import { demoForm } from '../../forms/demo-form/demo-form.ts';
+import { formEnv, startSink, type Sink } from '../../testing/sink.ts';
+import * as fields from '../fields/fields.ts';
 import { form } from './form.ts';
-import { serve, type Served } from './serve/serve.ts';
+import { serve, type Served } from '../serve/serve.ts';
 
 const optional = { required: false };
 const everyKind = form(

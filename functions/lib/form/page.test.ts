@@ -2,12 +2,12 @@ import { readFile } from 'node:fs/promises';
 import type { Browser, BrowserContext, BrowserContextOptions, Page } from 'playwright-core';
 import * as v from 'valibot';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { studentDataForm } from '../forms/student-data-form/student-data-form.ts';
-import { hasBrowser, openBrowser } from '../testing/browser.ts';
-import { formEnv, startSink, student, type Sink } from '../testing/sink.ts';
-import { choice, decimal, email, phone, text } from './fields/fields.ts';
+import { studentDataForm } from '../../forms/student-data-form/student-data-form.ts';
+import { hasBrowser, openBrowser } from '../../testing/browser.ts';
+import { formEnv, startSink, student, type Sink } from '../../testing/sink.ts';
+import { choice, decimal, email, phone, text } from '../fields/fields.ts';
 import { form } from './form.ts';
-import { serve, type Served } from './serve/serve.ts';
+import { serve, type Served } from '../serve/serve.ts';
 
 const nasty = `<b>"&'</b>`;
 
@@ -171,7 +171,10 @@ describe.skipIf(!hasBrowser)('the page of a form, in Chromium', () => {
   ] as const)(
     'where %s is set it is so, has nothing that axe finds fault with, empty and with errors, and fits a phone',
     async (colorScheme, ground) => {
-      const axe = await readFile(new URL('../../node_modules/axe-core/axe.min.js', import.meta.url), 'utf8');
+      const axe = await readFile(
+        new URL('../../../node_modules/axe-core/axe.min.js', import.meta.url),
+        'utf8',
+      );
       const page = await visit({ viewport: small, bypassCSP: true, colorScheme });
       expect(await page.evaluate('getComputedStyle(document.querySelector("main")).backgroundColor')).toBe(
         ground,

@@ -3,10 +3,10 @@ import { createServer } from 'node:http';
 import { connect } from 'node:net';
 import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
-import { demoForm } from '../forms/demo-form/demo-form.ts';
-import { hasBrowser, openBrowser } from '../testing/browser.ts';
-import { formEnv, postJson, startSink, type Sink } from '../testing/sink.ts';
-import { serve, type Served } from './serve/serve.ts';
+import { demoForm } from '../../forms/demo-form/demo-form.ts';
+import { hasBrowser, openBrowser } from '../../testing/browser.ts';
+import { formEnv, postJson, startSink, type Sink } from '../../testing/sink.ts';
+import { serve, type Served } from '../serve/serve.ts';
 
 let sink: Sink;
 /** Pages of a site of somebody else; any address has one. */

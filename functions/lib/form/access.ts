@@ -1,7 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import * as v from 'valibot';
-import type { Env } from './runtime/env.ts';
-import type { HttpAnswer } from './serve/http.ts';
+import type { Env } from '../runtime/env.ts';
+import type { HttpAnswer } from '../serve/http.ts';
 
 const Origins = v.pipe(
   v.optional(v.string(), ''),
