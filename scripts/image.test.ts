@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { HTTP } from 'cloudevents';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
-import { submissionEvent } from '../functions/lib/event.ts';
+import { submissionEvent } from '../functions/lib/event/event.ts';
 import { postJson, startSink, student, type Sink } from '../functions/testing/sink.ts';
 import { buildImage, type BuiltImage } from './image/build.ts';
 import { startContainer } from './image/container.ts';

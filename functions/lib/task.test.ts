@@ -1,6 +1,6 @@
 import { CloudEvent, HTTP } from 'cloudevents';
 import { afterEach, expect, it } from 'vitest';
-import { Submission, submissionEvent } from './event.ts';
+import { Submission, submissionEvent } from './event/event.ts';
 import { HttpError, Unavailable } from './serve/http.ts';
 import { laterQueue } from './later/later.ts';
 import { inTurn } from './later/pauses.ts';

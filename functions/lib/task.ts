@@ -1,10 +1,10 @@
 import { CloudEvent, type CloudEventV1 } from 'cloudevents';
 import * as v from 'valibot';
-import { attributeBytes, mostAttributeBytes } from './attribute-bytes.ts';
+import { attributeBytes, mostAttributeBytes } from './event/attribute-bytes.ts';
 import type { Env, EnvEntries } from './runtime/env.ts';
 import { errorText, framesOf } from './runtime/error-text.ts';
-import { binaryMessage, type BinaryMessage } from './event.ts';
-import { Forgotten } from './forgotten.ts';
+import { binaryMessage, type BinaryMessage } from './event/event.ts';
+import { Forgotten } from './event/forgotten.ts';
 import {
   HttpError,
   plainText,

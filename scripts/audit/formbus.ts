@@ -1,5 +1,5 @@
 import * as v from 'valibot';
-import { placeOf } from '../../functions/lib/place.ts';
+import { placeOf } from '../../functions/lib/event/destination.ts';
 import { call } from '../api/call.ts';
 import type { LoggedRow } from './reconcile.ts';
 

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { Redis } from 'ioredis';
 import * as v from 'valibot';
 import { openBuffer } from '../../functions/lib/buffer.ts';
-import { Submission, submissionEvent } from '../../functions/lib/event.ts';
+import { Submission, submissionEvent } from '../../functions/lib/event/event.ts';
 import { openLog } from '../../functions/lib/runtime/log.ts';
 import { openDatabase } from '../../functions/lib/postgres.ts';
 import { openKafkaPublisher } from '../../functions/lib/publish-kafka.ts';

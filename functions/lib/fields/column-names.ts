@@ -1,4 +1,4 @@
-import { isFieldName } from '../event.ts';
+import { isFieldName } from '../event/event.ts';
 import type { FormSchema } from './form-fields.ts';
 import { titleOf } from './fields.ts';
 

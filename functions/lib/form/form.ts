@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
 import * as v from 'valibot';
-import { checkAttributes } from '../attribute-bytes.ts';
+import { checkAttributes } from '../event/attribute-bytes.ts';
 import { mailAttributes, type MailAttributes, type MailTexts } from '../fields/mail-texts.ts';
 import type { Env } from '../runtime/env.ts';
-import { submissionEvent, traceparentOf } from '../event.ts';
+import { submissionEvent, traceparentOf } from '../event/event.ts';
 import { accessEnv, isAllowed, methods, openedTo } from './access.ts';
 import { html, problem, wantsHtml } from './answers.ts';
 import { parseBody } from './parse-body.ts';

@@ -1,4 +1,4 @@
-import type { BinaryMessage } from '../event.ts';
+import type { BinaryMessage } from '../event/event.ts';
 
 /** What Knative keeps of a failed answer's body, in bytes. */
 const longestData = 1_024;

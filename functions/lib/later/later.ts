@@ -1,7 +1,7 @@
 import type { CloudEventV1 } from 'cloudevents';
 import * as v from 'valibot';
 import { integer, type Env } from '../runtime/env.ts';
-import type { BinaryMessage } from '../event.ts';
+import type { BinaryMessage } from '../event/event.ts';
 import type { HttpError } from '../serve/http.ts';
 import { reasonOf, type Log } from '../runtime/log.ts';
 import { counter } from '../metrics.ts';

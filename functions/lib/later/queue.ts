@@ -1,6 +1,6 @@
 import * as v from 'valibot';
 import { belongsTo } from '../erasure.ts';
-import type { BinaryMessage } from '../event.ts';
+import type { BinaryMessage } from '../event/event.ts';
 import type { DurableRedis } from '../redis.ts';
 import * as scripts from './queue-scripts.ts';
 

@@ -1,6 +1,6 @@
 import * as v from 'valibot';
 import { expect, it, onTestFinished } from 'vitest';
-import { binaryMessage, Submission, submissionEvent } from '../event.ts';
+import { binaryMessage, Submission, submissionEvent } from '../event/event.ts';
 import { Refused } from '../serve/http.ts';
 import { serve } from '../serve/serve.ts';
 import { task } from '../task.ts';

@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, expect, it, onTestFinished } from 'vitest';
-import { submissionEvent } from '../../lib/event.ts';
-import { forgottenEvent } from '../../lib/forgotten.ts';
+import { submissionEvent } from '../../lib/event/event.ts';
+import { forgottenEvent } from '../../lib/event/forgotten.ts';
 import { serve, type Served } from '../../lib/serve/serve.ts';
 import { startCollector } from '../../testing/collector.ts';
 import { startFunction } from '../../testing/process.ts';

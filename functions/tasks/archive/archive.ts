@@ -1,4 +1,4 @@
-import { isForgotten, SubmissionOrForgotten } from '../../lib/forgotten.ts';
+import { isForgotten, SubmissionOrForgotten } from '../../lib/event/forgotten.ts';
 import { counter } from '../../lib/metrics.ts';
 import { openDatabase, postgresEnv } from '../../lib/postgres.ts';
 import { task } from '../../lib/task.ts';

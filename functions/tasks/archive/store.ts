@@ -1,5 +1,5 @@
-import type { Submission } from '../../lib/event.ts';
-import type { Forgotten } from '../../lib/forgotten.ts';
+import type { Submission } from '../../lib/event/event.ts';
+import type { Forgotten } from '../../lib/event/forgotten.ts';
 import { groupCommit } from '../../lib/runtime/group-commit.ts';
 import { HttpError } from '../../lib/serve/http.ts';
 import { codeOf, isValuesFault, unavailable, undefinedTable, type Database } from '../../lib/postgres.ts';

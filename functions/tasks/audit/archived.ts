@@ -1,5 +1,5 @@
 import * as v from 'valibot';
-import { placeOf } from '../../lib/place.ts';
+import { placeOf } from '../../lib/event/destination.ts';
 import { codeOf, unavailable, undefinedTable, type Query } from '../../lib/postgres.ts';
 
 /** What is to stand in the sheets: by spreadsheet, tab and id, and of which form it is. */

@@ -5,9 +5,9 @@ import { afterAll, beforeAll, beforeEach, expect, it, onTestFinished } from 'vit
 import * as v from 'valibot';
 import { startSheets } from '../../../scripts/local/sheets/server.ts';
 import { openBuffer, type Buffer } from '../../lib/buffer.ts';
-import { submissionEvent, Submission } from '../../lib/event.ts';
+import { submissionEvent, Submission } from '../../lib/event/event.ts';
 import { flush } from '../../lib/flush.ts';
-import { forgottenEvent, Forgotten } from '../../lib/forgotten.ts';
+import { forgottenEvent, Forgotten } from '../../lib/event/forgotten.ts';
 import { openLog } from '../../lib/runtime/log.ts';
 import { openDatabase, type Database } from '../../lib/postgres.ts';
 import { openRedis, type DurableRedis } from '../../lib/redis.ts';

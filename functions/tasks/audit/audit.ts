@@ -1,7 +1,7 @@
 import { CloudEvent } from 'cloudevents';
 import * as v from 'valibot';
 import { integer } from '../../lib/runtime/env.ts';
-import { AnyEvent } from '../../lib/event.ts';
+import { AnyEvent } from '../../lib/event/event.ts';
 import { openDatabase, postgresEnv } from '../../lib/postgres.ts';
 import { openRedis, redisEnv } from '../../lib/redis.ts';
 import { openSheets, sheetsEnv } from '../../lib/sheets.ts';

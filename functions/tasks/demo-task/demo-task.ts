@@ -1,4 +1,4 @@
-import { Submission } from '../../lib/event.ts';
+import { Submission } from '../../lib/event/event.ts';
 import { task } from '../../lib/task.ts';
 
 /** The task to copy: it notes that it has seen a submission. */

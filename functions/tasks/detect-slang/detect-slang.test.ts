@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { HTTP } from 'cloudevents';
 import { afterAll, beforeAll, expect, it, onTestFinished } from 'vitest';
 import * as v from 'valibot';
-import { submissionEvent } from '../../lib/event.ts';
+import { submissionEvent } from '../../lib/event/event.ts';
 import { serve, type Served } from '../../lib/serve/serve.ts';
 import { startCollector } from '../../testing/collector.ts';
 import { startFunction } from '../../testing/process.ts';

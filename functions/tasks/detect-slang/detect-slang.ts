@@ -1,6 +1,6 @@
-import { Submission } from '../../lib/event.ts';
+import { Submission } from '../../lib/event/event.ts';
 import { counter } from '../../lib/metrics.ts';
-import { replyTo } from '../../lib/reply.ts';
+import { replyTo } from '../../lib/event/reply.ts';
 import { task } from '../../lib/task.ts';
 import { analysisOf } from './analysis.ts';
 import { slangList, wordsFromEnv } from './list.ts';

@@ -1,7 +1,7 @@
 import { createHmac } from 'node:crypto';
 import * as v from 'valibot';
 import { emailAddress } from '../../lib/fields/email-address.ts';
-import type { Submission } from '../../lib/event.ts';
+import type { Submission } from '../../lib/event/event.ts';
 import { Refused } from '../../lib/serve/http.ts';
 
 const Address = emailAddress('no e-mail address');

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach } from 'vitest';
-import { submissionEvent } from '../../lib/event.ts';
+import { submissionEvent } from '../../lib/event/event.ts';
 import { serve, type Served } from '../../lib/serve/serve.ts';
 import { startTestRedis, type TestRedis } from '../../testing/redis.ts';
 import { startSink, type Sink } from '../../testing/sink.ts';

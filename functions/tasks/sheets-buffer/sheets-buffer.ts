@@ -1,9 +1,9 @@
 import { openBuffer, type Cells } from '../../lib/buffer.ts';
 import { integer } from '../../lib/runtime/env.ts';
-import type { Submission } from '../../lib/event.ts';
-import { isForgotten, SubmissionOrForgotten } from '../../lib/forgotten.ts';
+import type { Submission } from '../../lib/event/event.ts';
+import { isForgotten, SubmissionOrForgotten } from '../../lib/event/forgotten.ts';
 import { counter } from '../../lib/metrics.ts';
-import { placeOf } from '../../lib/place.ts';
+import { placeOf } from '../../lib/event/destination.ts';
 import { openRedis, redisEnv } from '../../lib/redis.ts';
 import { task } from '../../lib/task.ts';
 

@@ -1,14 +1,14 @@
 import * as fc from 'fast-check';
 import * as v from 'valibot';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { bodyOf, formEnv, postJson, startSink, type Sink } from '../testing/sink.ts';
+import { bodyOf, formEnv, postJson, startSink, type Sink } from '../../testing/sink.ts';
 import { attributeBytes, mostAttributeBytes } from './attribute-bytes.ts';
 import { Submission } from './event.ts';
-import { email, text } from './fields/fields.ts';
-import { form } from './form/form.ts';
+import { email, text } from '../fields/fields.ts';
+import { form } from '../form/form.ts';
 import { forgottenEvent } from './forgotten.ts';
 import { replyTo } from './reply.ts';
-import { serve } from './serve/serve.ts';
+import { serve } from '../serve/serve.ts';
 
 let sink: Sink;
 beforeAll(async () => {

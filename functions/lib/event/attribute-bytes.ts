@@ -1,4 +1,4 @@
-import { EnvError } from './runtime/env.ts';
+import { EnvError } from '../runtime/env.ts';
 import { submissionEvent, type SubmissionFacts } from './event.ts';
 
 /**

@@ -1,4 +1,4 @@
-import { HttpError } from './serve/http.ts';
+import { HttpError } from '../serve/http.ts';
 
 /** The tab for what moderators look at: everything but plain submissions. */
 const moderation = 'Moderation';
