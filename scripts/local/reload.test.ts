@@ -189,7 +189,7 @@ test('changes under load: every submission is taken, and each task gets it once'
     ['functions/tasks/demo-task/demo-task.ts', "'seen'", "'seen anew'"],
     ['eventing/triggers/demo-task.yaml', 'broker: formbus', 'broker: formbus\n  delivery: { retry: 499 }'],
     ['knative/config.yaml', 'LOG_LEVEL: info', 'LOG_LEVEL: debug'],
-    ['functions/lib/task.ts', "'later'", "'later on'"],
+    ['functions/lib/task/task.ts', "'later'", "'later on'"],
   ].entries()) {
     edit(file ?? '', from ?? '', to ?? '');
     await vi.waitFor(() => expect(running()).toBe(round + 1), { timeout: 30_000 });

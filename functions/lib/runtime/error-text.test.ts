@@ -3,7 +3,7 @@ import { expect, it, onTestFinished } from 'vitest';
 import { binaryMessage, Submission, submissionEvent } from '../event/event.ts';
 import { Refused } from '../serve/http.ts';
 import { serve } from '../serve/serve.ts';
-import { task } from '../task.ts';
+import { task } from '../task/task.ts';
 
 const data = {
   name: 'Asha Rao',

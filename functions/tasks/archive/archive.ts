@@ -1,7 +1,7 @@
 import { isForgotten, SubmissionOrForgotten } from '../../lib/event/forgotten.ts';
 import { counter } from '../../lib/metrics.ts';
 import { openDatabase, postgresEnv } from '../../lib/postgres.ts';
-import { task } from '../../lib/task.ts';
+import { task } from '../../lib/task/task.ts';
 import { openArchive } from './store.ts';
 
 /** Keeps every submission for good, suspected ones too, in a database that speaks PostgreSQL's protocol; and forgets one when asked. */

@@ -5,7 +5,7 @@ import { AnyEvent } from '../../lib/event/event.ts';
 import { openDatabase, postgresEnv } from '../../lib/postgres.ts';
 import { openRedis, redisEnv } from '../../lib/redis.ts';
 import { openSheets, sheetsEnv } from '../../lib/sheets.ts';
-import { task } from '../../lib/task.ts';
+import { task } from '../../lib/task/task.ts';
 import type { Run } from './progress.ts';
 import { runAudit } from './run.ts';
 

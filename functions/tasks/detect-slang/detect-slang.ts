@@ -1,7 +1,7 @@
 import { Submission } from '../../lib/event/event.ts';
 import { counter } from '../../lib/metrics.ts';
 import { replyTo } from '../../lib/event/reply.ts';
-import { task } from '../../lib/task.ts';
+import { task } from '../../lib/task/task.ts';
 import { analysisOf } from './analysis.ts';
 import { slangList, wordsFromEnv } from './list.ts';
 import { slangFinder } from './slang.ts';

@@ -9,7 +9,7 @@ import { TryLater } from '../../lib/later/try-later.ts';
 import { reasonOf, type Log } from '../../lib/runtime/log.ts';
 import { counter } from '../../lib/metrics.ts';
 import { commandTimeoutMs, openRedis, redisEnv } from '../../lib/redis.ts';
-import { task } from '../../lib/task.ts';
+import { task } from '../../lib/task/task.ts';
 import { openClaims } from './claims.ts';
 import { openFormWords } from './form-words.ts';
 import { mailbox } from './mailbox.ts';

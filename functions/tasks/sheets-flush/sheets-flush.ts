@@ -8,7 +8,7 @@ import { histogram } from '../../lib/metrics.ts';
 import { openRedis, redisEnv } from '../../lib/redis.ts';
 import { openSheetColumns } from '../../lib/form/open-sheet-columns.ts';
 import { openSheets, sheetsEnv } from '../../lib/sheets.ts';
-import { task } from '../../lib/task.ts';
+import { task } from '../../lib/task/task.ts';
 
 /** Writes the buffered rows to Google Sheets each time its PingSource fires. */
 export const sheetsFlush = task('sheets-flush', AnyEvent, {

@@ -1,11 +1,11 @@
 import { CloudEvent, HTTP } from 'cloudevents';
 import { afterEach, expect, it } from 'vitest';
-import { Submission, submissionEvent } from './event/event.ts';
-import { HttpError, Unavailable } from './serve/http.ts';
-import { laterQueue } from './later/later.ts';
-import { inTurn } from './later/pauses.ts';
-import { TryLater } from './later/try-later.ts';
-import { serve, type Served } from './serve/serve.ts';
+import { Submission, submissionEvent } from '../event/event.ts';
+import { HttpError, Unavailable } from '../serve/http.ts';
+import { laterQueue } from '../later/later.ts';
+import { inTurn } from '../later/pauses.ts';
+import { TryLater } from '../later/try-later.ts';
+import { serve, type Served } from '../serve/serve.ts';
 import { task, type TaskHandler } from './task.ts';
 
 const event = submissionEvent({

@@ -1,10 +1,10 @@
 import { CloudEvent, type CloudEventV1 } from 'cloudevents';
 import * as v from 'valibot';
-import { attributeBytes, mostAttributeBytes } from './event/attribute-bytes.ts';
-import type { Env, EnvEntries } from './runtime/env.ts';
-import { errorText, framesOf } from './runtime/error-text.ts';
-import { binaryMessage, type BinaryMessage } from './event/event.ts';
-import { Forgotten } from './event/forgotten.ts';
+import { attributeBytes, mostAttributeBytes } from '../event/attribute-bytes.ts';
+import type { Env, EnvEntries } from '../runtime/env.ts';
+import { errorText, framesOf } from '../runtime/error-text.ts';
+import { binaryMessage, type BinaryMessage } from '../event/event.ts';
+import { Forgotten } from '../event/forgotten.ts';
 import {
   HttpError,
   plainText,
@@ -12,13 +12,13 @@ import {
   Unavailable,
   type HttpAnswer,
   type HttpRequest,
-} from './serve/http.ts';
-import type { Later, LaterEnv, LaterOptions, LaterQueue, Verdict } from './later/later.ts';
-import { TryLater } from './later/try-later.ts';
-import { reasonOf, type Log } from './runtime/log.ts';
-import { counter, histogram } from './metrics.ts';
+} from '../serve/http.ts';
+import type { Later, LaterEnv, LaterOptions, LaterQueue, Verdict } from '../later/later.ts';
+import { TryLater } from '../later/try-later.ts';
+import { reasonOf, type Log } from '../runtime/log.ts';
+import { counter, histogram } from '../metrics.ts';
 import { eventOf } from './received-event.ts';
-import type { FunctionDefinition } from './serve/serve.ts';
+import type { FunctionDefinition } from '../serve/serve.ts';
 
 /** Does a task's work on one event. A returned event is a reply, which Knative publishes. It comes at least once and in any order. */
 export type TaskHandler<T> = (input: { event: T; log: Log }) => Promise<CloudEventV1<unknown> | void>;

@@ -1,5 +1,5 @@
 import { CloudEvent, HTTP, type CloudEventV1 } from 'cloudevents';
-import { HttpError, type HttpRequest } from './serve/http.ts';
+import { HttpError, type HttpRequest } from '../serve/http.ts';
 
 /**
  * Reads a CloudEvent from a request in binary or structured mode.
