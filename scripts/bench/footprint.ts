@@ -7,7 +7,7 @@ import { openBuffer } from '../../functions/lib/buffer.ts';
 import { Submission, submissionEvent } from '../../functions/lib/event/event.ts';
 import { openLog } from '../../functions/lib/runtime/log.ts';
 import { openDatabase } from '../../functions/lib/postgres.ts';
-import { openKafkaPublisher } from '../../functions/lib/publish-kafka.ts';
+import { openKafkaPublisher } from '../../functions/lib/publish/publish-kafka.ts';
 import { openRedis } from '../../functions/lib/redis.ts';
 import { openArchive } from '../../functions/tasks/archive/store.ts';
 import { openClaims } from '../../functions/tasks/send-confirmation/claims.ts';

@@ -14,7 +14,7 @@ export function leftOut(lib: string): Required<Pick<BuildOptions, 'alias' | 'plu
   ]);
   return {
     alias: Object.fromEntries(standIns.filter(([, file]) => existsSync(file ?? ''))),
-    plugins: [requiredBuiltins, silentRouter, recordEncoder(join(lib, 'kafka-record-bytes.ts'))],
+    plugins: [requiredBuiltins, silentRouter, recordEncoder(join(lib, 'publish/kafka-record-bytes.ts'))],
   };
 }
 

@@ -1,7 +1,7 @@
 import { Kafka, logLevel, type KafkaConfig } from 'kafkajs';
 import { readEnv } from '../../functions/lib/runtime/env.ts';
-import { connectionOf, kafkaEnv } from '../../functions/lib/kafka-env.ts';
-import '../../functions/lib/kafka-timers.ts';
+import { connectionOf, kafkaEnv } from '../../functions/lib/publish/kafka-env.ts';
+import '../../functions/lib/publish/kafka-timers.ts';
 import type { Event } from '../local/cloud-event.ts';
 import { recordOf } from '../local/kafka/record.ts';
 import { openTasks, type HandOver } from './tasks.ts';

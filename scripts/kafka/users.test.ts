@@ -9,7 +9,7 @@ import {
 import * as v from 'valibot';
 import { afterAll, beforeAll, expect, it, onTestFinished, vi } from 'vitest';
 import { demoForm } from '../../functions/forms/demo-form/demo-form.ts';
-import { connectionOf, kafkaEnv } from '../../functions/lib/kafka-env.ts';
+import { connectionOf, kafkaEnv } from '../../functions/lib/publish/kafka-env.ts';
 import { readEnv } from '../../functions/lib/runtime/env.ts';
 import { serve } from '../../functions/lib/serve/serve.ts';
 import { formEnv, postJson } from '../../functions/testing/sink.ts';

@@ -15,7 +15,7 @@ import { submissionCounter } from './form-metrics.ts';
 import { humanName } from '../fields/human-name.ts';
 import { HttpError, Unavailable, type HttpAnswer, type HttpRequest } from '../serve/http.ts';
 import { reasonOf, type Log } from '../runtime/log.ts';
-import { openPublisher, publisherEnv } from '../publish.ts';
+import { openPublisher, publisherEnv } from '../publish/publish.ts';
 import { sheetColumns, type SheetColumns } from '../fields/sheet-columns.ts';
 import type { FunctionDefinition } from '../serve/serve.ts';
 import { keyedId, newId } from './submission-id.ts';

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import type { KafkaConfig, SASLOptions } from 'kafkajs';
 import * as v from 'valibot';
-import { EnvError, type Env } from './runtime/env.ts';
+import { EnvError, type Env } from '../runtime/env.ts';
 
 export const kafkaEnv = {
   KAFKA_BROKERS: v.pipe(

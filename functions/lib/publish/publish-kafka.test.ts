@@ -1,15 +1,15 @@
 import { Kafka as KafkaBinding } from 'cloudevents';
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
-import { startSecureKafka, type SecureKafka } from '../../scripts/kafka/secure-testing.ts';
-import { describeKafka, kafkaStartMs, kafkaTool, startTestKafka } from '../../scripts/kafka/testing.ts';
-import { kafkaClient } from '../../scripts/local/kafka/client.ts';
-import type { KafkaServer } from '../../scripts/local/kafka/server.ts';
-import { readTopic } from '../../scripts/local/kafka/testing.ts';
-import { createTopics } from '../../scripts/local/kafka/topics.ts';
-import { demoForm } from '../forms/demo-form/demo-form.ts';
-import { bodyOf, formEnv, postJson } from '../testing/sink.ts';
-import { serve } from './serve/serve.ts';
+import { startSecureKafka, type SecureKafka } from '../../../scripts/kafka/secure-testing.ts';
+import { describeKafka, kafkaStartMs, kafkaTool, startTestKafka } from '../../../scripts/kafka/testing.ts';
+import { kafkaClient } from '../../../scripts/local/kafka/client.ts';
+import type { KafkaServer } from '../../../scripts/local/kafka/server.ts';
+import { readTopic } from '../../../scripts/local/kafka/testing.ts';
+import { createTopics } from '../../../scripts/local/kafka/topics.ts';
+import { demoForm } from '../../forms/demo-form/demo-form.ts';
+import { bodyOf, formEnv, postJson } from '../../testing/sink.ts';
+import { serve } from '../serve/serve.ts';
 
 const submission = { name: 'Zoë', message: 'Grüße, 你好' };
 const traceparent = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01';

@@ -1,10 +1,10 @@
 import { openCommitQueue } from './commit-queue.ts';
-import type { Env } from './runtime/env.ts';
+import type { Env } from '../runtime/env.ts';
 import { connectionOf, type kafkaEnv } from './kafka-env.ts';
 import { openBatchProducer } from './kafka-producer.ts';
 import { eventRecord, sizeOf } from './kafka-record.ts';
-import { reasonOf, type Log } from './runtime/log.ts';
-import { histogram } from './metrics.ts';
+import { reasonOf, type Log } from '../runtime/log.ts';
+import { histogram } from '../metrics.ts';
 import type { Publisher } from './publish.ts';
 
 /**

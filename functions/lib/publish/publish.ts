@@ -1,8 +1,8 @@
 import type { CloudEventV1 } from 'cloudevents';
 import * as v from 'valibot';
-import { EnvError, type Env } from './runtime/env.ts';
+import { EnvError, type Env } from '../runtime/env.ts';
 import { kafkaEnv } from './kafka-env.ts';
-import type { Log } from './runtime/log.ts';
+import type { Log } from '../runtime/log.ts';
 import { openHttpPublisher } from './publish-http.ts';
 import { openKafkaPublisher } from './publish-kafka.ts';
 
