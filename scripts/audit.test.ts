@@ -7,7 +7,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import * as v from 'valibot';
 import { openBuffer } from '../functions/lib/buffer.ts';
 import { openLog } from '../functions/lib/runtime/log.ts';
-import { openRedis } from '../functions/lib/redis.ts';
+import { openRedis } from '../functions/lib/stores/redis.ts';
 import { openSheets, type SheetRequest } from '../functions/lib/sheets.ts';
 import { connectionsOf } from './api/running.ts';
 import { startFormbus, temporaryFolder, type StartedFormbus } from './testing.ts';

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
 import { migrate } from '../functions/tasks/archive/schema.ts';
-import { openDatabase } from '../functions/lib/postgres.ts';
+import { openDatabase } from '../functions/lib/stores/postgres.ts';
 import { recordedLog } from '../functions/testing/log.ts';
 import { startTestPostgres, type TestPostgres } from '../functions/testing/postgres.ts';
 import { temporaryFolder } from './testing.ts';

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { replicasFollow, startTestRedis, type TestRedis } from '../testing/redis.ts';
 import { openBuffer, type Buffer, type FrozenBatch } from './buffer.ts';
 import { openLog } from './runtime/log.ts';
-import { openRedis, type DurableRedis } from './redis.ts';
+import { openRedis, type DurableRedis } from './stores/redis.ts';
 
 /** What the buffer should be: rows by id with their times, in the states that they pass. */
 interface Model {

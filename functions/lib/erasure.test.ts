@@ -8,7 +8,7 @@ import { recordedLog } from '../testing/log.ts';
 import { startTestRedis, type TestRedis } from '../testing/redis.ts';
 import { openBuffer, type Buffer } from './buffer.ts';
 import { flush } from './flush.ts';
-import { openRedis, type DurableRedis } from './redis.ts';
+import { openRedis, type DurableRedis } from './stores/redis.ts';
 import { openSheets, SheetsError, type SheetRequest, type Sheets } from './sheets.ts';
 
 const { log } = recordedLog();

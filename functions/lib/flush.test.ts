@@ -10,7 +10,7 @@ import { startTestRedis, type TestRedis } from '../testing/redis.ts';
 import { openBuffer, type Buffer, type Cells } from './buffer.ts';
 import { flush } from './flush.ts';
 import { openLog } from './runtime/log.ts';
-import { openRedis, type DurableRedis } from './redis.ts';
+import { openRedis, type DurableRedis } from './stores/redis.ts';
 import { openSheets, SheetsError, type SheetRequest, type Sheets } from './sheets.ts';
 
 const log = openLog('test', 'silent');

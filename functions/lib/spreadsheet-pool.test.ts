@@ -9,7 +9,7 @@ import { startTestRedis, type TestRedis } from '../testing/redis.ts';
 import { openBuffer } from './buffer.ts';
 import { flush } from './flush.ts';
 import { openLog } from './runtime/log.ts';
-import { openRedis, type DurableRedis } from './redis.ts';
+import { openRedis, type DurableRedis } from './stores/redis.ts';
 import { openSheets, type Sheets } from './sheets.ts';
 import { continuations } from './spreadsheet-pool.ts';
 

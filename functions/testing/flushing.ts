@@ -5,7 +5,7 @@ import * as v from 'valibot';
 import { startSheets, type SheetsServer } from '../../scripts/local/sheets/server.ts';
 import { openBuffer, type Buffer, type Cells } from '../lib/buffer.ts';
 import { flush, type FlushOptions, type FlushResult } from '../lib/flush.ts';
-import { openRedis, type DurableRedis } from '../lib/redis.ts';
+import { openRedis, type DurableRedis } from '../lib/stores/redis.ts';
 import { openSheets, type Sheets } from '../lib/sheets.ts';
 import { recordedLog } from './log.ts';
 import { startTestRedis, type TestRedis } from './redis.ts';

@@ -1,4 +1,4 @@
-import type { DurableRedis } from '../lib/redis.ts';
+import type { DurableRedis } from '../lib/stores/redis.ts';
 import type { Sheets } from '../lib/sheets.ts';
 
 export interface KillPoint {

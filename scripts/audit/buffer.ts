@@ -1,5 +1,5 @@
 import * as v from 'valibot';
-import { connectRedis } from '../../functions/lib/redis-address.ts';
+import { connectRedis } from '../../functions/lib/stores/redis-address.ts';
 import { redisFailure } from '../api/redis.ts';
 import { leaseScript, releaseScript } from '../../functions/lib/buffer-scripts.ts';
 import { mapOfHash } from '../../functions/lib/parked-tabs.ts';

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
 import { openBuffer, type Buffer } from '../../functions/lib/buffer.ts';
 import { flush } from '../../functions/lib/flush.ts';
 import { openLog } from '../../functions/lib/runtime/log.ts';
-import { openRedis, type DurableRedis } from '../../functions/lib/redis.ts';
+import { openRedis, type DurableRedis } from '../../functions/lib/stores/redis.ts';
 import { openSheets, SheetsError, type Sheets, type SheetRequest } from '../../functions/lib/sheets.ts';
 import { startTestRedis, type TestRedis } from '../../functions/testing/redis.ts';
 import { startSheets } from '../local/sheets/server.ts';

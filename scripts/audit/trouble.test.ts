@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { openBuffer, type Buffer } from '../../functions/lib/buffer.ts';
 import { flush } from '../../functions/lib/flush.ts';
 import { openLog } from '../../functions/lib/runtime/log.ts';
-import { openRedis, type DurableRedis } from '../../functions/lib/redis.ts';
+import { openRedis, type DurableRedis } from '../../functions/lib/stores/redis.ts';
 import { openSheets, SheetsError, type SheetRequest, type Sheets } from '../../functions/lib/sheets.ts';
 import { recordedLog } from '../../functions/testing/log.ts';
 import { startTestRedis, type TestRedis } from '../../functions/testing/redis.ts';

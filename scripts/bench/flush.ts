@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import { openBuffer } from '../../functions/lib/buffer.ts';
 import { openLog } from '../../functions/lib/runtime/log.ts';
-import { openRedis } from '../../functions/lib/redis.ts';
+import { openRedis } from '../../functions/lib/stores/redis.ts';
 import { bundleFunctions } from '../bundle.ts';
 import { startRedis } from '../local/redis.ts';
 import { temporaryFolder } from '../testing.ts';

@@ -1,5 +1,5 @@
 import * as v from 'valibot';
-import { connectRedis } from '../../functions/lib/redis-address.ts';
+import { connectRedis } from '../../functions/lib/stores/redis-address.ts';
 import { startTestSmtp, type TestSmtp } from '../../functions/testing/smtp.ts';
 import { fullDomain, hasKind, isFull } from './people.ts';
 import { formsOfCampaign as forms } from './submitter.ts';

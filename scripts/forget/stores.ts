@@ -1,7 +1,7 @@
 import type { CloudEventV1 } from 'cloudevents';
 import * as v from 'valibot';
 import { belongsTo } from '../../functions/lib/erasure.ts';
-import { connectRedis } from '../../functions/lib/redis-address.ts';
+import { connectRedis } from '../../functions/lib/stores/redis-address.ts';
 import { call } from '../api/call.ts';
 import { connectArchive, isNotMadeYet, type Archive } from '../api/database.ts';
 import { redisFailure } from '../api/redis.ts';

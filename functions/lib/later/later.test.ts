@@ -4,7 +4,7 @@ import { passTime, waitingOf } from '../../testing/later.ts';
 import { recordedLog } from '../../testing/log.ts';
 import { startTestRedis, type TestRedis } from '../../testing/redis.ts';
 import { Refused, Unavailable } from '../serve/http.ts';
-import { openRedis, type DurableRedis } from '../redis.ts';
+import { openRedis, type DurableRedis } from '../stores/redis.ts';
 import { openLater, type Later, type OpenLaterOptions, type Verdict } from './later.ts';
 import { doubling, inTurn } from './pauses.ts';
 import { TryLater } from './try-later.ts';

@@ -5,7 +5,7 @@ import type { BinaryMessage } from '../event/event.ts';
 import type { HttpError } from '../serve/http.ts';
 import { reasonOf, type Log } from '../runtime/log.ts';
 import { counter } from '../metrics.ts';
-import { openRedis, redisEnv, type DurableRedis } from '../redis.ts';
+import { openRedis, redisEnv, type DurableRedis } from '../stores/redis.ts';
 import { openDeadLetters, type DeadLetters } from './dead-letter.ts';
 import type { Pauses } from './pauses.ts';
 import { openQueue, type Queue, type Taken } from './queue.ts';

@@ -1,7 +1,7 @@
 import * as v from 'valibot';
 import { belongsTo } from '../erasure.ts';
 import type { BinaryMessage } from '../event/event.ts';
-import type { DurableRedis } from '../redis.ts';
+import type { DurableRedis } from '../stores/redis.ts';
 import * as scripts from './queue-scripts.ts';
 
 /** An event that a run is at. */

@@ -1,6 +1,6 @@
 import { isForgotten, SubmissionOrForgotten } from '../../lib/event/forgotten.ts';
 import { counter } from '../../lib/metrics.ts';
-import { openDatabase, postgresEnv } from '../../lib/postgres.ts';
+import { openDatabase, postgresEnv } from '../../lib/stores/postgres.ts';
 import { task } from '../../lib/task/task.ts';
 import { openArchive } from './store.ts';
 

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
-import { openDatabase } from '../../lib/postgres.ts';
+import { openDatabase } from '../../lib/stores/postgres.ts';
 import { recordedLog } from '../../testing/log.ts';
 import { startTestPostgres, type TestPostgres } from '../../testing/postgres.ts';
 import { migrate } from './schema.ts';

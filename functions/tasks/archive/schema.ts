@@ -1,4 +1,4 @@
-import { codeOf, undefinedTable, type Query } from '../../lib/postgres.ts';
+import { codeOf, undefinedTable, type Query } from '../../lib/stores/postgres.ts';
 
 /**
  * How the tables come about, step by step; a step that was released is never changed. Each statement may run again: not every engine

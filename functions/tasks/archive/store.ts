@@ -2,7 +2,13 @@ import type { Submission } from '../../lib/event/event.ts';
 import type { Forgotten } from '../../lib/event/forgotten.ts';
 import { groupCommit } from '../../lib/runtime/group-commit.ts';
 import { HttpError } from '../../lib/serve/http.ts';
-import { codeOf, isValuesFault, unavailable, undefinedTable, type Database } from '../../lib/postgres.ts';
+import {
+  codeOf,
+  isValuesFault,
+  unavailable,
+  undefinedTable,
+  type Database,
+} from '../../lib/stores/postgres.ts';
 import { migrate } from './schema.ts';
 
 export interface Archive {

@@ -1,6 +1,6 @@
 import * as v from 'valibot';
 import { placeOf } from '../../lib/event/destination.ts';
-import { codeOf, unavailable, undefinedTable, type Query } from '../../lib/postgres.ts';
+import { codeOf, unavailable, undefinedTable, type Query } from '../../lib/stores/postgres.ts';
 
 /** What is to stand in the sheets: by spreadsheet, tab and id, and of which form it is. */
 export type Wanted = Map<string, Map<string, Map<string, string>>>;

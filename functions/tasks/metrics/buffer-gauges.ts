@@ -1,6 +1,6 @@
 import * as v from 'valibot';
 import { mapOfHash } from '../../lib/parked-tabs.ts';
-import type { DurableRedis } from '../../lib/redis.ts';
+import type { DurableRedis } from '../../lib/stores/redis.ts';
 import type { Metric } from './totals.ts';
 
 /** How long a scrape waits for Redis, in milliseconds; Prometheus gives it 10 s in all. */

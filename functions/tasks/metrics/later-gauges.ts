@@ -1,5 +1,5 @@
 import * as v from 'valibot';
-import type { DurableRedis } from '../../lib/redis.ts';
+import type { DurableRedis } from '../../lib/stores/redis.ts';
 import type { Metric } from './totals.ts';
 
 const Found = v.array(v.tuple([v.string(), v.number(), v.number()]));

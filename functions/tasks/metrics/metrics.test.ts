@@ -4,7 +4,7 @@ import { openBuffer } from '../../lib/buffer.ts';
 import { openQueue } from '../../lib/later/queue.ts';
 import { openLog } from '../../lib/runtime/log.ts';
 import type { Push } from '../../lib/metric-definitions.ts';
-import { openRedis, type DurableRedis } from '../../lib/redis.ts';
+import { openRedis, type DurableRedis } from '../../lib/stores/redis.ts';
 import { serve, type Served } from '../../lib/serve/serve.ts';
 import { replicasFollow, startTestRedis, type TestRedis } from '../../testing/redis.ts';
 import { postJson } from '../../testing/sink.ts';

@@ -3,7 +3,7 @@ import * as v from 'valibot';
 import type { Env } from '../../lib/runtime/env.ts';
 import { HttpError, plainText, type HttpAnswer, type HttpRequest } from '../../lib/serve/http.ts';
 import { Push } from '../../lib/metric-definitions.ts';
-import { openRedis, redisEnv } from '../../lib/redis.ts';
+import { openRedis, redisEnv } from '../../lib/stores/redis.ts';
 import type { FunctionDefinition } from '../../lib/serve/serve.ts';
 import { openBufferGauges } from './buffer-gauges.ts';
 import { readLaterGauges } from './later-gauges.ts';

@@ -8,7 +8,7 @@ import { doubling } from '../../lib/later/pauses.ts';
 import { TryLater } from '../../lib/later/try-later.ts';
 import { reasonOf, type Log } from '../../lib/runtime/log.ts';
 import { counter } from '../../lib/metrics.ts';
-import { commandTimeoutMs, openRedis, redisEnv } from '../../lib/redis.ts';
+import { commandTimeoutMs, openRedis, redisEnv } from '../../lib/stores/redis.ts';
 import { task } from '../../lib/task/task.ts';
 import { openClaims } from './claims.ts';
 import { openFormWords } from './form-words.ts';

@@ -4,7 +4,7 @@ import type { Submission } from '../../lib/event/event.ts';
 import { isForgotten, SubmissionOrForgotten } from '../../lib/event/forgotten.ts';
 import { counter } from '../../lib/metrics.ts';
 import { placeOf } from '../../lib/event/destination.ts';
-import { openRedis, redisEnv } from '../../lib/redis.ts';
+import { openRedis, redisEnv } from '../../lib/stores/redis.ts';
 import { task } from '../../lib/task/task.ts';
 
 /** Puts a submission into the buffer as a row of its sheet; suspected ones, and what was found out about others, go to the moderators' tab. A forgotten one is taken out. */

@@ -5,7 +5,7 @@ import { AnyEvent } from '../../lib/event/event.ts';
 import { flush } from '../../lib/flush.ts';
 import { HttpError } from '../../lib/serve/http.ts';
 import { histogram } from '../../lib/metrics.ts';
-import { openRedis, redisEnv } from '../../lib/redis.ts';
+import { openRedis, redisEnv } from '../../lib/stores/redis.ts';
 import { openSheetColumns } from '../../lib/form/open-sheet-columns.ts';
 import { openSheets, sheetsEnv } from '../../lib/sheets.ts';
 import { task } from '../../lib/task/task.ts';

@@ -1,8 +1,8 @@
 import { DatabaseError, Pool, type QueryResult } from 'pg';
 import * as v from 'valibot';
-import type { Env } from './runtime/env.ts';
-import { Unavailable } from './serve/http.ts';
-import { reasonOf, type Log } from './runtime/log.ts';
+import type { Env } from '../runtime/env.ts';
+import { Unavailable } from '../serve/http.ts';
+import { reasonOf, type Log } from '../runtime/log.ts';
 
 export const postgresEnv = {
   DATABASE_URL: v.pipe(

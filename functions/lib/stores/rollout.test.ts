@@ -1,9 +1,9 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { expect, it, onTestFinished } from 'vitest';
-import { redisManifest } from '../testing/readiness.ts';
-import { restartPod, rollingRestart } from '../testing/rollout.ts';
-import { startSentinels, type Sentinels } from '../testing/sentinels.ts';
-import { openLog } from './runtime/log.ts';
+import { redisManifest } from '../../testing/readiness.ts';
+import { restartPod, rollingRestart } from '../../testing/rollout.ts';
+import { startSentinels, type Sentinels } from '../../testing/sentinels.ts';
+import { openLog } from '../runtime/log.ts';
 import { connectRedis } from './redis-address.ts';
 import { openRedis } from './redis.ts';
 

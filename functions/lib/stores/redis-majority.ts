@@ -1,6 +1,6 @@
 import { Redis } from 'ioredis';
 import * as v from 'valibot';
-import { groupCommit } from './runtime/group-commit.ts';
+import { groupCommit } from '../runtime/group-commit.ts';
 import type { SentinelAddress } from './redis-address.ts';
 
 /** The server at the far end of a connection. */

@@ -1,6 +1,6 @@
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { startSentinels } from '../testing/sentinels.ts';
-import { openLog } from './runtime/log.ts';
+import { startSentinels } from '../../testing/sentinels.ts';
+import { openLog } from '../runtime/log.ts';
 import { sentinelsOf } from './redis-address.ts';
 import { judge, openMajority, type Answer } from './redis-majority.ts';
 import { openRedis } from './redis.ts';
