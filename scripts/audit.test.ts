@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { Client } from 'pg';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import * as v from 'valibot';
-import { openBuffer } from '../functions/lib/buffer.ts';
+import { openBuffer } from '../functions/lib/buffer/buffer.ts';
 import { openLog } from '../functions/lib/runtime/log.ts';
 import { openRedis } from '../functions/lib/stores/redis.ts';
 import { openSheets, type SheetRequest } from '../functions/lib/sheets.ts';

@@ -1,4 +1,4 @@
-import type { Buffer, FrozenBatch } from './buffer.ts';
+import type { Buffer, FrozenBatch } from './buffer/buffer.ts';
 import type { Log } from './runtime/log.ts';
 import { dropLanded } from './reconcile.ts';
 import { afterRefusal, markNote, refusalOf } from './refusals.ts';

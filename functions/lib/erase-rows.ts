@@ -1,5 +1,5 @@
 import type { Collaborators } from './deliver.ts';
-import { belongsTo } from './erasure.ts';
+import { belongsTo } from './buffer/erasure.ts';
 import { eraseRequests, idColumn, type FoundRow } from './sheet-batch.ts';
 import { SheetsError, type TabLayout } from './sheets.ts';
 import { continuations } from './spreadsheet-pool.ts';

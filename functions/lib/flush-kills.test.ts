@@ -5,7 +5,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { startSheets } from '../../scripts/local/sheets/server.ts';
 import { killPoint } from '../testing/kill-points.ts';
 import { startTestRedis, type TestRedis } from '../testing/redis.ts';
-import { openBuffer, type Buffer } from './buffer.ts';
+import { openBuffer, type Buffer } from './buffer/buffer.ts';
 import { flush } from './flush.ts';
 import { openLog } from './runtime/log.ts';
 import { openRedis, type DurableRedis } from './stores/redis.ts';

@@ -7,7 +7,7 @@ import { startSheets } from '../../scripts/local/sheets/server.ts';
 import { counting } from '../testing/flushing.ts';
 import { recordedLog } from '../testing/log.ts';
 import { startTestRedis, type TestRedis } from '../testing/redis.ts';
-import { openBuffer, type Buffer, type Cells } from './buffer.ts';
+import { openBuffer, type Buffer, type Cells } from './buffer/buffer.ts';
 import { flush } from './flush.ts';
 import { openLog } from './runtime/log.ts';
 import { openRedis, type DurableRedis } from './stores/redis.ts';

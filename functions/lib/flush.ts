@@ -1,9 +1,9 @@
-import type { WaitingSheet } from './buffer.ts';
+import type { WaitingSheet } from './buffer/buffer.ts';
 import { deliver, type Collaborators } from './deliver.ts';
 import { eraseRows } from './erase-rows.ts';
 import { reasonOf } from './runtime/log.ts';
 import { counter } from './metrics.ts';
-import type { Parked } from './parked-tabs.ts';
+import type { Parked } from './buffer/parked-tabs.ts';
 import { reconcile } from './reconcile.ts';
 import { retryTab } from './retry-tab.ts';
 import { SheetsError } from './sheets.ts';

@@ -1,4 +1,4 @@
-import type { FrozenBatch } from './buffer.ts';
+import type { FrozenBatch } from './buffer/buffer.ts';
 import type { Collaborators } from './deliver.ts';
 import { idColumn } from './sheet-batch.ts';
 import { continuations } from './spreadsheet-pool.ts';

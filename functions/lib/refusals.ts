@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
-import type { FrozenBatch } from './buffer.ts';
+import type { FrozenBatch } from './buffer/buffer.ts';
 import type { Collaborators, Delivery } from './deliver.ts';
 import { reconcile } from './reconcile.ts';
 import { fenceRequest, probeRequests, type ColumnsOf } from './sheet-batch.ts';

@@ -1,6 +1,6 @@
-import type { WaitingSheet } from './buffer.ts';
+import type { WaitingSheet } from './buffer/buffer.ts';
 import type { Collaborators } from './deliver.ts';
-import type { Parked } from './parked-tabs.ts';
+import type { Parked } from './buffer/parked-tabs.ts';
 import { refusalOf } from './refusals.ts';
 import { idColumn, probeRequests, tabIn } from './sheet-batch.ts';
 import { withFreeColumns } from './tab-columns.ts';

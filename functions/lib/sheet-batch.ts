@@ -1,4 +1,4 @@
-import type { Cells, FrozenBatch } from './buffer.ts';
+import type { Cells, FrozenBatch } from './buffer/buffer.ts';
 import { cellOf, type SheetCell } from './sheet-cells.ts';
 import type { SheetColumns } from './fields/sheet-columns.ts';
 import { metadataKeys, type SheetRequest, type TabLayout } from './sheets.ts';

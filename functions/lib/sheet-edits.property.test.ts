@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { startSheets } from '../../scripts/local/sheets/server.ts';
-import type { FrozenBatch } from './buffer.ts';
+import type { FrozenBatch } from './buffer/buffer.ts';
 import { batchRequests } from './sheet-batch.ts';
 import { openSheets, type SheetRequest, type Sheets, type TabLayout } from './sheets.ts';
 

@@ -6,7 +6,7 @@ import { startSheets } from '../../scripts/local/sheets/server.ts';
 import { killPoint } from '../testing/kill-points.ts';
 import { recordedLog } from '../testing/log.ts';
 import { startTestRedis, type TestRedis } from '../testing/redis.ts';
-import { openBuffer } from './buffer.ts';
+import { openBuffer } from './buffer/buffer.ts';
 import { flush } from './flush.ts';
 import { openLog } from './runtime/log.ts';
 import { openRedis, type DurableRedis } from './stores/redis.ts';

@@ -1,4 +1,4 @@
-import type { FrozenBatch } from './buffer.ts';
+import type { FrozenBatch } from './buffer/buffer.ts';
 import type { Collaborators } from './deliver.ts';
 import { growingTabs, type ColumnsOf } from './sheet-batch.ts';
 import { sharedColumns } from './fields/sheet-columns.ts';

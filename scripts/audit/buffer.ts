@@ -1,8 +1,8 @@
 import * as v from 'valibot';
 import { connectRedis } from '../../functions/lib/stores/redis-address.ts';
 import { redisFailure } from '../api/redis.ts';
-import { leaseScript, releaseScript } from '../../functions/lib/buffer-scripts.ts';
-import { mapOfHash } from '../../functions/lib/parked-tabs.ts';
+import { leaseScript, releaseScript } from '../../functions/lib/buffer/buffer-scripts.ts';
+import { mapOfHash } from '../../functions/lib/buffer/parked-tabs.ts';
 
 /** All of a spreadsheet's states at one moment: a row is in one of them. Members are `<tab>\n<id>`. */
 interface BufferStates {

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
-import { openBuffer } from '../../functions/lib/buffer.ts';
+import { openBuffer } from '../../functions/lib/buffer/buffer.ts';
 import { openLog } from '../../functions/lib/runtime/log.ts';
 import { openRedis } from '../../functions/lib/stores/redis.ts';
 import { bundleFunctions } from '../bundle.ts';

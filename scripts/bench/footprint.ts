@@ -3,7 +3,7 @@ import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { Redis } from 'ioredis';
 import * as v from 'valibot';
-import { openBuffer } from '../../functions/lib/buffer.ts';
+import { openBuffer } from '../../functions/lib/buffer/buffer.ts';
 import { Submission, submissionEvent } from '../../functions/lib/event/event.ts';
 import { openLog } from '../../functions/lib/runtime/log.ts';
 import { openDatabase } from '../../functions/lib/stores/postgres.ts';

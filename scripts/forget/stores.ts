@@ -1,6 +1,6 @@
 import type { CloudEventV1 } from 'cloudevents';
 import * as v from 'valibot';
-import { belongsTo } from '../../functions/lib/erasure.ts';
+import { belongsTo } from '../../functions/lib/buffer/erasure.ts';
 import { connectRedis } from '../../functions/lib/stores/redis-address.ts';
 import { call } from '../api/call.ts';
 import { connectArchive, isNotMadeYet, type Archive } from '../api/database.ts';

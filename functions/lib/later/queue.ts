@@ -1,5 +1,5 @@
 import * as v from 'valibot';
-import { belongsTo } from '../erasure.ts';
+import { belongsTo } from '../buffer/erasure.ts';
 import type { BinaryMessage } from '../event/event.ts';
 import type { DurableRedis } from '../stores/redis.ts';
 import * as scripts from './queue-scripts.ts';

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
 import { startSheets } from '../../../scripts/local/sheets/server.ts';
 import { startSentinels, type RedisPod, type Sentinels } from '../../testing/sentinels.ts';
-import { openBuffer, type Buffer } from '../buffer.ts';
+import { openBuffer, type Buffer } from '../buffer/buffer.ts';
 import { flush } from '../flush.ts';
 import { openLog } from '../runtime/log.ts';
 import { connectRedis } from './redis-address.ts';

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, expect, it, onTestFinished } from 'vitest';
 import * as v from 'valibot';
 import { startSheets } from '../../../scripts/local/sheets/server.ts';
-import { openBuffer, type Buffer } from '../../lib/buffer.ts';
+import { openBuffer, type Buffer } from '../../lib/buffer/buffer.ts';
 import { submissionEvent, Submission } from '../../lib/event/event.ts';
 import { flush } from '../../lib/flush.ts';
 import { forgottenEvent, Forgotten } from '../../lib/event/forgotten.ts';

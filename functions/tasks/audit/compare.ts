@@ -1,5 +1,5 @@
 import * as v from 'valibot';
-import { isForgotten } from '../../lib/erasure-scripts.ts';
+import { isForgotten } from '../../lib/buffer/erasure-scripts.ts';
 import { Unavailable } from '../../lib/serve/http.ts';
 import type { Log } from '../../lib/runtime/log.ts';
 import type { Query } from '../../lib/stores/postgres.ts';

@@ -1,5 +1,5 @@
 import * as v from 'valibot';
-import { mapOfHash } from '../../lib/parked-tabs.ts';
+import { mapOfHash } from '../../lib/buffer/parked-tabs.ts';
 import type { DurableRedis } from '../../lib/stores/redis.ts';
 import type { Metric } from './totals.ts';
 

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, it, onTestFinished } from 'vitest';
-import { openBuffer } from '../../lib/buffer.ts';
+import { openBuffer } from '../../lib/buffer/buffer.ts';
 import { openQueue } from '../../lib/later/queue.ts';
 import { openLog } from '../../lib/runtime/log.ts';
 import type { Push } from '../../lib/metric-definitions.ts';

@@ -1,4 +1,4 @@
-import { openBuffer, type Cells } from '../../lib/buffer.ts';
+import { openBuffer, type Cells } from '../../lib/buffer/buffer.ts';
 import { integer } from '../../lib/runtime/env.ts';
 import type { Submission } from '../../lib/event/event.ts';
 import { isForgotten, SubmissionOrForgotten } from '../../lib/event/forgotten.ts';

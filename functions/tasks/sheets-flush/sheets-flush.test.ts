@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, expect, it, onTestFinished } from 'vitest';
-import { openBuffer } from '../../lib/buffer.ts';
+import { openBuffer } from '../../lib/buffer/buffer.ts';
 import { EnvError } from '../../lib/runtime/env.ts';
 import { serve } from '../../lib/serve/serve.ts';
 import { startCollector } from '../../testing/collector.ts';

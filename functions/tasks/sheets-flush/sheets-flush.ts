@@ -1,5 +1,5 @@
 import * as v from 'valibot';
-import { openBuffer } from '../../lib/buffer.ts';
+import { openBuffer } from '../../lib/buffer/buffer.ts';
 import { integer } from '../../lib/runtime/env.ts';
 import { AnyEvent } from '../../lib/event/event.ts';
 import { flush } from '../../lib/flush.ts';

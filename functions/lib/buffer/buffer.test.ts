@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
-import { recordedLog } from '../testing/log.ts';
-import { replicasFollow, startTestRedis, type TestRedis } from '../testing/redis.ts';
+import { recordedLog } from '../../testing/log.ts';
+import { replicasFollow, startTestRedis, type TestRedis } from '../../testing/redis.ts';
 import { openBuffer, type Buffer, type BufferOptions } from './buffer.ts';
-import { openLog } from './runtime/log.ts';
-import { openRedis, type DurableRedis } from './stores/redis.ts';
+import { openLog } from '../runtime/log.ts';
+import { openRedis, type DurableRedis } from '../stores/redis.ts';
 
 const log = openLog('test', 'silent');
 const sheet = 'spreadsheet-1';

@@ -1,9 +1,9 @@
 import * as fc from 'fast-check';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { replicasFollow, startTestRedis, type TestRedis } from '../testing/redis.ts';
+import { replicasFollow, startTestRedis, type TestRedis } from '../../testing/redis.ts';
 import { openBuffer, type Buffer, type FrozenBatch } from './buffer.ts';
-import { openLog } from './runtime/log.ts';
-import { openRedis, type DurableRedis } from './stores/redis.ts';
+import { openLog } from '../runtime/log.ts';
+import { openRedis, type DurableRedis } from '../stores/redis.ts';
 
 /** What the buffer should be: rows by id with their times, in the states that they pass. */
 interface Model {

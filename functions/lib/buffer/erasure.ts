@@ -1,6 +1,6 @@
 import * as v from 'valibot';
 import * as scripts from './erasure-scripts.ts';
-import type { DurableRedis } from './stores/redis.ts';
+import type { DurableRedis } from '../stores/redis.ts';
 
 /** What a buffer does so that a submission is forgotten, and with it what other tasks found out about it (ids `<its id>/<task>`). */
 export interface Erasure {

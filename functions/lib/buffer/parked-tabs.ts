@@ -1,7 +1,7 @@
 import * as v from 'valibot';
 import type { FrozenBatch } from './buffer.ts';
 import * as scripts from './parked-tabs-scripts.ts';
-import type { DurableRedis } from './stores/redis.ts';
+import type { DurableRedis } from '../stores/redis.ts';
 
 export const Parked = v.object({
   reason: v.string(),

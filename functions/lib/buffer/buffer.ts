@@ -2,10 +2,10 @@ import { hash, randomInt } from 'node:crypto';
 import * as v from 'valibot';
 import * as scripts from './buffer-scripts.ts';
 import { openErasure, type Erasure } from './erasure.ts';
-import { groupCommit } from './runtime/group-commit.ts';
-import type { Log } from './runtime/log.ts';
+import { groupCommit } from '../runtime/group-commit.ts';
+import type { Log } from '../runtime/log.ts';
 import { mapOfHash, openParkedTabs, Parked, type ParkedTabs } from './parked-tabs.ts';
-import type { DurableRedis } from './stores/redis.ts';
+import type { DurableRedis } from '../stores/redis.ts';
 
 /** A row on its way to a sheet: what stands in each column, by the column's key, in order. */
 interface BufferedRow {
