@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util';
-import { openSheets } from '../functions/lib/sheets.ts';
-import type { ReadSheets } from '../functions/lib/standing.ts';
+import { openSheets } from '../functions/lib/sheets/sheets.ts';
+import type { ReadSheets } from '../functions/lib/sheets/standing.ts';
 import { refuseUnknownForm } from './api/forms.ts';
 import { addressOf, connectionsOf, placeHelp, placeOptions } from './api/running.ts';
 import { openAuditedBuffer, type AuditedBuffer } from './audit/buffer.ts';

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, expect, it, onTestFinished } from 'vitest';
 import * as v from 'valibot';
-import { openSheets } from '../functions/lib/sheets.ts';
+import { openSheets } from '../functions/lib/sheets/sheets.ts';
 import { startFormbus, temporaryFolder, type StartedFormbus } from './testing.ts';
 
 let folder: Awaited<ReturnType<typeof temporaryFolder>>;

@@ -2,12 +2,12 @@ import type { Buffer, FrozenBatch } from './buffer/buffer.ts';
 import type { Log } from './runtime/log.ts';
 import { dropLanded } from './reconcile.ts';
 import { afterRefusal, markNote, refusalOf } from './refusals.ts';
-import { batchRequests } from './sheet-batch.ts';
+import { batchRequests } from './sheets/sheet-batch.ts';
 import type { SheetColumns } from './fields/sheet-columns.ts';
-import { SheetsError, type Sheets, type TabLayout } from './sheets.ts';
-import { isFull, moveOn } from './spreadsheet-pool.ts';
+import { SheetsError, type Sheets, type TabLayout } from './sheets/sheets.ts';
+import { isFull, moveOn } from './sheets/spreadsheet-pool.ts';
 import { readColumns, withFreeColumns } from './tab-columns.ts';
-import { collectTokens, parseToken } from './tokens.ts';
+import { collectTokens, parseToken } from './sheets/tokens.ts';
 
 export interface Collaborators {
   buffer: Buffer;

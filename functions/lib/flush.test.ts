@@ -11,7 +11,7 @@ import { openBuffer, type Buffer, type Cells } from './buffer/buffer.ts';
 import { flush } from './flush.ts';
 import { openLog } from './runtime/log.ts';
 import { openRedis, type DurableRedis } from './stores/redis.ts';
-import { openSheets, SheetsError, type SheetRequest, type Sheets } from './sheets.ts';
+import { openSheets, SheetsError, type SheetRequest, type Sheets } from './sheets/sheets.ts';
 
 const log = openLog('test', 'silent');
 let server: TestRedis;

@@ -6,7 +6,7 @@ import { counter } from './metrics.ts';
 import type { Parked } from './buffer/parked-tabs.ts';
 import { reconcile } from './reconcile.ts';
 import { retryTab } from './retry-tab.ts';
-import { SheetsError } from './sheets.ts';
+import { SheetsError } from './sheets/sheets.ts';
 
 export interface FlushOptions extends Collaborators {
   /** Rows younger than this wait for the ones that are late, in milliseconds. */

@@ -2,10 +2,10 @@ import { isDeepStrictEqual } from 'node:util';
 import type { FrozenBatch } from './buffer/buffer.ts';
 import type { Collaborators, Delivery } from './deliver.ts';
 import { reconcile } from './reconcile.ts';
-import { fenceRequest, probeRequests, type ColumnsOf } from './sheet-batch.ts';
-import { SheetsError, type TabLayout } from './sheets.ts';
-import { isFull, moveOn } from './spreadsheet-pool.ts';
-import { collectTokens, fenced, parseToken } from './tokens.ts';
+import { fenceRequest, probeRequests, type ColumnsOf } from './sheets/sheet-batch.ts';
+import { SheetsError, type TabLayout } from './sheets/sheets.ts';
+import { isFull, moveOn } from './sheets/spreadsheet-pool.ts';
+import { collectTokens, fenced, parseToken } from './sheets/tokens.ts';
 
 export interface Refused {
   refusal: SheetsError;

@@ -5,8 +5,8 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { startSheets } from '../../scripts/local/sheets/server.ts';
 import type { FrozenBatch } from './buffer/buffer.ts';
-import { batchRequests } from './sheet-batch.ts';
-import { openSheets, type SheetRequest, type Sheets, type TabLayout } from './sheets.ts';
+import { batchRequests } from './sheets/sheet-batch.ts';
+import { openSheets, type SheetRequest, type Sheets, type TabLayout } from './sheets/sheets.ts';
 
 let dir: string;
 let emulator: Awaited<ReturnType<typeof startSheets>>;

@@ -6,7 +6,7 @@ import { startSheets, type SheetsServer } from '../../scripts/local/sheets/serve
 import { openBuffer, type Buffer, type Cells } from '../lib/buffer/buffer.ts';
 import { flush, type FlushOptions, type FlushResult } from '../lib/flush.ts';
 import { openRedis, type DurableRedis } from '../lib/stores/redis.ts';
-import { openSheets, type Sheets } from '../lib/sheets.ts';
+import { openSheets, type Sheets } from '../lib/sheets/sheets.ts';
 import { recordedLog } from './log.ts';
 import { startTestRedis, type TestRedis } from './redis.ts';
 

@@ -1,5 +1,5 @@
 import type { DurableRedis } from '../lib/stores/redis.ts';
-import type { Sheets } from '../lib/sheets.ts';
+import type { Sheets } from '../lib/sheets/sheets.ts';
 
 export interface KillPoint {
   redis(client: DurableRedis): DurableRedis;

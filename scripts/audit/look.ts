@@ -1,5 +1,5 @@
-import { isFull } from '../../functions/lib/spreadsheet-pool.ts';
-import { readStanding, type ReadSheets } from '../../functions/lib/standing.ts';
+import { isFull } from '../../functions/lib/sheets/spreadsheet-pool.ts';
+import { readStanding, type ReadSheets } from '../../functions/lib/sheets/standing.ts';
 import type { AuditedBuffer } from './buffer.ts';
 import { keyOf, type Found } from './reconcile.ts';
 

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
-import { SheetsError } from '../../functions/lib/sheets.ts';
-import type { ReadSheets } from '../../functions/lib/standing.ts';
+import { SheetsError } from '../../functions/lib/sheets/sheets.ts';
+import type { ReadSheets } from '../../functions/lib/sheets/standing.ts';
 import { waitForQuota } from './quota.ts';
 
 /** Refuses with these statuses, one after the other, and then answers. */

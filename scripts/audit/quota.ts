@@ -1,5 +1,5 @@
-import { SheetsError } from '../../functions/lib/sheets.ts';
-import type { ReadSheets } from '../../functions/lib/standing.ts';
+import { SheetsError } from '../../functions/lib/sheets/sheets.ts';
+import type { ReadSheets } from '../../functions/lib/sheets/standing.ts';
 
 /**
  * Calls again what Google refuses for lack of quota: 60 reads a minute, which the flush needs, too.

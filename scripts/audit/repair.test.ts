@@ -3,13 +3,18 @@ import { openBuffer, type Buffer } from '../../functions/lib/buffer/buffer.ts';
 import { flush } from '../../functions/lib/flush.ts';
 import { openLog } from '../../functions/lib/runtime/log.ts';
 import { openRedis, type DurableRedis } from '../../functions/lib/stores/redis.ts';
-import { openSheets, SheetsError, type Sheets, type SheetRequest } from '../../functions/lib/sheets.ts';
+import {
+  openSheets,
+  SheetsError,
+  type Sheets,
+  type SheetRequest,
+} from '../../functions/lib/sheets/sheets.ts';
 import { startTestRedis, type TestRedis } from '../../functions/testing/redis.ts';
 import { startSheets } from '../local/sheets/server.ts';
 import { temporaryFolder } from '../testing.ts';
 import { openAuditedBuffer, type AuditedBuffer } from './buffer.ts';
 import { look } from './look.ts';
-import type { ReadSheets } from '../../functions/lib/standing.ts';
+import type { ReadSheets } from '../../functions/lib/sheets/standing.ts';
 import { reconcile, type LoggedRow } from './reconcile.ts';
 import { repair } from './repair.ts';
 

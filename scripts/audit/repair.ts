@@ -1,6 +1,6 @@
-import { continuations } from '../../functions/lib/spreadsheet-pool.ts';
-import { timeIn } from '../../functions/lib/sheet-cells.ts';
-import { readTabs, type ReadSheets, type ReadTab } from '../../functions/lib/standing.ts';
+import { continuations } from '../../functions/lib/sheets/spreadsheet-pool.ts';
+import { timeIn } from '../../functions/lib/sheets/sheet-cells.ts';
+import { readTabs, type ReadSheets, type ReadTab } from '../../functions/lib/sheets/standing.ts';
 import type { AuditedBuffer } from './buffer.ts';
 import type { Formbus } from './formbus.ts';
 import type { LoggedRow } from './reconcile.ts';

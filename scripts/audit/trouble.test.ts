@@ -3,7 +3,12 @@ import { openBuffer, type Buffer } from '../../functions/lib/buffer/buffer.ts';
 import { flush } from '../../functions/lib/flush.ts';
 import { openLog } from '../../functions/lib/runtime/log.ts';
 import { openRedis, type DurableRedis } from '../../functions/lib/stores/redis.ts';
-import { openSheets, SheetsError, type SheetRequest, type Sheets } from '../../functions/lib/sheets.ts';
+import {
+  openSheets,
+  SheetsError,
+  type SheetRequest,
+  type Sheets,
+} from '../../functions/lib/sheets/sheets.ts';
 import { recordedLog } from '../../functions/testing/log.ts';
 import { startTestRedis, type TestRedis } from '../../functions/testing/redis.ts';
 import { startSheets } from '../local/sheets/server.ts';

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import * as v from 'valibot';
-import { openSheets } from '../../functions/lib/sheets.ts';
+import { openSheets } from '../../functions/lib/sheets/sheets.ts';
 import { call } from '../api/call.ts';
 import { connectionsOf } from '../api/running.ts';
 import { openAuditedBuffer } from '../audit/buffer.ts';

@@ -9,7 +9,7 @@ import { flush } from '../flush.ts';
 import { openLog } from '../runtime/log.ts';
 import { connectRedis } from './redis-address.ts';
 import { openRedis } from './redis.ts';
-import { openSheets } from '../sheets.ts';
+import { openSheets } from '../sheets/sheets.ts';
 
 const log = openLog('test', 'silent');
 const spreadsheetId = 's';

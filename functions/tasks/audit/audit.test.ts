@@ -12,7 +12,7 @@ import { openLog } from '../../lib/runtime/log.ts';
 import { openDatabase, type Database } from '../../lib/stores/postgres.ts';
 import { openRedis, type DurableRedis } from '../../lib/stores/redis.ts';
 import { serve } from '../../lib/serve/serve.ts';
-import { openSheets, type SheetRequest, type Sheets } from '../../lib/sheets.ts';
+import { openSheets, type SheetRequest, type Sheets } from '../../lib/sheets/sheets.ts';
 import { startCollector } from '../../testing/collector.ts';
 import { killPoint } from '../../testing/kill-points.ts';
 import { recordedLog } from '../../testing/log.ts';

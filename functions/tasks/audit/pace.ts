@@ -1,4 +1,4 @@
-import type { ReadSheets } from '../../lib/standing.ts';
+import type { ReadSheets } from '../../lib/sheets/standing.ts';
 
 /** It takes longer than a request may. */
 export class OutOfTime extends Error {

@@ -7,7 +7,7 @@ import { HttpError } from '../../lib/serve/http.ts';
 import { histogram } from '../../lib/metrics.ts';
 import { openRedis, redisEnv } from '../../lib/stores/redis.ts';
 import { openSheetColumns } from '../../lib/form/open-sheet-columns.ts';
-import { openSheets, sheetsEnv } from '../../lib/sheets.ts';
+import { openSheets, sheetsEnv } from '../../lib/sheets/sheets.ts';
 import { task } from '../../lib/task/task.ts';
 
 /** Writes the buffered rows to Google Sheets each time its PingSource fires. */

@@ -2,8 +2,8 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import { text } from 'node:stream/consumers';
 import * as v from 'valibot';
-import { idColumn } from '../../../functions/lib/sheet-batch.ts';
-import { metadataKeys } from '../../../functions/lib/sheets.ts';
+import { idColumn } from '../../../functions/lib/sheets/sheet-batch.ts';
+import { metadataKeys } from '../../../functions/lib/sheets/sheets.ts';
 
 export interface SheetsEndpoint {
   /** The root of its API. */

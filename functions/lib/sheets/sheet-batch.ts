@@ -1,6 +1,6 @@
-import type { Cells, FrozenBatch } from './buffer/buffer.ts';
+import type { Cells, FrozenBatch } from '../buffer/buffer.ts';
 import { cellOf, type SheetCell } from './sheet-cells.ts';
-import type { SheetColumns } from './fields/sheet-columns.ts';
+import type { SheetColumns } from '../fields/sheet-columns.ts';
 import { metadataKeys, type SheetRequest, type TabLayout } from './sheets.ts';
 import { fenced, tokenValue } from './tokens.ts';
 

@@ -2,8 +2,8 @@ import { GoogleAuth } from 'google-auth-library';
 // The root of googleapis loads every API: 2 s and 100 MB.
 import { sheets_v4 } from 'googleapis/build/src/apis/sheets/v4.js';
 import * as v from 'valibot';
-import type { Env } from './runtime/env.ts';
-import { counter } from './metrics.ts';
+import type { Env } from '../runtime/env.ts';
+import { counter } from '../metrics.ts';
 import {
   batchAnswer,
   columnsAnswer,
