@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import * as v from 'valibot';
 import { startSheets, type SheetsServer } from '../../scripts/local/sheets/server.ts';
 import { openBuffer, type Buffer, type Cells } from '../lib/buffer/buffer.ts';
-import { flush, type FlushOptions, type FlushResult } from '../lib/flush.ts';
+import { flush, type FlushOptions, type FlushResult } from '../tasks/sheets-flush/flush.ts';
 import { openRedis, type DurableRedis } from '../lib/stores/redis.ts';
 import { openSheets, type Sheets } from '../lib/sheets/sheets.ts';
 import { recordedLog } from './log.ts';

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
 import { openBuffer, type Buffer } from '../../functions/lib/buffer/buffer.ts';
-import { flush } from '../../functions/lib/flush.ts';
+import { flush } from '../../functions/tasks/sheets-flush/flush.ts';
 import { openLog } from '../../functions/lib/runtime/log.ts';
 import { openRedis, type DurableRedis } from '../../functions/lib/stores/redis.ts';
 import {

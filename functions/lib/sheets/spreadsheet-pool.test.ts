@@ -7,7 +7,7 @@ import { killPoint } from '../../testing/kill-points.ts';
 import { recordedLog } from '../../testing/log.ts';
 import { startTestRedis, type TestRedis } from '../../testing/redis.ts';
 import { openBuffer } from '../buffer/buffer.ts';
-import { flush } from '../flush.ts';
+import { flush } from '../../tasks/sheets-flush/flush.ts';
 import { openLog } from '../runtime/log.ts';
 import { openRedis, type DurableRedis } from '../stores/redis.ts';
 import { openSheets, type Sheets } from './sheets.ts';

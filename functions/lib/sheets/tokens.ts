@@ -1,5 +1,5 @@
 import type { FrozenBatch } from '../buffer/buffer.ts';
-import type { Collaborators } from '../deliver.ts';
+import type { Collaborators } from '../../tasks/sheets-flush/deliver.ts';
 import { reasonOf } from '../runtime/log.ts';
 import type { SheetRequest } from './sheets.ts';
 

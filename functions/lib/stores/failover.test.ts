@@ -5,7 +5,7 @@ import { expect, it, onTestFinished } from 'vitest';
 import { startSheets } from '../../../scripts/local/sheets/server.ts';
 import { startSentinels, type RedisPod, type Sentinels } from '../../testing/sentinels.ts';
 import { openBuffer, type Buffer } from '../buffer/buffer.ts';
-import { flush } from '../flush.ts';
+import { flush } from '../../tasks/sheets-flush/flush.ts';
 import { openLog } from '../runtime/log.ts';
 import { connectRedis } from './redis-address.ts';
 import { openRedis } from './redis.ts';

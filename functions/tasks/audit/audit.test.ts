@@ -6,7 +6,7 @@ import * as v from 'valibot';
 import { startSheets } from '../../../scripts/local/sheets/server.ts';
 import { openBuffer, type Buffer } from '../../lib/buffer/buffer.ts';
 import { submissionEvent, Submission } from '../../lib/event/event.ts';
-import { flush } from '../../lib/flush.ts';
+import { flush } from '../sheets-flush/flush.ts';
 import { forgottenEvent, Forgotten } from '../../lib/event/forgotten.ts';
 import { openLog } from '../../lib/runtime/log.ts';
 import { openDatabase, type Database } from '../../lib/stores/postgres.ts';

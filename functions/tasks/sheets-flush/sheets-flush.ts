@@ -2,7 +2,7 @@ import * as v from 'valibot';
 import { openBuffer } from '../../lib/buffer/buffer.ts';
 import { integer } from '../../lib/runtime/env.ts';
 import { AnyEvent } from '../../lib/event/event.ts';
-import { flush } from '../../lib/flush.ts';
+import { flush } from './flush.ts';
 import { HttpError } from '../../lib/serve/http.ts';
 import { histogram } from '../../lib/metrics.ts';
 import { openRedis, redisEnv } from '../../lib/stores/redis.ts';

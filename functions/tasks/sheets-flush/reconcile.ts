@@ -1,8 +1,8 @@
-import type { FrozenBatch } from './buffer/buffer.ts';
+import type { FrozenBatch } from '../../lib/buffer/buffer.ts';
 import type { Collaborators } from './deliver.ts';
-import { idColumn } from './sheets/sheet-batch.ts';
-import { continuations } from './sheets/spreadsheet-pool.ts';
-import { readStanding } from './sheets/standing.ts';
+import { idColumn } from '../../lib/sheets/sheet-batch.ts';
+import { continuations } from '../../lib/sheets/spreadsheet-pool.ts';
+import { readStanding } from '../../lib/sheets/standing.ts';
 
 /**
  * Brings the buffer and a spreadsheet together when their numbers disagree, or when this Redis has not written to it before:

@@ -1,12 +1,12 @@
-import type { WaitingSheet } from './buffer/buffer.ts';
+import type { WaitingSheet } from '../../lib/buffer/buffer.ts';
 import { deliver, type Collaborators } from './deliver.ts';
 import { eraseRows } from './erase-rows.ts';
-import { reasonOf } from './runtime/log.ts';
-import { counter } from './metrics.ts';
-import type { Parked } from './buffer/parked-tabs.ts';
+import { reasonOf } from '../../lib/runtime/log.ts';
+import { counter } from '../../lib/metrics.ts';
+import type { Parked } from '../../lib/buffer/parked-tabs.ts';
 import { reconcile } from './reconcile.ts';
 import { retryTab } from './retry-tab.ts';
-import { SheetsError } from './sheets/sheets.ts';
+import { SheetsError } from '../../lib/sheets/sheets.ts';
 
 export interface FlushOptions extends Collaborators {
   /** Rows younger than this wait for the ones that are late, in milliseconds. */

@@ -1,8 +1,8 @@
 import type { Collaborators } from './deliver.ts';
-import { belongsTo } from './buffer/erasure.ts';
-import { eraseRequests, idColumn, type FoundRow } from './sheets/sheet-batch.ts';
-import { SheetsError, type TabLayout } from './sheets/sheets.ts';
-import { continuations } from './sheets/spreadsheet-pool.ts';
+import { belongsTo } from '../../lib/buffer/erasure.ts';
+import { eraseRequests, idColumn, type FoundRow } from '../../lib/sheets/sheet-batch.ts';
+import { SheetsError, type TabLayout } from '../../lib/sheets/sheets.ts';
+import { continuations } from '../../lib/sheets/spreadsheet-pool.ts';
 
 /** People may sort and move rows all the while; what was not where it had been seen is looked for again. */
 const mostTries = 5;

@@ -1,13 +1,13 @@
-import type { Buffer, FrozenBatch } from './buffer/buffer.ts';
-import type { Log } from './runtime/log.ts';
+import type { Buffer, FrozenBatch } from '../../lib/buffer/buffer.ts';
+import type { Log } from '../../lib/runtime/log.ts';
 import { dropLanded } from './reconcile.ts';
 import { afterRefusal, markNote, refusalOf } from './refusals.ts';
-import { batchRequests } from './sheets/sheet-batch.ts';
-import type { SheetColumns } from './fields/sheet-columns.ts';
-import { SheetsError, type Sheets, type TabLayout } from './sheets/sheets.ts';
-import { isFull, moveOn } from './sheets/spreadsheet-pool.ts';
+import { batchRequests } from '../../lib/sheets/sheet-batch.ts';
+import type { SheetColumns } from '../../lib/fields/sheet-columns.ts';
+import { SheetsError, type Sheets, type TabLayout } from '../../lib/sheets/sheets.ts';
+import { isFull, moveOn } from '../../lib/sheets/spreadsheet-pool.ts';
 import { readColumns, withFreeColumns } from './tab-columns.ts';
-import { collectTokens, parseToken } from './sheets/tokens.ts';
+import { collectTokens, parseToken } from '../../lib/sheets/tokens.ts';
 
 export interface Collaborators {
   buffer: Buffer;

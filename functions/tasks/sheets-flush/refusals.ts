@@ -1,11 +1,11 @@
 import { isDeepStrictEqual } from 'node:util';
-import type { FrozenBatch } from './buffer/buffer.ts';
+import type { FrozenBatch } from '../../lib/buffer/buffer.ts';
 import type { Collaborators, Delivery } from './deliver.ts';
 import { reconcile } from './reconcile.ts';
-import { fenceRequest, probeRequests, type ColumnsOf } from './sheets/sheet-batch.ts';
-import { SheetsError, type TabLayout } from './sheets/sheets.ts';
-import { isFull, moveOn } from './sheets/spreadsheet-pool.ts';
-import { collectTokens, fenced, parseToken } from './sheets/tokens.ts';
+import { fenceRequest, probeRequests, type ColumnsOf } from '../../lib/sheets/sheet-batch.ts';
+import { SheetsError, type TabLayout } from '../../lib/sheets/sheets.ts';
+import { isFull, moveOn } from '../../lib/sheets/spreadsheet-pool.ts';
+import { collectTokens, fenced, parseToken } from '../../lib/sheets/tokens.ts';
 
 export interface Refused {
   refusal: SheetsError;

@@ -1,10 +1,10 @@
-import type { WaitingSheet } from './buffer/buffer.ts';
+import type { WaitingSheet } from '../../lib/buffer/buffer.ts';
 import type { Collaborators } from './deliver.ts';
-import type { Parked } from './buffer/parked-tabs.ts';
+import type { Parked } from '../../lib/buffer/parked-tabs.ts';
 import { refusalOf } from './refusals.ts';
-import { idColumn, probeRequests, tabIn } from './sheets/sheet-batch.ts';
+import { idColumn, probeRequests, tabIn } from '../../lib/sheets/sheet-batch.ts';
 import { withFreeColumns } from './tab-columns.ts';
-import { isFull, moveOn } from './sheets/spreadsheet-pool.ts';
+import { isFull, moveOn } from '../../lib/sheets/spreadsheet-pool.ts';
 
 /**
  * Tries whether a parked tab can be written again, with a row that does not stay; if so its rows wait with the others again.
