@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { createServer, type ServerResponse } from 'node:http';
 import { text } from 'node:stream/consumers';
 import * as v from 'valibot';
-import { Push } from '../lib/metric-definitions.ts';
+import { Push } from '../lib/metrics/metric-definitions.ts';
 import { openTotals } from '../tasks/metrics/totals.ts';
 
 export interface Collector {

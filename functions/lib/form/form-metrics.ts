@@ -1,4 +1,4 @@
-import { counter, histogram } from '../metrics.ts';
+import { counter, histogram } from '../metrics/metrics.ts';
 import type { FunctionDefinition } from '../serve/serve.ts';
 
 /** Why a submission was refused, where whoever refused it says no more. */

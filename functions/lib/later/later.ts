@@ -4,7 +4,7 @@ import { integer, type Env } from '../runtime/env.ts';
 import type { BinaryMessage } from '../event/event.ts';
 import type { HttpError } from '../serve/http.ts';
 import { reasonOf, type Log } from '../runtime/log.ts';
-import { counter } from '../metrics.ts';
+import { counter } from '../metrics/metrics.ts';
 import { openRedis, redisEnv, type DurableRedis } from '../stores/redis.ts';
 import { openDeadLetters, type DeadLetters } from './dead-letter.ts';
 import type { Pauses } from './pauses.ts';

@@ -4,7 +4,7 @@ import { connectionOf, type kafkaEnv } from './kafka-env.ts';
 import { openBatchProducer } from './kafka-producer.ts';
 import { eventRecord, sizeOf } from './kafka-record.ts';
 import { reasonOf, type Log } from '../runtime/log.ts';
-import { histogram } from '../metrics.ts';
+import { histogram } from '../metrics/metrics.ts';
 import type { Publisher } from './publish.ts';
 
 /**

@@ -12,7 +12,7 @@ import { readBody, type BodyLimits } from './read-body.ts';
 import { integer, readEnv, type EnvEntries } from '../runtime/env.ts';
 import { HttpError, type HttpAnswer, type HttpRequest } from './http.ts';
 import { openLog, type Log } from '../runtime/log.ts';
-import { startPushing } from '../metrics.ts';
+import { startPushing } from '../metrics/metrics.ts';
 
 /** A function that `serve` can run: a form or a task. */
 export interface FunctionDefinition {

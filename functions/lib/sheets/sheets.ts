@@ -3,7 +3,7 @@ import { GoogleAuth } from 'google-auth-library';
 import { sheets_v4 } from 'googleapis/build/src/apis/sheets/v4.js';
 import * as v from 'valibot';
 import type { Env } from '../runtime/env.ts';
-import { counter } from '../metrics.ts';
+import { counter } from '../metrics/metrics.ts';
 import {
   batchAnswer,
   columnsAnswer,

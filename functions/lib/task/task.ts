@@ -16,7 +16,7 @@ import {
 import type { Later, LaterEnv, LaterOptions, LaterQueue, Verdict } from '../later/later.ts';
 import { TryLater } from '../later/try-later.ts';
 import { reasonOf, type Log } from '../runtime/log.ts';
-import { counter, histogram } from '../metrics.ts';
+import { counter, histogram } from '../metrics/metrics.ts';
 import { eventOf } from './received-event.ts';
 import type { FunctionDefinition } from '../serve/serve.ts';
 

@@ -1,5 +1,5 @@
 import { isForgotten, SubmissionOrForgotten } from '../../lib/event/forgotten.ts';
-import { counter } from '../../lib/metrics.ts';
+import { counter } from '../../lib/metrics/metrics.ts';
 import { openDatabase, postgresEnv } from '../../lib/stores/postgres.ts';
 import { task } from '../../lib/task/task.ts';
 import { openArchive } from './store.ts';

@@ -1,5 +1,5 @@
 import type { Log } from '../../lib/runtime/log.ts';
-import { gauge } from '../../lib/metrics.ts';
+import { gauge } from '../../lib/metrics/metrics.ts';
 import type { DurableRedis } from '../../lib/stores/redis.ts';
 import { beginning, readArchived } from './archived.ts';
 import { compare, type Collaborators, type Counts } from './compare.ts';

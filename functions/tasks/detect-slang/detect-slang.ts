@@ -1,5 +1,5 @@
 import { Submission } from '../../lib/event/event.ts';
-import { counter } from '../../lib/metrics.ts';
+import { counter } from '../../lib/metrics/metrics.ts';
 import { replyTo } from '../../lib/event/reply.ts';
 import { task } from '../../lib/task/task.ts';
 import { analysisOf } from './analysis.ts';

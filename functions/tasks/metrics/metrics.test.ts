@@ -3,7 +3,7 @@ import { afterAll, beforeAll, expect, it, onTestFinished } from 'vitest';
 import { openBuffer } from '../../lib/buffer/buffer.ts';
 import { openQueue } from '../../lib/later/queue.ts';
 import { openLog } from '../../lib/runtime/log.ts';
-import type { Push } from '../../lib/metric-definitions.ts';
+import type { Push } from '../../lib/metrics/metric-definitions.ts';
 import { openRedis, type DurableRedis } from '../../lib/stores/redis.ts';
 import { serve, type Served } from '../../lib/serve/serve.ts';
 import { replicasFollow, startTestRedis, type TestRedis } from '../../testing/redis.ts';

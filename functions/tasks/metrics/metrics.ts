@@ -2,7 +2,7 @@ import { AggregatorRegistry } from 'prom-client';
 import * as v from 'valibot';
 import type { Env } from '../../lib/runtime/env.ts';
 import { HttpError, plainText, type HttpAnswer, type HttpRequest } from '../../lib/serve/http.ts';
-import { Push } from '../../lib/metric-definitions.ts';
+import { Push } from '../../lib/metrics/metric-definitions.ts';
 import { openRedis, redisEnv } from '../../lib/stores/redis.ts';
 import type { FunctionDefinition } from '../../lib/serve/serve.ts';
 import { openBufferGauges } from './buffer-gauges.ts';
@@ -21,7 +21,7 @@ import { openTotals } from './totals.ts';
 export const metrics: FunctionDefinition = {
   name: 'metrics',
   env: redisEnv,
-  // All that one process may have: functions/lib/metrics.ts bounds it.
+  // All that one process may have: functions/lib/metrics/metrics.ts bounds it.
   limits: { maxBytes: 5_000_000, deadlineMs: 5_000 },
   async start(env: Env<typeof redisEnv>, log) {
     const redis = await openRedis(env, log);

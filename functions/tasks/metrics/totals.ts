@@ -1,4 +1,4 @@
-import { definitions, type MetricDefinition, type Push } from '../../lib/metric-definitions.ts';
+import { definitions, type MetricDefinition, type Push } from '../../lib/metrics/metric-definitions.ts';
 
 /** A metric with its values, as prom-client has it in JSON. */
 export interface Metric {

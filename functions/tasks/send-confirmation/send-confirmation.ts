@@ -7,7 +7,7 @@ import { laterQueue } from '../../lib/later/later.ts';
 import { doubling } from '../../lib/later/pauses.ts';
 import { TryLater } from '../../lib/later/try-later.ts';
 import { reasonOf, type Log } from '../../lib/runtime/log.ts';
-import { counter } from '../../lib/metrics.ts';
+import { counter } from '../../lib/metrics/metrics.ts';
 import { commandTimeoutMs, openRedis, redisEnv } from '../../lib/stores/redis.ts';
 import { task } from '../../lib/task/task.ts';
 import { openClaims } from './claims.ts';

@@ -2,7 +2,7 @@ import { openBuffer, type Cells } from '../../lib/buffer/buffer.ts';
 import { integer } from '../../lib/runtime/env.ts';
 import type { Submission } from '../../lib/event/event.ts';
 import { isForgotten, SubmissionOrForgotten } from '../../lib/event/forgotten.ts';
-import { counter } from '../../lib/metrics.ts';
+import { counter } from '../../lib/metrics/metrics.ts';
 import { placeOf } from '../../lib/event/destination.ts';
 import { openRedis, redisEnv } from '../../lib/stores/redis.ts';
 import { task } from '../../lib/task/task.ts';

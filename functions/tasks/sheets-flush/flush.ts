@@ -2,7 +2,7 @@ import type { WaitingSheet } from '../../lib/buffer/buffer.ts';
 import { deliver, type Collaborators } from './deliver.ts';
 import { eraseRows } from './erase-rows.ts';
 import { reasonOf } from '../../lib/runtime/log.ts';
-import { counter } from '../../lib/metrics.ts';
+import { counter } from '../../lib/metrics/metrics.ts';
 import type { Parked } from '../../lib/buffer/parked-tabs.ts';
 import { reconcile } from './reconcile.ts';
 import { retryTab } from './retry-tab.ts';

@@ -4,7 +4,7 @@ import { integer } from '../../lib/runtime/env.ts';
 import { AnyEvent } from '../../lib/event/event.ts';
 import { flush } from './flush.ts';
 import { HttpError } from '../../lib/serve/http.ts';
-import { histogram } from '../../lib/metrics.ts';
+import { histogram } from '../../lib/metrics/metrics.ts';
 import { openRedis, redisEnv } from '../../lib/stores/redis.ts';
 import { openSheetColumns } from '../../lib/form/open-sheet-columns.ts';
 import { openSheets, sheetsEnv } from '../../lib/sheets/sheets.ts';

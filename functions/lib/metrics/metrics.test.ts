@@ -1,9 +1,9 @@
 import { join } from 'node:path';
 import { beforeEach, expect, it, onTestFinished, vi } from 'vitest';
-import { startCollector, type Collector } from '../testing/collector.ts';
-import { recordedLog } from '../testing/log.ts';
-import { startFunction } from '../testing/process.ts';
-import { formEnv, postJson, startSink, student } from '../testing/sink.ts';
+import { startCollector, type Collector } from '../../testing/collector.ts';
+import { recordedLog } from '../../testing/log.ts';
+import { startFunction } from '../../testing/process.ts';
+import { formEnv, postJson, startSink, student } from '../../testing/sink.ts';
 import { openMetrics } from './metrics.ts';
 import { openPusher } from './metrics-pusher.ts';
 
@@ -133,7 +133,7 @@ it('a form counts what it accepts and refuses, and pushes it at SIGTERM', async 
     K_SERVICE: 'demo-form',
     METRICS_URL: collector.url,
   });
-  const form = await startFunction(join(import.meta.dirname, '../main.ts'), env);
+  const form = await startFunction(join(import.meta.dirname, '../../main.ts'), env);
   const message = { name: 'Asha', message: 'Hello' };
   const post = async (body: unknown, headers = {}) => (await postJson(form.url, body, headers)).status;
   const statuses = [
@@ -175,7 +175,7 @@ it('a form answers and ends as ever when its pushes hang or nobody knows the add
   collector.answer = () => {};
   for (const METRICS_URL of [collector.url, 'http://metrics.formbus.invalid/']) {
     const env = formEnv(sink, { FUNCTION_TARGET: 'student-data-form', METRICS_URL });
-    const form = await startFunction(join(import.meta.dirname, '../main.ts'), env);
+    const form = await startFunction(join(import.meta.dirname, '../../main.ts'), env);
     expect((await postJson(form.url, student)).status).toBe(202);
     form.kill('SIGTERM');
     expect(await form.exited).toBe(0);

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { request } from 'node:http';
-import { reasonOf, type Log } from './runtime/log.ts';
+import { reasonOf, type Log } from '../runtime/log.ts';
 import type { Push } from './metric-definitions.ts';
 
 export interface PusherOptions {
