@@ -11,7 +11,7 @@ import { startSecureKafka, type SecureKafka } from '../kafka/secure-testing.ts';
 import { describeKafka, kafkaStartMs } from '../kafka/testing.ts';
 import { kafkaClient } from '../local/kafka/client.ts';
 import { createTopics } from '../local/kafka/topics.ts';
-import { recordOf } from '../local/kafka/record.ts';
+import { recordOf } from '../events/kafka-record.ts';
 import { temporaryFolder } from '../testing.ts';
 import { openClusterFormbus } from './cluster.ts';
 import { Unchecked, type SuiteFormbus } from './formbus.ts';

@@ -8,7 +8,7 @@ import * as v from 'valibot';
 import { stringify } from 'yaml';
 import { call } from '../api/call.ts';
 import { openLoggedLetters } from '../dead-letters/log.ts';
-import { binaryRequest } from '../local/cloud-event.ts';
+import { binaryRequest } from '../events/cloud-event.ts';
 import type { StartedFormbus } from '../testing.ts';
 import { until, type SuiteFormbus, type SuiteResource } from './formbus.ts';
 

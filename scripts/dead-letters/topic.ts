@@ -1,8 +1,8 @@
 import type { Cluster } from '../kafka/cluster.ts';
 import { readTopic } from '../kafka/read-topic.ts';
-import type { Event } from '../local/cloud-event.ts';
-import { eventOf, type ConsumedRecord } from '../local/kafka/record.ts';
-import { describeFailure } from '../local/outcome.ts';
+import type { Event } from '../events/cloud-event.ts';
+import { eventOf, type ConsumedRecord } from '../events/kafka-record.ts';
+import { describeFailure } from '../events/outcome.ts';
 import type { Letter, Letters } from './letters.ts';
 
 export interface TopicLettersOptions {

@@ -12,7 +12,7 @@ import { detectSlang } from '../../functions/tasks/detect-slang/detect-slang.ts'
 import { startTestPostgres } from '../../functions/testing/postgres.ts';
 import { kafkaClient } from '../local/kafka/client.ts';
 import { createTopics } from '../local/kafka/topics.ts';
-import type { ConsumedRecord } from '../local/kafka/record.ts';
+import type { ConsumedRecord } from '../events/kafka-record.ts';
 import type { KafkaServer } from '../local/kafka/server.ts';
 import { readTopic } from './read-topic.ts';
 import { describeKafka, kafkaStartMs, startTestKafka } from './testing.ts';

@@ -2,8 +2,8 @@ import { Kafka, logLevel, type KafkaConfig } from 'kafkajs';
 import { readEnv } from '../../functions/lib/runtime/env.ts';
 import { connectionOf, kafkaEnv } from '../../functions/lib/publish/kafka-env.ts';
 import '../../functions/lib/publish/kafka-timers.ts';
-import type { Event } from '../local/cloud-event.ts';
-import { recordOf } from '../local/kafka/record.ts';
+import type { Event } from '../events/cloud-event.ts';
+import { recordOf } from '../events/kafka-record.ts';
 import { openTasks, type HandOver } from './tasks.ts';
 
 /** A Formbus on a cluster, as its operator reaches it: its Kafka, and its tasks through the internal gateway. */

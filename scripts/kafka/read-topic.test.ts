@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { kafkaClient } from '../local/kafka/client.ts';
-import type { ConsumedRecord } from '../local/kafka/record.ts';
+import type { ConsumedRecord } from '../events/kafka-record.ts';
 import type { KafkaServer } from '../local/kafka/server.ts';
 import { makeTopic } from '../local/kafka/testing.ts';
 import { readTopic } from './read-topic.ts';

@@ -1,7 +1,7 @@
 import { Cron } from 'croner';
 import * as v from 'valibot';
 import { DeliverySchema } from './delivery.ts';
-import { AttributesFilterSchema, FilterSchema } from './filters.ts';
+import { AttributesFilterSchema, FilterSchema } from '../events/filters.ts';
 import type { Subscriber } from './manifests.ts';
 import { keys, Metadata, Name, NoKeys } from './metadata-schema.ts';
 

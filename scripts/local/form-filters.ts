@@ -1,4 +1,4 @@
-import type { Filter } from './filters.ts';
+import type { Filter } from '../events/filters.ts';
 import type { Log } from './log.ts';
 import type { Trigger } from './manifests.ts';
 

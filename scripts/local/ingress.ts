@@ -2,9 +2,9 @@ import { once } from 'node:events';
 import { createServer, type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from 'node:http';
 import * as v from 'valibot';
 import type { Answer } from './broker.ts';
-import { type Event, readEvent } from './cloud-event.ts';
+import { type Event, readEvent } from '../events/cloud-event.ts';
 import { refuseForeign } from './hosts.ts';
-import { headerBytes, isTooLarge, MAX_HEADER_BYTES, MAX_RECORD_BYTES } from './limits.ts';
+import { headerBytes, isTooLarge, MAX_HEADER_BYTES, MAX_RECORD_BYTES } from '../events/limits.ts';
 import type { Log } from './log.ts';
 
 /** How long a request that is still coming in may hold up the end. */

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'v
 import { describeKafka, kafkaStartMs, startTestKafka } from '../kafka/testing.ts';
 import { keptLog, manualClock, publish, startBroker, triggerOf } from './broker-testing.ts';
 import type { Broker } from './broker.ts';
-import { AttributesFilterSchema } from './filters.ts';
+import { AttributesFilterSchema } from '../events/filters.ts';
 import type { KafkaServer } from './kafka/server.ts';
 import { makeTopic, runSource, type TestMessage } from './kafka/testing.ts';
 import { openSchedules } from './ping.ts';

@@ -1,5 +1,5 @@
 import type { Delivery } from './delivery.ts';
-import type { Filter } from './filters.ts';
+import type { Filter } from '../events/filters.ts';
 import { readResources, type Resource } from './manifest-files.ts';
 import { parseResources } from './manifest-parser.ts';
 

@@ -1,4 +1,4 @@
-import { MAX_POLL_RECORDS } from './limits.ts';
+import { MAX_POLL_RECORDS } from '../events/limits.ts';
 import type { Log } from './log.ts';
 
 /**

@@ -1,4 +1,4 @@
-import { type Filter, matches } from '../local/filters.ts';
+import { type Filter, matches } from '../events/filters.ts';
 import { unknownForms } from '../local/form-filters.ts';
 import { at, ofKind, type Repository, type Rule } from './repository.ts';
 

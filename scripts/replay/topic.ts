@@ -2,10 +2,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import * as v from 'valibot';
 import type { Cluster } from '../kafka/cluster.ts';
 import { readTopic } from '../kafka/read-topic.ts';
-import type { Event } from '../local/cloud-event.ts';
-import { matches, type Filter } from '../local/filters.ts';
-import { eventOf } from '../local/kafka/record.ts';
-import { deadLetterOf, describeFailure } from '../local/outcome.ts';
+import type { Event } from '../events/cloud-event.ts';
+import { matches, type Filter } from '../events/filters.ts';
+import { eventOf } from '../events/kafka-record.ts';
+import { deadLetterOf, describeFailure } from '../events/outcome.ts';
 import type { History, PastEvent } from './history.ts';
 
 export interface TopicHistoryOptions {

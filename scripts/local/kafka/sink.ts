@@ -1,10 +1,10 @@
 import type { Producer } from 'kafkajs';
-import type { Event } from '../cloud-event.ts';
+import type { Event } from '../../events/cloud-event.ts';
 import { startIngress } from '../ingress.ts';
 import type { Log } from '../log.ts';
 import type { KafkaSink } from '../manifests.ts';
 import { NAMESPACE } from '../metadata-schema.ts';
-import { recordOf } from './record.ts';
+import { recordOf } from '../../events/kafka-record.ts';
 
 export interface Sink {
   /** `…/<namespace>/<name>`, as on a cluster. POST a CloudEvent: 202 = `append` resolved, 503 = it did not. */

@@ -3,11 +3,11 @@ import type { Admin, IHeaders } from 'kafkajs';
 import { onTestFinished } from 'vitest';
 import type { Send } from '../broker.ts';
 import { keptLog } from '../broker-testing.ts';
-import type { Event } from '../cloud-event.ts';
+import type { Event } from '../../events/cloud-event.ts';
 import type { KafkaSource } from '../manifests.ts';
 import { kafkaClient } from './client.ts';
 import { connectKafka } from './connection.ts';
-import type { ConsumedRecord } from './record.ts';
+import type { ConsumedRecord } from '../../events/kafka-record.ts';
 import { createTopics } from './topics.ts';
 
 /** What the tests of KafkaSources share: a topic of the test's own, records in it and what has become of them. */

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { type ConsumedRecord, eventOf, recordOf } from './record.ts';
+import { type ConsumedRecord, eventOf, recordOf } from './kafka-record.ts';
 
 const consumed = (record: Partial<ConsumedRecord>): ConsumedRecord => ({
   topic: 'orders',
