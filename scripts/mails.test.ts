@@ -4,8 +4,8 @@ import { afterAll, afterEach, beforeAll, describe, expect, it, onTestFailed, onT
 import * as v from 'valibot';
 import { passTime, waitingOf } from '../functions/testing/later.ts';
 import { student } from '../functions/testing/sink.ts';
-import { openMailStore } from './local/mails/store.ts';
-import { startSmtpChild } from './local/mails/testing.ts';
+import { openMailStore } from './emulators/mails/store.ts';
+import { startSmtpChild } from './emulators/mails/testing.ts';
 import { startFormbus, temporaryFolder, type StartedFormbus } from './testing.ts';
 
 const Accepted = v.object({ id: v.string() });

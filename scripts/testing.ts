@@ -6,9 +6,9 @@ import { DatabaseSync } from 'node:sqlite';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import * as v from 'valibot';
-import { formatted, readRows } from './local/sheets/cells.ts';
-import { listMetadata } from './local/sheets/developer-metadata.ts';
-import { listSheets } from './local/sheets/sheet.ts';
+import { formatted, readRows } from './emulators/sheets/grid/cells.ts';
+import { listMetadata } from './emulators/sheets/requests/developer-metadata.ts';
+import { listSheets } from './emulators/sheets/grid/sheet.ts';
 
 const Status = v.object({
   name: v.string(),

@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import * as v from 'valibot';
-import { startSheets, type SheetsServer } from '../../scripts/local/sheets/server.ts';
+import { startSheets, type SheetsServer } from '../../scripts/emulators/sheets/server.ts';
 import { openBuffer, type Buffer, type Cells } from '../lib/buffer/buffer.ts';
 import { flush, type FlushOptions, type FlushResult } from '../tasks/sheets-flush/flush.ts';
 import { openRedis, type DurableRedis } from '../lib/stores/redis.ts';

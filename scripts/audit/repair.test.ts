@@ -10,7 +10,7 @@ import {
   type SheetRequest,
 } from '../../functions/lib/sheets/sheets.ts';
 import { startTestRedis, type TestRedis } from '../../functions/testing/redis.ts';
-import { startSheets } from '../local/sheets/server.ts';
+import { startSheets } from '../emulators/sheets/server.ts';
 import { temporaryFolder } from '../testing.ts';
 import { openAuditedBuffer, type AuditedBuffer } from './buffer.ts';
 import { look } from './look.ts';

@@ -3,7 +3,7 @@ import { pipeline } from 'node:stream/promises';
 import * as v from 'valibot';
 import { formsIn, type Archive } from '../api/database.ts';
 import { refuseUnknownForm } from '../api/forms.ts';
-import { csvWriter, type CsvOptions } from '../csv.ts';
+import { csvWriter, type CsvOptions } from '../emulators/web/csv.ts';
 
 export const formats = ['csv', 'jsonl'] as const;
 export type Format = (typeof formats)[number];

@@ -1,8 +1,8 @@
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import * as v from 'valibot';
-import { refuseForeign } from './hosts.ts';
-import { answerProblem } from './problem.ts';
+import { refuseForeign } from '../emulators/web/hosts.ts';
+import { answerProblem } from '../emulators/web/problem.ts';
 import type { Services } from './services.ts';
 
 export interface ClusterLocal {

@@ -3,7 +3,7 @@ import { createServer, type IncomingHttpHeaders, type IncomingMessage, type Serv
 import * as v from 'valibot';
 import type { Answer } from './broker.ts';
 import { type Event, readEvent } from '../events/cloud-event.ts';
-import { refuseForeign } from './hosts.ts';
+import { refuseForeign } from '../emulators/web/hosts.ts';
 import { headerBytes, isTooLarge, MAX_HEADER_BYTES, MAX_RECORD_BYTES } from '../events/limits.ts';
 import type { Log } from './log.ts';
 

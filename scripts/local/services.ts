@@ -10,7 +10,7 @@ import type { Answer, Send } from './broker.ts';
 import type { Instance } from './instance.ts';
 import type { Log } from './log.ts';
 import type { Service } from './manifests.ts';
-import { answerProblem } from './problem.ts';
+import { answerProblem } from '../emulators/web/problem.ts';
 import { forwardedHeaders, NotDelivered, proxy } from './proxy.ts';
 import {
   openRevision,

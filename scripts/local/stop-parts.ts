@@ -6,13 +6,13 @@ import type { Ingress } from './ingress.ts';
 import type { KafkaConnection } from './kafka/connection.ts';
 import type { KafkaServer } from './kafka/server.ts';
 import type { Log } from './log.ts';
-import type { MailsServer } from './mails/server.ts';
+import type { MailsServer } from '../emulators/mails/server.ts';
 import type { Schedules } from './ping.ts';
 import type { Postgres } from './postgres.ts';
 import type { Redis } from './redis.ts';
 import type { Reloader } from './reload.ts';
 import type { Services } from './services.ts';
-import type { SheetsServer } from './sheets/server.ts';
+import type { SheetsServer } from '../emulators/sheets/server.ts';
 import type { TypeCheck } from './type-check.ts';
 import type { Watch } from './watch.ts';
 

@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
-import { startSheets } from '../../../scripts/local/sheets/server.ts';
+import { startSheets } from '../../../scripts/emulators/sheets/server.ts';
 import { killPoint } from '../../testing/kill-points.ts';
 import { recordedLog } from '../../testing/log.ts';
 import { startTestRedis, type TestRedis } from '../../testing/redis.ts';

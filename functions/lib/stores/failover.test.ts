@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
-import { startSheets } from '../../../scripts/local/sheets/server.ts';
+import { startSheets } from '../../../scripts/emulators/sheets/server.ts';
 import { startSentinels, type RedisPod, type Sentinels } from '../../testing/sentinels.ts';
 import { openBuffer, type Buffer } from '../buffer/buffer.ts';
 import { flush } from '../../tasks/sheets-flush/flush.ts';

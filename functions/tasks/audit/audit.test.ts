@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, expect, it, onTestFinished } from 'vitest';
 import * as v from 'valibot';
-import { startSheets } from '../../../scripts/local/sheets/server.ts';
+import { startSheets } from '../../../scripts/emulators/sheets/server.ts';
 import { openBuffer, type Buffer } from '../../lib/buffer/buffer.ts';
 import { submissionEvent, Submission } from '../../lib/event/event.ts';
 import { flush } from '../sheets-flush/flush.ts';

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import * as v from 'valibot';
-import { startSheets } from '../../../scripts/local/sheets/server.ts';
+import { startSheets } from '../../../scripts/emulators/sheets/server.ts';
 import { counting } from '../../testing/flushing.ts';
 import { recordedLog } from '../../testing/log.ts';
 import { startTestRedis, type TestRedis } from '../../testing/redis.ts';

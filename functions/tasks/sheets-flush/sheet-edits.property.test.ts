@@ -3,7 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { startSheets } from '../../../scripts/local/sheets/server.ts';
+import { startSheets } from '../../../scripts/emulators/sheets/server.ts';
 import type { FrozenBatch } from '../../lib/buffer/buffer.ts';
 import { batchRequests } from '../../lib/sheets/sheet-batch.ts';
 import { openSheets, type SheetRequest, type Sheets, type TabLayout } from '../../lib/sheets/sheets.ts';
