@@ -6,7 +6,7 @@ import { createServer, request, type IncomingHttpHeaders, type ServerResponse } 
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { loadManifests } from './local/manifests.ts';
+import { loadManifests } from './manifests/manifests.ts';
 import { howToInstall } from './local/packages.ts';
 import { freePort } from './local/ports.ts';
 import { tempFolder } from './local/testing.ts';

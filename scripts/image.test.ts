@@ -7,7 +7,7 @@ import { submissionEvent } from '../functions/lib/event/event.ts';
 import { postJson, startSink, student, type Sink } from '../functions/testing/sink.ts';
 import { buildImage, type BuiltImage } from './image/build.ts';
 import { startContainer } from './image/container.ts';
-import { loadManifests, type Service } from './local/manifests.ts';
+import { loadManifests, type Service } from './manifests/manifests.ts';
 import { howToInstall } from './local/packages.ts';
 
 const root = join(import.meta.dirname, '..');

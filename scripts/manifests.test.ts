@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
-import type { Resource } from './local/manifest-files.ts';
+import type { Resource } from './manifests/manifest-files.ts';
 import { type Change, changed, resource } from './manifests/change.ts';
 import { readCrds } from './manifests/crds.ts';
 import { loops, producers } from './manifests/event-rules.ts';

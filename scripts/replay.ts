@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { clusterHelp, clusterOptions, openCluster } from './kafka/cluster.ts';
-import { loadManifests } from './local/manifests.ts';
+import { loadManifests } from './manifests/manifests.ts';
 import type { History, PastEvent } from './replay/history.ts';
 import { openLoggedHistory } from './replay/log.ts';
 import { openProgress } from './replay/progress.ts';

@@ -1,7 +1,7 @@
 import type { IHeaders } from 'kafkajs';
 import { type Event, readEvent } from './cloud-event.ts';
-import type { KafkaSink } from '../local/manifests.ts';
-import { NAMESPACE } from '../local/metadata-schema.ts';
+import type { KafkaSink } from '../manifests/manifests.ts';
+import { NAMESPACE } from '../manifests/metadata-schema.ts';
 
 /** A record as kafkajs gives it, with its place. */
 export interface ConsumedRecord {

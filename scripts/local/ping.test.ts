@@ -3,7 +3,7 @@ import { expect, onTestFinished, test, vi } from 'vitest';
 import { manualClock } from './broker-testing.ts';
 import type { Send } from './broker.ts';
 import type { Clock } from './clock.ts';
-import type { PingSource } from './manifests.ts';
+import type { PingSource } from '../manifests/manifests.ts';
 import { openSchedules } from './ping.ts';
 import { recordingLog } from './testing.ts';
 

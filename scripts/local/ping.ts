@@ -4,8 +4,8 @@ import { Cron } from 'croner';
 import type { Answer, Send } from './broker.ts';
 import { type Clock, pause, systemClock } from './clock.ts';
 import type { Log } from './log.ts';
-import type { PingSource } from './manifests.ts';
-import { NAMESPACE } from './metadata-schema.ts';
+import type { PingSource } from '../manifests/manifests.ts';
+import { NAMESPACE } from '../manifests/metadata-schema.ts';
 
 /** The PingSources, each on its schedule. */
 export interface Schedules {

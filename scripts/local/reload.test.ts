@@ -12,7 +12,7 @@ import { dirname, join, resolve } from 'node:path';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { deploy } from './deployment.ts';
 import { bundleInto } from './launch.ts';
-import { loadManifests } from './manifests.ts';
+import { loadManifests } from '../manifests/manifests.ts';
 import { openReloader, type ReloaderOptions } from './reload.ts';
 import { startRunner } from './runner.ts';
 import { recordingLog, tempFolder } from './testing.ts';

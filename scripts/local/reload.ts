@@ -3,7 +3,7 @@ import { bundleInto } from './launch.ts';
 import { deploy, type Deployment } from './deployment.ts';
 import type { Override } from './environment.ts';
 import type { Log } from './log.ts';
-import { loadManifests, onlyBroker, type Manifests } from './manifests.ts';
+import { loadManifests, onlyBroker, type Manifests } from '../manifests/manifests.ts';
 
 /** Brings what runs to what the files say. */
 export interface Reloader {

@@ -9,7 +9,7 @@ import { urlToHttpOptions } from 'node:url';
 import type { Answer, Send } from './broker.ts';
 import type { Instance } from './instance.ts';
 import type { Log } from './log.ts';
-import type { Service } from './manifests.ts';
+import type { Service } from '../manifests/manifests.ts';
 import { answerProblem } from '../emulators/web/problem.ts';
 import { forwardedHeaders, NotDelivered, proxy } from './proxy.ts';
 import {

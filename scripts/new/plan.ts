@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { format, type FormatOptions } from 'oxfmt';
 import { parseDocument } from 'yaml';
 import { publishedTypes } from '../manifests/event-rules.ts';
-import type { Resource } from '../local/manifest-files.ts';
+import type { Resource } from '../manifests/manifest-files.ts';
 import { at, readRepository } from '../manifests/repository.ts';
 import { identifierOf } from './name.ts';
 

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { kafkaClient } from '../../local/kafka/client.ts';
 import { makeTopics } from '../../local/kafka/topics.ts';
 import { startKafka } from '../../local/kafka/server.ts';
-import { loadManifests } from '../../local/manifests.ts';
+import { loadManifests } from '../../manifests/manifests.ts';
 import type { Log } from '../../local/log.ts';
 
 /** One broker on which the load runs, too, with the topics of the manifests. */

@@ -3,7 +3,7 @@ import type { Admin } from 'kafkajs';
 import type { DeadLetterSink, Send } from '../broker.ts';
 import type { Log } from '../log.ts';
 import type { Lag, Offset } from '../metrics.ts';
-import type { KafkaSink, KafkaSource, KafkaTopic, Subscriber } from '../manifests.ts';
+import type { KafkaSink, KafkaSource, KafkaTopic, Subscriber } from '../../manifests/manifests.ts';
 import { kafkaClient } from './client.ts';
 import type { GivenKafka } from './given.ts';
 import { openSink, type Sink } from './sink.ts';

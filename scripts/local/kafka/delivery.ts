@@ -2,10 +2,10 @@ import { attempt, LOST, refusedBytes, urlOf } from '../attempt.ts';
 import type { Answer, DeadLetterSink, Send } from '../broker.ts';
 import { type Clock, pause } from '../clock.ts';
 import type { Event } from '../../events/cloud-event.ts';
-import { backoffMs, type Delivery } from '../delivery.ts';
+import { backoffMs, type Delivery } from '../../manifests/delivery-schema.ts';
 import { MAX_HEADER_BYTES } from '../../events/limits.ts';
 import type { Log } from '../log.ts';
-import type { Subscriber } from '../manifests.ts';
+import type { Subscriber } from '../../manifests/manifests.ts';
 import { deadLetterOf, type Failure, type Outcome, outcomeOf } from '../../events/outcome.ts';
 
 /** The longest that a dead letter waits for its sink to come back. */

@@ -2,8 +2,8 @@ import type { Producer } from 'kafkajs';
 import type { Event } from '../../events/cloud-event.ts';
 import { startIngress } from '../ingress.ts';
 import type { Log } from '../log.ts';
-import type { KafkaSink } from '../manifests.ts';
-import { NAMESPACE } from '../metadata-schema.ts';
+import type { KafkaSink } from '../../manifests/manifests.ts';
+import { NAMESPACE } from '../../manifests/metadata-schema.ts';
 import { recordOf } from '../../events/kafka-record.ts';
 
 export interface Sink {

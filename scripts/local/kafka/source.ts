@@ -4,7 +4,7 @@ import { systemClock, type Clock } from '../clock.ts';
 import type { Event } from '../../events/cloud-event.ts';
 import { MAX_POLL_RECORDS } from '../../events/limits.ts';
 import type { Log } from '../log.ts';
-import type { KafkaSource, Subscriber } from '../manifests.ts';
+import type { KafkaSource, Subscriber } from '../../manifests/manifests.ts';
 import { openStandstill } from '../standstill.ts';
 import { deliver } from './delivery.ts';
 import { openPartition, type Partition } from './partition.ts';

@@ -4,7 +4,7 @@ import { onTestFinished } from 'vitest';
 import type { Send } from '../broker.ts';
 import { keptLog } from '../broker-testing.ts';
 import type { Event } from '../../events/cloud-event.ts';
-import type { KafkaSource } from '../manifests.ts';
+import type { KafkaSource } from '../../manifests/manifests.ts';
 import { kafkaClient } from './client.ts';
 import { connectKafka } from './connection.ts';
 import type { ConsumedRecord } from '../../events/kafka-record.ts';

@@ -1,7 +1,7 @@
 import * as v from 'valibot';
-import { DeliverySchema } from '../delivery.ts';
-import { Destination } from '../eventing-schemas.ts';
-import { Metadata, Name } from '../metadata-schema.ts';
+import { DeliverySchema } from './delivery-schema.ts';
+import { Destination } from './eventing-schemas.ts';
+import { Metadata, Name } from './metadata-schema.ts';
 
 /** KafkaSource, KafkaSink and KafkaTopic as far as the one-machine runner honours them; other fields are refused. */
 

@@ -1,4 +1,4 @@
-import type { Delivery } from './delivery.ts';
+import type { Delivery } from './delivery-schema.ts';
 import type { Filter } from '../events/filters.ts';
 import { readResources, type Resource } from './manifest-files.ts';
 import { parseResources } from './manifest-parser.ts';

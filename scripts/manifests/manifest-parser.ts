@@ -1,8 +1,8 @@
 import * as v from 'valibot';
-import { type Delivery, DeliverySchema } from './delivery.ts';
+import { type Delivery, DeliverySchema } from './delivery-schema.ts';
 import { BrokerSchema, ConfigMapSchema, PingSourceSchema, TriggerSchema } from './eventing-schemas.ts';
 import type { Filter } from '../events/filters.ts';
-import { KafkaSinkSchema, KafkaSourceSchema, KafkaTopicSchema } from './kafka/schemas.ts';
+import { KafkaSinkSchema, KafkaSourceSchema, KafkaTopicSchema } from './kafka-schemas.ts';
 import type { Resource } from './manifest-files.ts';
 import type { Manifests, Subscriber } from './manifests.ts';
 import { serviceOf } from './service-manifest.ts';

@@ -1,6 +1,6 @@
 import { Cron } from 'croner';
 import * as v from 'valibot';
-import { DeliverySchema } from './delivery.ts';
+import { DeliverySchema } from './delivery-schema.ts';
 import { AttributesFilterSchema, FilterSchema } from '../events/filters.ts';
 import type { Subscriber } from './manifests.ts';
 import { keys, Metadata, Name, NoKeys } from './metadata-schema.ts';
