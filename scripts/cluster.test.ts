@@ -5,7 +5,7 @@ import * as v from 'valibot';
 import { describe, expect, it } from 'vitest';
 import { parseAllDocuments } from 'yaml';
 import { upSteps } from './cluster/steps.ts';
-import { readRepository, readVersions } from './manifests/repository.ts';
+import { readRepository, readVersions } from './manifests/rules/repository.ts';
 import { tempFolder } from './local/testing.ts';
 
 const root = join(import.meta.dirname, '..');

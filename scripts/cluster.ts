@@ -12,7 +12,7 @@ import {
   type ClusterOptions,
   type Step,
 } from './cluster/steps.ts';
-import { readVersions } from './manifests/repository.ts';
+import { readVersions } from './manifests/rules/repository.ts';
 
 const help = `A cluster with all that Formbus stands on: Knative, Kafka, Redis under Sentinel, the edge, Prometheus and Grafana.
 

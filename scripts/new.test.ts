@@ -113,7 +113,7 @@ describe.skipIf(skipped)('npm run new, in a fresh clone', () => {
       process.execPath,
       'node_modules/.bin/vitest',
       'run',
-      'scripts/manifests.test.ts',
+      'scripts/manifests/rules/rules.test.ts',
       'scripts/manifests/',
       ...tests,
     );

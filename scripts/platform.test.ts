@@ -3,9 +3,9 @@ import { existsSync, globSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { expect, it } from 'vitest';
 import { parseAllDocuments } from 'yaml';
-import { patched, readKustomization } from './manifests/kustomize.ts';
-import { readCrds } from './manifests/crds.ts';
-import { at, readRepository } from './manifests/repository.ts';
+import { patched, readKustomization } from './manifests/rules/kustomize.ts';
+import { readCrds } from './manifests/rules/crds.ts';
+import { at, readRepository } from './manifests/rules/repository.ts';
 
 const root = join(import.meta.dirname, '..');
 const folder = 'knative/platform';

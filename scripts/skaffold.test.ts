@@ -4,7 +4,7 @@ import { Ajv } from 'ajv';
 import { expect, it } from 'vitest';
 import * as v from 'valibot';
 import { parse } from 'yaml';
-import { readRepository, readVersions } from './manifests/repository.ts';
+import { readRepository, readVersions } from './manifests/rules/repository.ts';
 
 const root = join(import.meta.dirname, '..');
 const Skaffold = v.looseObject({

@@ -4,7 +4,7 @@ import { expect, it, onTestFinished, vi } from 'vitest';
 import { openApi } from '../cluster/api.ts';
 import { startFakeApi } from '../cluster/fake-api.ts';
 import { tempFolder } from '../local/testing.ts';
-import { readCrds } from '../manifests/crds.ts';
+import { readCrds } from '../manifests/rules/crds.ts';
 import { openClusterFormbus } from './cluster.ts';
 import { refusingTaskResources } from './refusing-task.ts';
 import { install, put, ready, serving } from './testing.ts';

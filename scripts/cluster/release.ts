@@ -4,7 +4,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { parseArgs } from 'node:util';
 import * as v from 'valibot';
-import { Versions } from '../manifests/repository.ts';
+import { Versions } from '../manifests/rules/repository.ts';
 import { edited, editsOf } from './release-edits.ts';
 
 const root = join(import.meta.dirname, '../..');

@@ -1,5 +1,5 @@
 import { basename } from 'node:path';
-import type { readVersions } from '../manifests/repository.ts';
+import type { readVersions } from '../manifests/rules/repository.ts';
 import { copyKafkaSecret, makePassword, makeSecrets, setGoogleKey } from './secrets.ts';
 
 /** One thing to be done, as a shell command that does nothing when it is done already. */

@@ -6,8 +6,8 @@ import * as v from 'valibot';
 import { howToInstall } from '../local/packages.ts';
 import { startRunner } from '../local/runner.ts';
 import { recordingLog, tempFolder } from '../local/testing.ts';
-import { findings, readRepository } from '../manifests/repository.ts';
-import { RULES } from '../manifests/rules.ts';
+import { findings, readRepository } from '../manifests/rules/repository.ts';
+import { RULES } from '../manifests/rules/rules.ts';
 
 const project = resolve(import.meta.dirname, '../..');
 const howTo = howToInstall(['python3']);

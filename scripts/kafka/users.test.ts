@@ -15,7 +15,7 @@ import { serve } from '../../functions/lib/serve/serve.ts';
 import { formEnv, postJson } from '../../functions/testing/sink.ts';
 import { kafkaClient } from '../local/kafka/client.ts';
 import { createTopics } from '../local/kafka/topics.ts';
-import { ofKind, readRepository } from '../manifests/repository.ts';
+import { ofKind, readRepository } from '../manifests/rules/repository.ts';
 import { startSecureKafka, type SecureKafka } from './secure-testing.ts';
 import { describeKafka, kafkaStartMs } from './testing.ts';
 

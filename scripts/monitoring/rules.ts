@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import * as v from 'valibot';
 import { stringify } from 'yaml';
-import { at, ofKind, readRepository } from '../manifests/repository.ts';
+import { at, ofKind, readRepository } from '../manifests/rules/repository.ts';
 
 const Alert = v.object({
   alert: v.string(),

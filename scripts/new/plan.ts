@@ -2,9 +2,9 @@ import { globSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { format, type FormatOptions } from 'oxfmt';
 import { parseDocument } from 'yaml';
-import { publishedTypes } from '../manifests/event-rules.ts';
+import { publishedTypes } from '../manifests/rules/event-rules.ts';
 import type { Resource } from '../manifests/manifest-files.ts';
-import { at, readRepository } from '../manifests/repository.ts';
+import { at, readRepository } from '../manifests/rules/repository.ts';
 import { identifierOf } from './name.ts';
 
 export interface NewFile {

@@ -3,7 +3,7 @@ import type { KubernetesObject } from '@kubernetes/client-node';
 import { openApi } from '../cluster/api.ts';
 import { podOf, startFakeApi } from '../cluster/fake-api.ts';
 import { tempFolder } from '../local/testing.ts';
-import { readCrds } from '../manifests/crds.ts';
+import { readCrds } from '../manifests/rules/crds.ts';
 import { watchCluster } from './cluster.ts';
 import { readQueueStats } from './queue-stats.ts';
 

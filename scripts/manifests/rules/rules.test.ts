@@ -3,10 +3,10 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
-import type { Resource } from './manifests/manifest-files.ts';
-import { type Change, changed, resource } from './manifests/change.ts';
-import { readCrds } from './manifests/crds.ts';
-import { loops, producers } from './manifests/event-rules.ts';
+import type { Resource } from '../manifest-files.ts';
+import { type Change, changed, resource } from './change.ts';
+import { readCrds } from './crds.ts';
+import { loops, producers } from './event-rules.ts';
 import {
   BUFFER,
   CONFIG,
@@ -19,11 +19,11 @@ import {
   SOURCE,
   TASK,
   TOPIC,
-} from './manifests/mistakes.ts';
-import { at, findings, readRepository } from './manifests/repository.ts';
-import { RULES } from './manifests/rules.ts';
+} from './mistakes.ts';
+import { at, findings, readRepository } from './repository.ts';
+import { RULES } from './rules.ts';
 
-const repository = readRepository(join(import.meta.dirname, '..'));
+const repository = readRepository(join(import.meta.dirname, '../../..'));
 
 describe('the manifests of this repository', () => {
   it('can be run, and every reference in them resolves', () => {
@@ -47,7 +47,7 @@ describe('the manifests of this repository', () => {
 });
 
 it("functions/README.md's command makes a Secret with the keys of the example, and shows none to other processes", () => {
-  const readme = readFileSync(join(import.meta.dirname, '../functions/README.md'), 'utf8');
+  const readme = readFileSync(join(import.meta.dirname, '../../../functions/README.md'), 'utf8');
   const [command = ''] = /^kubectl create -f - [^`]*/m.exec(readme) ?? [];
   const said = `kubectl() { echo "# $*"; cat; }; openssl() { echo random; }; base64() { echo e30=; }; ${command.replace('key.json', '/dev/null')}`;
   const printed = execFileSync('sh', ['-c', said], { encoding: 'utf8' });

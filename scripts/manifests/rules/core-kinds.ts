@@ -1,7 +1,7 @@
 import * as client from '@kubernetes/client-node';
 import * as models from 'kubernetes-models';
 import * as v from 'valibot';
-import type { Resource } from './manifest-files.ts';
+import type { Resource } from '../manifest-files.ts';
 import { at } from './repository.ts';
 
 const Model = v.pipe(v.custom<new (content: unknown) => unknown>((value) => typeof value === 'function'));

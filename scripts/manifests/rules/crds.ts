@@ -4,7 +4,7 @@ import { Ajv } from 'ajv';
 import formats from 'ajv-formats';
 import * as v from 'valibot';
 import { parseAllDocuments } from 'yaml';
-import type { Resource } from './manifest-files.ts';
+import type { Resource } from '../manifest-files.ts';
 import { checkCoreKind } from './core-kinds.ts';
 
 /** Kinds of which the folder need not hold the CRD, as that of Prometheus has 800 kB: what it has to say is a rule of ours. */

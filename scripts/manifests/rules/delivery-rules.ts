@@ -1,4 +1,4 @@
-import type { Resource } from './manifest-files.ts';
+import type { Resource } from '../manifest-files.ts';
 import { at, ofKind, type Repository, type Rule } from './repository.ts';
 
 /**

@@ -6,7 +6,7 @@ import * as v from 'valibot';
 import { resource } from './change.ts';
 import { at, readRepository } from './repository.ts';
 
-const root = join(import.meta.dirname, '../..');
+const root = join(import.meta.dirname, '../../..');
 const repository = readRepository(root);
 const Function = v.object({ name: v.string(), env: v.record(v.string(), v.unknown()) });
 const Variable = v.object({ name: v.string(), valueFrom: v.optional(v.unknown()) });

@@ -1,5 +1,5 @@
-import { type Filter, matches } from '../events/filters.ts';
-import { unknownForms } from './form-filters.ts';
+import { type Filter, matches } from '../../events/filters.ts';
+import { unknownForms } from '../form-filters.ts';
 import { at, ofKind, type Repository, type Rule } from './repository.ts';
 
 /** What is published about every form: by itself, and by `npm run forget`. */

@@ -6,7 +6,7 @@ import * as v from 'valibot';
 import { at, readRepository } from './repository.ts';
 import { resource } from './change.ts';
 
-const root = join(import.meta.dirname, '../..');
+const root = join(import.meta.dirname, '../../..');
 const repository = readRepository(root);
 /** Not every function takes events; one that does not replies with none. */
 const Task = v.object({ name: v.string(), replies: v.optional(v.array(v.string()), []) });

@@ -2,9 +2,9 @@ import { globSync, readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import * as v from 'valibot';
 import { parseAllDocuments } from 'yaml';
-import { readResources, type Resource } from './manifest-files.ts';
-import { parseResources } from './manifest-parser.ts';
-import type { Manifests } from './manifests.ts';
+import { readResources, type Resource } from '../manifest-files.ts';
+import { parseResources } from '../manifest-parser.ts';
+import type { Manifests } from '../manifests.ts';
 
 /** The manifests and what they have to agree with. Plain data, so that a test can change it. */
 export interface Repository {
