@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { expect, it, onTestFinished, vi } from 'vitest';
 import * as v from 'valibot';
-import { publish, startBroker, startSubscriber, triggerOf } from './local/broker-testing.ts';
+import { publish, startBroker, startSubscriber, triggerOf } from './runner/broker/broker-testing.ts';
 import { openGateway } from './local/gateway.ts';
 
 /** A Broker whose Triggers "mail" and "mail-2" refuse all until they are repaired, and one that takes all. */

@@ -6,7 +6,7 @@ import {
   startBroker,
   startSubscriber,
   triggerOf,
-} from '../local/broker-testing.ts';
+} from '../runner/broker/broker-testing.ts';
 
 const base64 = (text: string) => Buffer.from(text).toString('base64');
 

@@ -1,4 +1,4 @@
-import type { Answer } from '../local/broker.ts';
+import type { Answer } from '../runner/broker/broker.ts';
 import { type Event, readEvent } from './cloud-event.ts';
 import { isTooLarge } from './limits.ts';
 

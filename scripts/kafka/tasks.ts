@@ -1,6 +1,6 @@
 import { request, type IncomingMessage } from 'node:http';
 import { buffer } from 'node:stream/consumers';
-import type { Answer } from '../local/broker.ts';
+import type { Answer } from '../runner/broker/broker.ts';
 import { binaryRequest, type Event } from '../events/cloud-event.ts';
 import { noAnswer, outcomeOf, type Outcome } from '../events/outcome.ts';
 

@@ -1,6 +1,6 @@
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { allMetrics } from './all-metrics.ts';
-import { publish, startBroker, triggerOf } from './broker-testing.ts';
+import { publish, startBroker, triggerOf } from '../runner/broker/broker-testing.ts';
 import type { KafkaConnection } from './kafka/connection.ts';
 import { openMetrics } from './metrics.ts';
 import { openServices } from './services.ts';

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Broker } from './broker.ts';
+import type { Broker } from '../runner/broker/broker.ts';
 import type { KafkaConnection } from './kafka/connection.ts';
 import type { BrokerManifest, KafkaSink } from '../manifests/manifests.ts';
 import { NAMESPACE } from '../manifests/metadata-schema.ts';

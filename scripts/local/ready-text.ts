@@ -1,5 +1,5 @@
 import { exampleCurl } from './example.ts';
-import type { ScheduleStatus } from './ping.ts';
+import type { ScheduleStatus } from '../runner/schedules/ping.ts';
 
 /** What the runner says when it is ready: where everything is and what to try. */
 export function readyText({

@@ -1,13 +1,13 @@
-import type { Broker } from './broker.ts';
+import type { Broker } from '../runner/broker/broker.ts';
 import type { ClusterLocal } from './cluster-local.ts';
 import type { DataFolder } from './data-folder.ts';
 import type { Gateway } from './gateway.ts';
-import type { Ingress } from './ingress.ts';
+import type { Ingress } from '../runner/broker/ingress.ts';
 import type { KafkaConnection } from './kafka/connection.ts';
 import type { KafkaServer } from './kafka/server.ts';
 import type { Log } from './log.ts';
 import type { MailsServer } from '../emulators/mails/server.ts';
-import type { Schedules } from './ping.ts';
+import type { Schedules } from '../runner/schedules/ping.ts';
 import type { Postgres } from './postgres.ts';
 import type { Redis } from './redis.ts';
 import type { Reloader } from './reload.ts';

@@ -1,5 +1,5 @@
 import { EXPORTER, scrape } from './all-metrics.ts';
-import type { ScheduleStatus } from './ping.ts';
+import type { ScheduleStatus } from '../runner/schedules/ping.ts';
 import type { Services } from './services.ts';
 
 /** The schedule by which rows go into their sheets. */

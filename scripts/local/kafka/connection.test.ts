@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 import { describeKafka, kafkaStartMs, startTestKafka } from '../../kafka/testing.ts';
-import { keptLog, publish, triggerOf } from '../broker-testing.ts';
+import { keptLog, publish, triggerOf } from '../../runner/broker/broker-testing.ts';
 import type { KafkaSink, KafkaSource, KafkaTopic } from '../../manifests/manifests.ts';
 import { kafkaClient } from './client.ts';
 import { connectKafka } from './connection.ts';

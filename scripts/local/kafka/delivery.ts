@@ -1,6 +1,6 @@
-import { attempt, LOST, refusedBytes, urlOf } from '../attempt.ts';
-import type { Answer, DeadLetterSink, Send } from '../broker.ts';
-import { type Clock, pause } from '../clock.ts';
+import { attempt, LOST, refusedBytes, urlOf } from '../../runner/broker/attempt.ts';
+import type { Answer, DeadLetterSink, Send } from '../../runner/broker/broker.ts';
+import { type Clock, pause } from '../../runner/broker/clock.ts';
 import type { Event } from '../../events/cloud-event.ts';
 import { backoffMs, type Delivery } from '../../manifests/delivery-schema.ts';
 import { MAX_HEADER_BYTES } from '../../events/limits.ts';

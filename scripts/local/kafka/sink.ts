@@ -1,6 +1,6 @@
 import type { Producer } from 'kafkajs';
 import type { Event } from '../../events/cloud-event.ts';
-import { startIngress } from '../ingress.ts';
+import { startIngress } from '../../runner/broker/ingress.ts';
 import type { Log } from '../log.ts';
 import type { KafkaSink } from '../../manifests/manifests.ts';
 import { NAMESPACE } from '../../manifests/metadata-schema.ts';

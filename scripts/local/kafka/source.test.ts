@@ -1,6 +1,12 @@
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 import { describeKafka, kafkaStartMs, startTestKafka } from '../../kafka/testing.ts';
-import { keptLog, manualClock, startSubscriber, type Reaction, type Received } from '../broker-testing.ts';
+import {
+  keptLog,
+  manualClock,
+  startSubscriber,
+  type Reaction,
+  type Received,
+} from '../../runner/broker/broker-testing.ts';
 import { kafkaClient } from './client.ts';
 import type { KafkaServer } from './server.ts';
 import { startConsumer } from './source.ts';

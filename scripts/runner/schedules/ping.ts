@@ -1,11 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
 import { Cron } from 'croner';
-import type { Answer, Send } from './broker.ts';
-import { type Clock, pause, systemClock } from './clock.ts';
-import type { Log } from './log.ts';
-import type { PingSource } from '../manifests/manifests.ts';
-import { NAMESPACE } from '../manifests/metadata-schema.ts';
+import type { Answer, Send } from '../broker/broker.ts';
+import { type Clock, pause, systemClock } from '../broker/clock.ts';
+import type { Log } from '../../local/log.ts';
+import type { PingSource } from '../../manifests/manifests.ts';
+import { NAMESPACE } from '../../manifests/metadata-schema.ts';
 
 /** The PingSources, each on its schedule. */
 export interface Schedules {

@@ -1,11 +1,11 @@
 import { systemClock, type Clock } from './clock.ts';
-import type { Event } from '../events/cloud-event.ts';
+import type { Event } from '../../events/cloud-event.ts';
 import { startDispatcher } from './dispatcher.ts';
 import { type DeadLetter, type LoggedEvent, openEventLog } from './event-log.ts';
-import { matches } from '../events/filters.ts';
+import { matches } from '../../events/filters.ts';
 import { type Ingress, startIngress } from './ingress.ts';
-import type { Log } from './log.ts';
-import type { Subscriber, Trigger } from '../manifests/manifests.ts';
+import type { Log } from '../../local/log.ts';
+import type { Subscriber, Trigger } from '../../manifests/manifests.ts';
 
 export type { DeadLetter, LoggedEvent } from './event-log.ts';
 

@@ -1,11 +1,11 @@
 import { setTimeout } from 'node:timers/promises';
 import { expect, onTestFinished, test, vi } from 'vitest';
-import { manualClock } from './broker-testing.ts';
-import type { Send } from './broker.ts';
-import type { Clock } from './clock.ts';
-import type { PingSource } from '../manifests/manifests.ts';
+import { manualClock } from '../broker/broker-testing.ts';
+import type { Send } from '../broker/broker.ts';
+import type { Clock } from '../broker/clock.ts';
+import type { PingSource } from '../../manifests/manifests.ts';
 import { openSchedules } from './ping.ts';
-import { recordingLog } from './testing.ts';
+import { recordingLog } from '../../local/testing.ts';
 
 function source(settings: Partial<PingSource> = {}): PingSource {
   return {

@@ -1,6 +1,6 @@
 import { expect, it, onTestFinished } from 'vitest';
 import { startBroker, startSubscriber, triggerOf } from './broker-testing.ts';
-import type { Event } from '../events/cloud-event.ts';
+import type { Event } from '../../events/cloud-event.ts';
 import { openDeadLetterSink } from './dead-letter-sink.ts';
 
 const sink = {

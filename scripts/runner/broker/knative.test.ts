@@ -2,14 +2,14 @@ import { once } from 'node:events';
 import { createServer, type IncomingMessage, request as httpRequest, type ServerResponse } from 'node:http';
 import * as v from 'valibot';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
-import { describeKafka, kafkaStartMs, startTestKafka } from '../kafka/testing.ts';
+import { describeKafka, kafkaStartMs, startTestKafka } from '../../kafka/testing.ts';
 import { keptLog, manualClock, publish, startBroker, triggerOf } from './broker-testing.ts';
 import type { Broker } from './broker.ts';
-import { AttributesFilterSchema } from '../events/filters.ts';
-import type { KafkaServer } from './kafka/server.ts';
-import { makeTopic, runSource, type TestMessage } from './kafka/testing.ts';
-import { openSchedules } from './ping.ts';
-import { openServices } from './services.ts';
+import { AttributesFilterSchema } from '../../events/filters.ts';
+import type { KafkaServer } from '../../local/kafka/server.ts';
+import { makeTopic, runSource, type TestMessage } from '../../local/kafka/testing.ts';
+import { openSchedules } from '../schedules/ping.ts';
+import { openServices } from '../../local/services.ts';
 
 /**
  * What Knative 1.23 does with Kafka, as it was measured, case by case: who runs the real one can hold it against this table. `like` names the

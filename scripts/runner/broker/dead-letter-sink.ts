@@ -1,8 +1,8 @@
 import type { Broker, DeadLetterSink } from './broker.ts';
 import { type Ingress, startIngress } from './ingress.ts';
-import type { Log } from './log.ts';
-import type { KafkaSink } from '../manifests/manifests.ts';
-import { NAMESPACE } from '../manifests/metadata-schema.ts';
+import type { Log } from '../../local/log.ts';
+import type { KafkaSink } from '../../manifests/manifests.ts';
+import { NAMESPACE } from '../../manifests/metadata-schema.ts';
 
 /**
  * The ingress of a KafkaSink for tasks that give an event up themselves: POST a dead letter; 202 = it is kept like those of the

@@ -2,10 +2,10 @@ import { once } from 'node:events';
 import { createServer, type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from 'node:http';
 import * as v from 'valibot';
 import type { Answer } from './broker.ts';
-import { type Event, readEvent } from '../events/cloud-event.ts';
-import { refuseForeign } from '../emulators/web/hosts.ts';
-import { headerBytes, isTooLarge, MAX_HEADER_BYTES, MAX_RECORD_BYTES } from '../events/limits.ts';
-import type { Log } from './log.ts';
+import { type Event, readEvent } from '../../events/cloud-event.ts';
+import { refuseForeign } from '../../emulators/web/hosts.ts';
+import { headerBytes, isTooLarge, MAX_HEADER_BYTES, MAX_RECORD_BYTES } from '../../events/limits.ts';
+import type { Log } from '../../local/log.ts';
 
 /** How long a request that is still coming in may hold up the end. */
 const DRAIN_MS = 1_000;

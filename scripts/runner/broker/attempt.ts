@@ -1,10 +1,10 @@
 import type { Answer, Send } from './broker.ts';
 import type { Clock } from './clock.ts';
-import { binaryRequest, type Event } from '../events/cloud-event.ts';
-import { headerBytes, MAX_HEADER_BYTES } from '../events/limits.ts';
-import type { Subscriber } from '../manifests/manifests.ts';
-import { NAMESPACE } from '../manifests/metadata-schema.ts';
-import { noAnswer, type Outcome } from '../events/outcome.ts';
+import { binaryRequest, type Event } from '../../events/cloud-event.ts';
+import { headerBytes, MAX_HEADER_BYTES } from '../../events/limits.ts';
+import type { Subscriber } from '../../manifests/manifests.ts';
+import { NAMESPACE } from '../../manifests/metadata-schema.ts';
+import { noAnswer, type Outcome } from '../../events/outcome.ts';
 
 /** Vert.x's `maxRedirects`. */
 const MAX_REDIRECTS = 16;

@@ -10,8 +10,8 @@ import {
   triggerOf,
 } from './broker-testing.ts';
 import type { Clock } from './clock.ts';
-import type { Event } from '../events/cloud-event.ts';
-import { MAX_POLL_RECORDS } from '../events/limits.ts';
+import type { Event } from '../../events/cloud-event.ts';
+import { MAX_POLL_RECORDS } from '../../events/limits.ts';
 
 const base64 = (text: string) => Buffer.from(text).toString('base64');
 
