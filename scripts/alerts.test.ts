@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { stringify } from 'yaml';
 import { howToInstall } from './local/packages.ts';
-import { tempFolder } from './local/testing.ts';
+import { tempFolder } from './runner/serving/testing.ts';
 import { CASES, type Course } from './monitoring/alert-cases.ts';
 import { type AlertRule, alertsOf, readRuleGroups, ROOT, rulesFile } from './monitoring/rules.ts';
 

@@ -5,7 +5,7 @@ import { text } from 'node:stream/consumers';
 import * as v from 'valibot';
 import { expect, test } from 'vitest';
 import { bundleFunctions } from './bundle.ts';
-import { tempFolder } from './local/testing.ts';
+import { tempFolder } from './runner/serving/testing.ts';
 
 /** A project of two functions that share a module. */
 function project(files: Record<string, string> = {}): string {

@@ -6,7 +6,7 @@ import { describe, expect, it } from 'vitest';
 import { parseAllDocuments } from 'yaml';
 import { upSteps } from './cluster/steps.ts';
 import { readRepository, readVersions } from './manifests/rules/repository.ts';
-import { tempFolder } from './local/testing.ts';
+import { tempFolder } from './runner/serving/testing.ts';
 
 const root = join(import.meta.dirname, '..');
 const versions = readVersions(root);

@@ -9,7 +9,7 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 import { loadManifests } from './manifests/manifests.ts';
 import { howToInstall } from './local/packages.ts';
 import { freePort } from './local/ports.ts';
-import { tempFolder } from './local/testing.ts';
+import { tempFolder } from './runner/serving/testing.ts';
 
 const root = join(import.meta.dirname, '..');
 const config = readFileSync(join(root, 'knative/platform/edge/nginx.conf'), 'utf8');

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { expect, it, onTestFinished, vi } from 'vitest';
 import { openApi } from '../cluster/api.ts';
 import { startFakeApi } from '../cluster/fake-api.ts';
-import { tempFolder } from '../local/testing.ts';
+import { tempFolder } from '../runner/serving/testing.ts';
 import { readCrds } from '../manifests/rules/crds.ts';
 import { openClusterFormbus } from './cluster.ts';
 import { refusingTaskResources } from './refusing-task.ts';

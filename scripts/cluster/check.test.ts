@@ -6,7 +6,7 @@ import { promisify } from 'node:util';
 import { expect, it, onTestFinished, vi } from 'vitest';
 import * as v from 'valibot';
 import { put, ready, serving } from '../cluster-suite/testing.ts';
-import { tempFolder } from '../local/testing.ts';
+import { tempFolder } from '../runner/serving/testing.ts';
 import { openApi } from './api.ts';
 import { checkFunctions } from './check.ts';
 import { startFakeApi } from './fake-api.ts';

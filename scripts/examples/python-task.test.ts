@@ -5,7 +5,7 @@ import { expect, onTestFinished, test, vi } from 'vitest';
 import * as v from 'valibot';
 import { howToInstall } from '../local/packages.ts';
 import { startRunner } from '../local/runner.ts';
-import { recordingLog, tempFolder } from '../local/testing.ts';
+import { recordingLog, tempFolder } from '../runner/serving/testing.ts';
 import { findings, readRepository } from '../manifests/rules/repository.ts';
 import { RULES } from '../manifests/rules/rules.ts';
 

@@ -3,8 +3,8 @@ import { allMetrics } from './all-metrics.ts';
 import { publish, startBroker, triggerOf } from '../runner/broker/broker-testing.ts';
 import type { KafkaConnection } from './kafka/connection.ts';
 import { openMetrics } from './metrics.ts';
-import { openServices } from './services.ts';
-import { launcher, recordingLog, service } from './testing.ts';
+import { openServices } from '../runner/serving/services.ts';
+import { launcher, recordingLog, service } from '../runner/serving/testing.ts';
 
 const exporter = `
 import { createServer } from 'node:http';

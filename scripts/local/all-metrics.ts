@@ -4,7 +4,7 @@ import type { KafkaConnection } from './kafka/connection.ts';
 import type { BrokerManifest, KafkaSink } from '../manifests/manifests.ts';
 import { NAMESPACE } from '../manifests/metadata-schema.ts';
 import type { Metrics } from './metrics.ts';
-import type { Services } from './services.ts';
+import type { Services } from '../runner/serving/services.ts';
 
 /** The function that has the figures of all others. */
 export const EXPORTER = 'metrics';

@@ -1,6 +1,6 @@
 import { startChild } from './child.ts';
 import type { Env } from './environment.ts';
-import { instanceEnv } from './instance.ts';
+import { instanceEnv } from '../runner/serving/instance.ts';
 import type { Service } from '../manifests/manifests.ts';
 
 /**

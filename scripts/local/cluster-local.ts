@@ -3,7 +3,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import * as v from 'valibot';
 import { refuseForeign } from '../emulators/web/hosts.ts';
 import { answerProblem } from '../emulators/web/problem.ts';
-import type { Services } from './services.ts';
+import type { Services } from '../runner/serving/services.ts';
 
 export interface ClusterLocal {
   /** `<url>/<service>/…` is what `http://<service>.<namespace>.svc.cluster.local/…` is on a cluster. */

@@ -4,7 +4,7 @@ import { expect, test } from 'vitest';
 import { describeOverrides, resolveEnvironments, valuesOf, type Override } from './environment.ts';
 import { findKafka } from './kafka/given.ts';
 import { databaseOf, findGoogle, findRedis, findSmtp, localOverrides } from './overrides.ts';
-import { service } from './testing.ts';
+import { service } from '../runner/serving/testing.ts';
 
 const form = service({
   name: 'demo-form',

@@ -7,7 +7,7 @@ import { indexPage, missingPage } from './index-page.ts';
 import type { ScheduleStatus } from '../runner/schedules/ping.ts';
 import { answerProblem } from '../emulators/web/problem.ts';
 import { readRedelivery, readRedrive } from './redelivery.ts';
-import type { Services } from './services.ts';
+import type { Services } from '../runner/serving/services.ts';
 import type { Waiting } from './waiting.ts';
 
 /** What the gateway shows and reaches. */

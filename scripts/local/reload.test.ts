@@ -11,11 +11,11 @@ import {
 import { dirname, join, resolve } from 'node:path';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { deploy } from './deployment.ts';
-import { bundleInto } from './launch.ts';
+import { bundleInto } from '../runner/serving/launch.ts';
 import { loadManifests } from '../manifests/manifests.ts';
 import { openReloader, type ReloaderOptions } from './reload.ts';
 import { startRunner } from './runner.ts';
-import { recordingLog, tempFolder } from './testing.ts';
+import { recordingLog, tempFolder } from '../runner/serving/testing.ts';
 
 const project = resolve(import.meta.dirname, '../..');
 

@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
-import { bundleInto } from './launch.ts';
+import { bundleInto } from '../runner/serving/launch.ts';
 import { deploy, type Deployment } from './deployment.ts';
 import type { Override } from './environment.ts';
 import type { Log } from './log.ts';

@@ -11,7 +11,7 @@ import type { Schedules } from '../runner/schedules/ping.ts';
 import type { Postgres } from './postgres.ts';
 import type { Redis } from './redis.ts';
 import type { Reloader } from './reload.ts';
-import type { Services } from './services.ts';
+import type { Services } from '../runner/serving/services.ts';
 import type { SheetsServer } from '../emulators/sheets/server.ts';
 import type { TypeCheck } from './type-check.ts';
 import type { Watch } from './watch.ts';

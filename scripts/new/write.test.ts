@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
-import { tempFolder } from '../local/testing.ts';
+import { tempFolder } from '../runner/serving/testing.ts';
 import { writeAll } from './write.ts';
 
 const files = [

@@ -2,7 +2,7 @@ import { createConnection } from 'node:net';
 import { once } from 'node:events';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import * as v from 'valibot';
-import { tempFolder } from '../../local/testing.ts';
+import { tempFolder } from '../../runner/serving/testing.ts';
 import { startMails } from './server.ts';
 import { openMailStore } from './store.ts';
 import { sendTo, startSmtpChild, testMails } from './testing.ts';

@@ -5,7 +5,7 @@ import { connect, createServer as createDoor } from 'node:net';
 import { createTransport, type SendMailOptions } from 'nodemailer';
 import { onTestFinished } from 'vitest';
 import * as v from 'valibot';
-import { tempFolder } from '../../local/testing.ts';
+import { tempFolder } from '../../runner/serving/testing.ts';
 import { startMails } from './server.ts';
 
 /** The SMTP server of a test, with its pages at `pages` as the gateway has them, and a client of it. */

@@ -6,7 +6,7 @@ import * as v from 'valibot';
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 import { startSecureKafka, type SecureKafka } from '../../kafka/secure-testing.ts';
 import { describeKafka, kafkaStartMs } from '../../kafka/testing.ts';
-import { isRunning, tempFolder } from '../testing.ts';
+import { isRunning, tempFolder } from '../../runner/serving/testing.ts';
 import { kafkaClient } from './client.ts';
 import { readTopic } from './testing.ts';
 

@@ -9,7 +9,7 @@ import { AttributesFilterSchema } from '../../events/filters.ts';
 import type { KafkaServer } from '../../local/kafka/server.ts';
 import { makeTopic, runSource, type TestMessage } from '../../local/kafka/testing.ts';
 import { openSchedules } from '../schedules/ping.ts';
-import { openServices } from '../../local/services.ts';
+import { openServices } from '../serving/services.ts';
 
 /**
  * What Knative 1.23 does with Kafka, as it was measured, case by case: who runs the real one can hold it against this table. `like` names the

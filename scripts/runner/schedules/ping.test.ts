@@ -5,7 +5,7 @@ import type { Send } from '../broker/broker.ts';
 import type { Clock } from '../broker/clock.ts';
 import type { PingSource } from '../../manifests/manifests.ts';
 import { openSchedules } from './ping.ts';
-import { recordingLog } from '../../local/testing.ts';
+import { recordingLog } from '../serving/testing.ts';
 
 function source(settings: Partial<PingSource> = {}): PingSource {
   return {

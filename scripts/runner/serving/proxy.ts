@@ -7,7 +7,7 @@ import {
 import type { Socket } from 'node:net';
 import { Transform } from 'node:stream';
 import type { Instance } from './instance.ts';
-import { lingerFor } from '../emulators/web/linger.ts';
+import { lingerFor } from '../../emulators/web/linger.ts';
 
 /** A request did not come through to an instance. `untouched`: nothing of it was taken, it may go to another one. */
 export class NotDelivered extends Error {

@@ -1,10 +1,10 @@
 import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { bundleFunctions } from '../bundle.ts';
-import type { Deployment } from './deployment.ts';
+import { bundleFunctions } from '../../bundle.ts';
+import type { Deployment } from '../../local/deployment.ts';
 import { startInstance, type Instance } from './instance.ts';
-import { logOutput, type Log } from './log.ts';
-import type { Service } from '../manifests/manifests.ts';
+import { logOutput, type Log } from '../../local/log.ts';
+import type { Service } from '../../manifests/manifests.ts';
 
 /** Starts instances of the Services of a deployment. */
 export interface Launcher {
