@@ -5,7 +5,7 @@ import { text } from 'node:stream/consumers';
 import { expect, it, onTestFinished, vi } from 'vitest';
 import * as v from 'valibot';
 import { publish, startBroker, startSubscriber, triggerOf } from './runner/broker/broker-testing.ts';
-import { openGateway } from './local/gateway.ts';
+import { openGateway } from './runner/gateway/gateway.ts';
 
 /** A Broker whose Triggers "mail" and "mail-2" refuse all until they are repaired, and one that takes all. */
 async function open() {

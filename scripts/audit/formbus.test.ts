@@ -1,5 +1,5 @@
 import { expect, it, onTestFinished } from 'vitest';
-import { openGateway } from '../local/gateway.ts';
+import { openGateway } from '../runner/gateway/gateway.ts';
 import { openFormbus } from './formbus.ts';
 import type { LoggedRow } from './reconcile.ts';
 

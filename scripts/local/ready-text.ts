@@ -1,4 +1,4 @@
-import { exampleCurl } from './example.ts';
+import { exampleCurl } from '../runner/gateway/example.ts';
 import type { ScheduleStatus } from '../runner/schedules/ping.ts';
 
 /** What the runner says when it is ready: where everything is and what to try. */

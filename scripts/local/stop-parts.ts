@@ -1,7 +1,7 @@
 import type { Broker } from '../runner/broker/broker.ts';
-import type { ClusterLocal } from './cluster-local.ts';
+import type { ClusterLocal } from '../runner/gateway/cluster-local.ts';
 import type { DataFolder } from './data-folder.ts';
-import type { Gateway } from './gateway.ts';
+import type { Gateway } from '../runner/gateway/gateway.ts';
 import type { Ingress } from '../runner/broker/ingress.ts';
 import type { KafkaConnection } from './kafka/connection.ts';
 import type { KafkaServer } from './kafka/server.ts';

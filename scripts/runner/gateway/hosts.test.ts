@@ -5,7 +5,7 @@ import { text } from 'node:stream/consumers';
 import { expect, onTestFinished, test } from 'vitest';
 import * as v from 'valibot';
 import { startFormbus, temporaryFolder } from '../../testing.ts';
-import { openGateway, type GatewayParts } from '../../local/gateway.ts';
+import { openGateway, type GatewayParts } from './gateway.ts';
 
 interface Asked {
   method?: string;

@@ -3,10 +3,10 @@ import { request, type IncomingMessage, type ServerResponse } from 'node:http';
 import { connect } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { expect, onTestFinished, test, vi } from 'vitest';
-import { hasBrowser, openBrowser } from '../../functions/testing/browser.ts';
+import { hasBrowser, openBrowser } from '../../../functions/testing/browser.ts';
 import { openGateway, type GatewayParts } from './gateway.ts';
-import { openServices } from '../runner/serving/services.ts';
-import { demoFunction, launcher, openGate, recordingLog, service } from '../runner/serving/testing.ts';
+import { openServices } from '../serving/services.ts';
+import { demoFunction, launcher, openGate, recordingLog, service } from '../serving/testing.ts';
 
 const connections = {
   redis: 'redis://127.0.0.1:1',

@@ -1,7 +1,7 @@
 import { expect, onTestFinished, test } from 'vitest';
 import { openClusterLocal } from './cluster-local.ts';
-import { openServices, type Services } from '../runner/serving/services.ts';
-import { demoFunction, launcher, recordingLog, service } from '../runner/serving/testing.ts';
+import { openServices, type Services } from '../serving/services.ts';
+import { demoFunction, launcher, recordingLog, service } from '../serving/testing.ts';
 
 test('a Service is reached by its name, also by who came before there were any; another one is a 404', async () => {
   const running = Promise.withResolvers<Services>();

@@ -1,9 +1,9 @@
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import * as v from 'valibot';
-import { refuseForeign } from '../emulators/web/hosts.ts';
-import { answerProblem } from '../emulators/web/problem.ts';
-import type { Services } from '../runner/serving/services.ts';
+import { refuseForeign } from '../../emulators/web/hosts.ts';
+import { answerProblem } from '../../emulators/web/problem.ts';
+import type { Services } from '../serving/services.ts';
 
 export interface ClusterLocal {
   /** `<url>/<service>/…` is what `http://<service>.<namespace>.svc.cluster.local/…` is on a cluster. */

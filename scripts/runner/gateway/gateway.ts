@@ -1,13 +1,13 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { answerHtml, answerJson, answerText, redirect } from './answers.ts';
-import type { DeadLetter, LoggedEvent } from '../runner/broker/broker.ts';
-import type { Running } from './data-folder.ts';
-import { refuseForeign } from '../emulators/web/hosts.ts';
+import type { DeadLetter, LoggedEvent } from '../broker/broker.ts';
+import type { Running } from '../../local/data-folder.ts';
+import { refuseForeign } from '../../emulators/web/hosts.ts';
 import { indexPage, missingPage } from './index-page.ts';
-import type { ScheduleStatus } from '../runner/schedules/ping.ts';
-import { answerProblem } from '../emulators/web/problem.ts';
+import type { ScheduleStatus } from '../schedules/ping.ts';
+import { answerProblem } from '../../emulators/web/problem.ts';
 import { readRedelivery, readRedrive } from './redelivery.ts';
-import type { Services } from '../runner/serving/services.ts';
+import type { Services } from '../serving/services.ts';
 import type { Waiting } from './waiting.ts';
 
 /** What the gateway shows and reaches. */

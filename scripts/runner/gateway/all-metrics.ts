@@ -1,10 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Broker } from '../runner/broker/broker.ts';
-import type { KafkaConnection } from './kafka/connection.ts';
-import type { BrokerManifest, KafkaSink } from '../manifests/manifests.ts';
-import { NAMESPACE } from '../manifests/metadata-schema.ts';
+import type { Broker } from '../broker/broker.ts';
+import type { KafkaConnection } from '../../local/kafka/connection.ts';
+import type { BrokerManifest, KafkaSink } from '../../manifests/manifests.ts';
+import { NAMESPACE } from '../../manifests/metadata-schema.ts';
 import type { Metrics } from './metrics.ts';
-import type { Services } from '../runner/serving/services.ts';
+import type { Services } from '../serving/services.ts';
 
 /** The function that has the figures of all others. */
 export const EXPORTER = 'metrics';

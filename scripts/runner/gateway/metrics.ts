@@ -1,5 +1,5 @@
 import { Gauge, Histogram, Registry } from 'prom-client';
-import type { ServiceStatus } from '../runner/serving/services.ts';
+import type { ServiceStatus } from '../serving/services.ts';
 
 /** What a consumer group has not committed of a partition. */
 export interface Lag {

@@ -1,6 +1,6 @@
 import { EXPORTER, scrape } from './all-metrics.ts';
-import type { ScheduleStatus } from '../runner/schedules/ping.ts';
-import type { Services } from '../runner/serving/services.ts';
+import type { ScheduleStatus } from '../schedules/ping.ts';
+import type { Services } from '../serving/services.ts';
 
 /** The schedule by which rows go into their sheets. */
 const FLUSH = 'sheets-flush';
