@@ -7,8 +7,8 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { loadManifests } from './manifests/manifests.ts';
-import { howToInstall } from './local/packages.ts';
-import { freePort } from './local/ports.ts';
+import { howToInstall } from './runner/processes/packages.ts';
+import { freePort } from './runner/processes/ports.ts';
 import { tempFolder } from './runner/serving/testing.ts';
 
 const root = join(import.meta.dirname, '..');

@@ -8,7 +8,7 @@ import { postJson, startSink, student, type Sink } from '../functions/testing/si
 import { buildImage, type BuiltImage } from './image/build.ts';
 import { startContainer } from './image/container.ts';
 import { loadManifests, type Service } from './manifests/manifests.ts';
-import { howToInstall } from './local/packages.ts';
+import { howToInstall } from './runner/processes/packages.ts';
 
 const root = join(import.meta.dirname, '..');
 const { services } = loadManifests(root);

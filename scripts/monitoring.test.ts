@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import * as v from 'valibot';
 import { DASHBOARDS } from './dashboards.ts';
 import { type Panel, SOURCE } from './dashboards/panels.ts';
-import { howToInstall } from './local/packages.ts';
+import { howToInstall } from './runner/processes/packages.ts';
 import { readKustomization } from './manifests/rules/kustomize.ts';
 import { readVersions } from './manifests/rules/repository.ts';
 import { readQuery } from './monitoring/promql.ts';

@@ -3,7 +3,7 @@ import { appendFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import * as v from 'valibot';
-import { howToInstall } from './local/packages.ts';
+import { howToInstall } from './runner/processes/packages.ts';
 import { copyProject, startFormbus, temporaryFolder, type StartedFormbus } from './testing.ts';
 
 const howToGit = howToInstall(['git']);

@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Client } from 'pg';
-import { startPostgres } from '../../scripts/local/postgres.ts';
+import { startPostgres } from '../../scripts/runner/processes/postgres.ts';
 
 export interface TestPostgres {
   /** Of a database that nothing is in. */

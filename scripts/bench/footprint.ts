@@ -11,8 +11,8 @@ import { openKafkaPublisher } from '../../functions/lib/publish/publish-kafka.ts
 import { openRedis } from '../../functions/lib/stores/redis.ts';
 import { openArchive } from '../../functions/tasks/archive/store.ts';
 import { openClaims } from '../../functions/tasks/send-confirmation/claims.ts';
-import { startPostgres } from '../local/postgres.ts';
-import { startRedis } from '../local/redis.ts';
+import { startPostgres } from '../runner/processes/postgres.ts';
+import { startRedis } from '../runner/processes/redis.ts';
 import { temporaryFolder } from '../testing.ts';
 import { startBenchKafka } from './parts/kafka.ts';
 import type { Measured } from './parts/measured.ts';

@@ -3,7 +3,7 @@ import { cpSync, readFileSync, symlinkSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import * as v from 'valibot';
-import { howToInstall } from '../local/packages.ts';
+import { howToInstall } from '../runner/processes/packages.ts';
 import { startRunner } from '../local/runner.ts';
 import { recordingLog, tempFolder } from '../runner/serving/testing.ts';
 import { findings, readRepository } from '../manifests/rules/repository.ts';

@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 import type { KafkaServer } from '../local/kafka/server.ts';
-import { releasePort, takePort } from '../local/ports.ts';
+import { releasePort, takePort } from '../runner/processes/ports.ts';
 import { temporaryFolder } from '../testing.ts';
 import { kafkaTool, startTestKafka } from './testing.ts';
 

@@ -4,7 +4,7 @@ import { describe } from 'vitest';
 import type { Log } from '../local/log.ts';
 import { kafkaClasspath } from '../local/kafka/jars.ts';
 import { startKafka, type KafkaServer, type KafkaServerOptions } from '../local/kafka/server.ts';
-import { howToInstall } from '../local/packages.ts';
+import { howToInstall } from '../runner/processes/packages.ts';
 import { temporaryFolder } from '../testing.ts';
 
 /** A first start may have to fetch Kafka's jars. */

@@ -1,4 +1,4 @@
-import { startChild } from './child.ts';
+import { startChild } from '../runner/processes/child.ts';
 import type { Env } from './environment.ts';
 import { instanceEnv } from '../runner/serving/instance.ts';
 import type { Service } from '../manifests/manifests.ts';

@@ -1,6 +1,6 @@
 import type { Broker } from '../runner/broker/broker.ts';
 import type { ClusterLocal } from '../runner/gateway/cluster-local.ts';
-import type { DataFolder } from './data-folder.ts';
+import type { DataFolder } from '../runner/processes/data-folder.ts';
 import type { Gateway } from '../runner/gateway/gateway.ts';
 import type { Ingress } from '../runner/broker/ingress.ts';
 import type { KafkaConnection } from './kafka/connection.ts';
@@ -8,8 +8,8 @@ import type { KafkaServer } from './kafka/server.ts';
 import type { Log } from './log.ts';
 import type { MailsServer } from '../emulators/mails/server.ts';
 import type { Schedules } from '../runner/schedules/ping.ts';
-import type { Postgres } from './postgres.ts';
-import type { Redis } from './redis.ts';
+import type { Postgres } from '../runner/processes/postgres.ts';
+import type { Redis } from '../runner/processes/redis.ts';
 import type { Reloader } from './reload.ts';
 import type { Services } from '../runner/serving/services.ts';
 import type { SheetsServer } from '../emulators/sheets/server.ts';

@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
-import { startChild, type Child } from './child.ts';
+import { startChild, type Child } from '../runner/processes/child.ts';
 import type { Log } from './log.ts';
 
 /** Says what is wrong with the types of the functions, beside all that runs. */

@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { accepts, takePort } from '../../local/ports.ts';
+import { accepts, takePort } from '../../runner/processes/ports.ts';
 import type { Cores } from './cores.ts';
 
 export interface Server {

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { startChild, type Child } from '../child.ts';
+import { startChild, type Child } from '../../runner/processes/child.ts';
 import type { Log } from '../log.ts';
 import { kafkaClient } from './client.ts';
 

@@ -2,9 +2,9 @@ import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, renameSync } from 'node:fs';
 import { delimiter, join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { startChild } from '../child.ts';
-import { takeLock } from '../lock.ts';
-import { ensure } from '../packages.ts';
+import { startChild } from '../../runner/processes/child.ts';
+import { takeLock } from '../../runner/processes/lock.ts';
+import { ensure } from '../../runner/processes/packages.ts';
 
 const root = resolve(import.meta.dirname, '../../..');
 const pom = join(root, 'scripts/kafka/pom.xml');

@@ -1,7 +1,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { answerHtml, answerJson, answerText, redirect } from './answers.ts';
 import type { DeadLetter, LoggedEvent } from '../broker/broker.ts';
-import type { Running } from '../../local/data-folder.ts';
+import type { Running } from '../processes/data-folder.ts';
 import { refuseForeign } from '../../emulators/web/hosts.ts';
 import { indexPage, missingPage } from './index-page.ts';
 import type { ScheduleStatus } from '../schedules/ping.ts';

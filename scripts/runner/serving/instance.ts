@@ -1,7 +1,7 @@
 import { Agent } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { startChild } from '../../local/child.ts';
-import { accepts, releasePort, takePort } from '../../local/ports.ts';
+import { startChild } from '../processes/child.ts';
+import { accepts, releasePort, takePort } from '../processes/ports.ts';
 
 /** One process of a Service, listening on a port of its own. */
 export interface Instance {

@@ -118,7 +118,7 @@ if (import.meta.main) {
     const unknown = commands.filter((name) => !isCommand(name));
     if (unknown.length > 0 || commands.length === 0) {
       throw new Error(
-        `usage: node scripts/local/packages.ts COMMAND...   (${Object.keys(packages).join(', ')})`,
+        `usage: node scripts/runner/processes/packages.ts COMMAND...   (${Object.keys(packages).join(', ')})`,
       );
     }
     ensure(commands.filter(isCommand));

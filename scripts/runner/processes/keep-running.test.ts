@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import type { Child } from './child.ts';
 import { keepRunning } from './keep-running.ts';
-import { recordingLog } from '../runner/serving/testing.ts';
+import { recordingLog } from '../serving/testing.ts';
 
 /** A server that runs until it is stopped. */
 function server(pid: number) {

@@ -5,7 +5,7 @@ import { Redis as Client } from 'ioredis';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { accepts } from './ports.ts';
 import { startRedis } from './redis.ts';
-import { isRunning, recordingLog, tempFolder } from '../runner/serving/testing.ts';
+import { isRunning, recordingLog, tempFolder } from '../serving/testing.ts';
 
 async function start(dir: string) {
   const log = recordingLog();

@@ -7,7 +7,7 @@ import { expect, onTestFinished, test, vi } from 'vitest';
 import { startChild } from './child.ts';
 import { accepts } from './ports.ts';
 import { startPostgres } from './postgres.ts';
-import { isRunning, recordingLog, tempFolder } from '../runner/serving/testing.ts';
+import { isRunning, recordingLog, tempFolder } from '../serving/testing.ts';
 
 async function start(dir: string) {
   const log = recordingLog();
