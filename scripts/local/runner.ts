@@ -7,8 +7,8 @@ import { openBroker, type DeadLetterSink } from '../runner/broker/broker.ts';
 import { openClusterLocal } from '../runner/gateway/cluster-local.ts';
 import { takeDataFolder } from '../runner/processes/data-folder.ts';
 import { openDeadLetterSink } from '../runner/broker/dead-letter-sink.ts';
-import { deploy } from './deployment.ts';
-import { describeOverrides, valuesOf } from './environment.ts';
+import { deploy } from '../runner/project/deployment.ts';
+import { describeOverrides, valuesOf } from '../runner/project/environment.ts';
 import { warnOfUnknownForms } from '../manifests/form-filters.ts';
 import { openGateway } from '../runner/gateway/gateway.ts';
 import { findKafka } from './kafka/given.ts';
@@ -18,20 +18,27 @@ import { terminalLog, type Log } from './log.ts';
 import { startMails } from '../emulators/mails/server.ts';
 import { loadManifests, onlyBroker, type Service } from '../manifests/manifests.ts';
 import { openMetrics } from '../runner/gateway/metrics.ts';
-import { databaseOf, findGoogle, findRedis, findSmtp, localOverrides, withoutPassword } from './overrides.ts';
+import {
+  databaseOf,
+  findGoogle,
+  findRedis,
+  findSmtp,
+  localOverrides,
+  withoutPassword,
+} from '../runner/project/overrides.ts';
 import { ensure } from '../runner/processes/packages.ts';
 import { openSchedules } from '../runner/schedules/ping.ts';
 import { startPostgres } from '../runner/processes/postgres.ts';
 import { readyText } from './ready-text.ts';
 import { startRedis } from '../runner/processes/redis.ts';
-import { openReloader } from './reload.ts';
-import { openSecrets } from './secrets.ts';
+import { openReloader } from '../runner/project/reload.ts';
+import { openSecrets } from '../runner/project/secrets.ts';
 import { openServices, type Services } from '../runner/serving/services.ts';
 import { startSheets } from '../emulators/sheets/server.ts';
 import { stopParts, type Parts } from './stop-parts.ts';
-import { openTypeCheck } from './type-check.ts';
+import { openTypeCheck } from '../runner/project/type-check.ts';
 import { waitingRows } from '../runner/gateway/waiting.ts';
-import { watchFolders } from './watch.ts';
+import { watchFolders } from '../runner/project/watch.ts';
 
 export interface Runner {
   /** Of the gateway. */

@@ -10,11 +10,11 @@ import type { MailsServer } from '../emulators/mails/server.ts';
 import type { Schedules } from '../runner/schedules/ping.ts';
 import type { Postgres } from '../runner/processes/postgres.ts';
 import type { Redis } from '../runner/processes/redis.ts';
-import type { Reloader } from './reload.ts';
+import type { Reloader } from '../runner/project/reload.ts';
 import type { Services } from '../runner/serving/services.ts';
 import type { SheetsServer } from '../emulators/sheets/server.ts';
-import type { TypeCheck } from './type-check.ts';
-import type { Watch } from './watch.ts';
+import type { TypeCheck } from '../runner/project/type-check.ts';
+import type { Watch } from '../runner/project/watch.ts';
 
 /** What a runner consists of, as far as it is started. */
 export interface Parts {

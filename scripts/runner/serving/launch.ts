@@ -1,7 +1,7 @@
 import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { bundleFunctions } from '../../bundle.ts';
-import type { Deployment } from '../../local/deployment.ts';
+import type { Deployment } from '../project/deployment.ts';
 import { startInstance, type Instance } from './instance.ts';
 import { logOutput, type Log } from '../../local/log.ts';
 import type { Service } from '../../manifests/manifests.ts';

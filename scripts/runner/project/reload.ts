@@ -1,9 +1,9 @@
 import { isDeepStrictEqual } from 'node:util';
-import { bundleInto } from '../runner/serving/launch.ts';
+import { bundleInto } from '../serving/launch.ts';
 import { deploy, type Deployment } from './deployment.ts';
 import type { Override } from './environment.ts';
-import type { Log } from './log.ts';
-import { loadManifests, onlyBroker, type Manifests } from '../manifests/manifests.ts';
+import type { Log } from '../../local/log.ts';
+import { loadManifests, onlyBroker, type Manifests } from '../../manifests/manifests.ts';
 
 /** Brings what runs to what the files say. */
 export interface Reloader {

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { checkFunctions } from './check.ts';
 import type { Env } from './environment.ts';
-import { service } from '../runner/serving/testing.ts';
+import { service } from '../serving/testing.ts';
 
 let bundle: string;
 beforeEach(async () => {

@@ -2,7 +2,7 @@ import { readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { openSecrets } from './secrets.ts';
-import { tempFolder } from '../runner/serving/testing.ts';
+import { tempFolder } from '../serving/testing.ts';
 
 test('secrets are made once, differ between folders and are for their owner only', () => {
   const file = join(tempFolder(), 'secrets.json');

@@ -11,13 +11,13 @@ import {
 import { dirname, join, resolve } from 'node:path';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { deploy } from './deployment.ts';
-import { bundleInto } from '../runner/serving/launch.ts';
-import { loadManifests } from '../manifests/manifests.ts';
+import { bundleInto } from '../serving/launch.ts';
+import { loadManifests } from '../../manifests/manifests.ts';
 import { openReloader, type ReloaderOptions } from './reload.ts';
-import { startRunner } from './runner.ts';
-import { recordingLog, tempFolder } from '../runner/serving/testing.ts';
+import { startRunner } from '../../local/runner.ts';
+import { recordingLog, tempFolder } from '../serving/testing.ts';
 
-const project = resolve(import.meta.dirname, '../..');
+const project = resolve(import.meta.dirname, '../../..');
 
 /** A project of the test's own, to be changed. */
 function openProject() {
