@@ -10,10 +10,10 @@ import { serve, type Served } from '../../functions/lib/serve/serve.ts';
 import { archive as archiveTask } from '../../functions/tasks/archive/archive.ts';
 import { detectSlang } from '../../functions/tasks/detect-slang/detect-slang.ts';
 import { startTestPostgres } from '../../functions/testing/postgres.ts';
-import { kafkaClient } from '../local/kafka/client.ts';
-import { createTopics } from '../local/kafka/topics.ts';
+import { kafkaClient } from '../runner/kafka/client.ts';
+import { createTopics } from '../runner/kafka/topics.ts';
 import type { ConsumedRecord } from '../events/kafka-record.ts';
-import type { KafkaServer } from '../local/kafka/server.ts';
+import type { KafkaServer } from '../runner/kafka/server/server.ts';
 import { readTopic } from './read-topic.ts';
 import { describeKafka, kafkaStartMs, startTestKafka } from './testing.ts';
 

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { student } from '../../functions/testing/sink.ts';
 import { compare } from '../chaos/compare.ts';
 import { forms, openSubmitter } from '../chaos/submitter.ts';
-import type { KafkaServer } from '../local/kafka/server.ts';
+import type { KafkaServer } from '../runner/kafka/server/server.ts';
 import { startFormbus, temporaryFolder, type StartedFormbus } from '../testing.ts';
 import { describeKafka, kafkaStartMs, kafkaTool, startTestKafka } from './testing.ts';
 

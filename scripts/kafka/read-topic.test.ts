@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { kafkaClient } from '../local/kafka/client.ts';
+import { kafkaClient } from '../runner/kafka/client.ts';
 import type { ConsumedRecord } from '../events/kafka-record.ts';
-import type { KafkaServer } from '../local/kafka/server.ts';
-import { makeTopic } from '../local/kafka/testing.ts';
+import type { KafkaServer } from '../runner/kafka/server/server.ts';
+import { makeTopic } from '../runner/kafka/testing.ts';
 import { readTopic } from './read-topic.ts';
 import { describeKafka, kafkaStartMs, startTestKafka } from './testing.ts';
 

@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
-import type { KafkaServer } from '../local/kafka/server.ts';
+import type { KafkaServer } from '../runner/kafka/server/server.ts';
 import { releasePort, takePort } from '../runner/processes/ports.ts';
 import { temporaryFolder } from '../testing.ts';
 import { kafkaTool, startTestKafka } from './testing.ts';

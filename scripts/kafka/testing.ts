@@ -2,8 +2,8 @@ import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { describe } from 'vitest';
 import type { Log } from '../local/log.ts';
-import { kafkaClasspath } from '../local/kafka/jars.ts';
-import { startKafka, type KafkaServer, type KafkaServerOptions } from '../local/kafka/server.ts';
+import { kafkaClasspath } from '../runner/kafka/server/jars.ts';
+import { startKafka, type KafkaServer, type KafkaServerOptions } from '../runner/kafka/server/server.ts';
 import { howToInstall } from '../runner/processes/packages.ts';
 import { temporaryFolder } from '../testing.ts';
 

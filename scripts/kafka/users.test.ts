@@ -13,8 +13,8 @@ import { connectionOf, kafkaEnv } from '../../functions/lib/publish/kafka-env.ts
 import { readEnv } from '../../functions/lib/runtime/env.ts';
 import { serve } from '../../functions/lib/serve/serve.ts';
 import { formEnv, postJson } from '../../functions/testing/sink.ts';
-import { kafkaClient } from '../local/kafka/client.ts';
-import { createTopics } from '../local/kafka/topics.ts';
+import { kafkaClient } from '../runner/kafka/client.ts';
+import { createTopics } from '../runner/kafka/topics.ts';
 import { ofKind, readRepository } from '../manifests/rules/repository.ts';
 import { startSecureKafka, type SecureKafka } from './secure-testing.ts';
 import { describeKafka, kafkaStartMs } from './testing.ts';

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
-import { kafkaClient } from '../../local/kafka/client.ts';
-import { makeTopics } from '../../local/kafka/topics.ts';
-import { startKafka } from '../../local/kafka/server.ts';
+import { kafkaClient } from '../../runner/kafka/client.ts';
+import { makeTopics } from '../../runner/kafka/topics.ts';
+import { startKafka } from '../../runner/kafka/server/server.ts';
 import { loadManifests } from '../../manifests/manifests.ts';
 import type { Log } from '../../local/log.ts';
 

@@ -6,8 +6,8 @@ import { describeKafka, kafkaStartMs, startTestKafka } from '../../kafka/testing
 import { keptLog, manualClock, publish, startBroker, triggerOf } from './broker-testing.ts';
 import type { Broker } from './broker.ts';
 import { AttributesFilterSchema } from '../../events/filters.ts';
-import type { KafkaServer } from '../../local/kafka/server.ts';
-import { makeTopic, runSource, type TestMessage } from '../../local/kafka/testing.ts';
+import type { KafkaServer } from '../kafka/server/server.ts';
+import { makeTopic, runSource, type TestMessage } from '../kafka/testing.ts';
 import { openSchedules } from '../schedules/ping.ts';
 import { openServices } from '../serving/services.ts';
 

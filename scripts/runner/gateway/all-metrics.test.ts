@@ -1,7 +1,7 @@
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { allMetrics } from './all-metrics.ts';
 import { publish, startBroker, triggerOf } from '../broker/broker-testing.ts';
-import type { KafkaConnection } from '../../local/kafka/connection.ts';
+import type { KafkaConnection } from '../kafka/connection.ts';
 import { openMetrics } from './metrics.ts';
 import { openServices } from '../serving/services.ts';
 import { launcher, recordingLog, service } from '../serving/testing.ts';

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Broker } from '../broker/broker.ts';
-import type { KafkaConnection } from '../../local/kafka/connection.ts';
+import type { KafkaConnection } from '../kafka/connection.ts';
 import type { BrokerManifest, KafkaSink } from '../../manifests/manifests.ts';
 import { NAMESPACE } from '../../manifests/metadata-schema.ts';
 import type { Metrics } from './metrics.ts';

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { expect, test } from 'vitest';
 import { describeOverrides, resolveEnvironments, valuesOf, type Override } from './environment.ts';
-import { findKafka } from '../../local/kafka/given.ts';
+import { findKafka } from '../kafka/given.ts';
 import { databaseOf, findGoogle, findRedis, findSmtp, localOverrides } from './overrides.ts';
 import { service } from '../serving/testing.ts';
 

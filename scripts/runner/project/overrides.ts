@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
 import type { Override } from './environment.ts';
-import type { GivenKafka } from '../../local/kafka/given.ts';
+import type { GivenKafka } from '../kafka/given.ts';
 
 /** Credentials for the real Google Sheets, when the runner's own environment names both. */
 export interface Google {

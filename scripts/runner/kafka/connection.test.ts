@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 import { describeKafka, kafkaStartMs, startTestKafka } from '../../kafka/testing.ts';
-import { keptLog, publish, triggerOf } from '../../runner/broker/broker-testing.ts';
+import { keptLog, publish, triggerOf } from '../broker/broker-testing.ts';
 import type { KafkaSink, KafkaSource, KafkaTopic } from '../../manifests/manifests.ts';
 import { kafkaClient } from './client.ts';
 import { connectKafka } from './connection.ts';
-import type { KafkaServer } from './server.ts';
+import type { KafkaServer } from './server/server.ts';
 import { readTopic } from './testing.ts';
 
 const soon = { timeout: 60_000 };

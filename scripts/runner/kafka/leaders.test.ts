@@ -3,7 +3,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { describeKafka, kafkaStartMs, startTestKafka } from '../../kafka/testing.ts';
 import { kafkaClient } from './client.ts';
 import { askLeaders } from './leaders.ts';
-import type { KafkaServer } from './server.ts';
+import type { KafkaServer } from './server/server.ts';
 import { createTopics } from './topics.ts';
 
 // A broker is named as leader some milliseconds before it knows: of topics asked for at once every second one is refused.

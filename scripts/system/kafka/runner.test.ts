@@ -7,8 +7,8 @@ import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 import { startSecureKafka, type SecureKafka } from '../../kafka/secure-testing.ts';
 import { describeKafka, kafkaStartMs } from '../../kafka/testing.ts';
 import { isRunning, tempFolder } from '../../runner/serving/testing.ts';
-import { kafkaClient } from './client.ts';
-import { readTopic } from './testing.ts';
+import { kafkaClient } from '../../runner/kafka/client.ts';
+import { readTopic } from '../../runner/kafka/testing.ts';
 
 const project = resolve(import.meta.dirname, '../../..');
 const group = 'formbus-form-submissions';

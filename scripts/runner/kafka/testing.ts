@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import type { Admin, IHeaders } from 'kafkajs';
 import { onTestFinished } from 'vitest';
-import type { Send } from '../../runner/broker/broker.ts';
-import { keptLog } from '../../runner/broker/broker-testing.ts';
+import type { Send } from '../broker/broker.ts';
+import { keptLog } from '../broker/broker-testing.ts';
 import type { Event } from '../../events/cloud-event.ts';
 import type { KafkaSource } from '../../manifests/manifests.ts';
 import { kafkaClient } from './client.ts';

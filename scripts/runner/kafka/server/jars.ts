@@ -2,19 +2,19 @@ import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, renameSync } from 'node:fs';
 import { delimiter, join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { startChild } from '../../runner/processes/child.ts';
-import { takeLock } from '../../runner/processes/lock.ts';
-import { ensure } from '../../runner/processes/packages.ts';
+import { startChild } from '../../processes/child.ts';
+import { takeLock } from '../../processes/lock.ts';
+import { ensure } from '../../processes/packages.ts';
 
-const root = resolve(import.meta.dirname, '../../..');
-const pom = join(root, 'scripts/kafka/pom.xml');
+const root = resolve(import.meta.dirname, '../../../..');
+const pom = join(root, 'scripts/runner/kafka/server/pom.xml');
 const cache = join(root, 'node_modules/.cache/formbus');
 
 /** Fetching over a slow line: Kafka's jars are some 60 MB. */
 const lockTimeoutMs = 600_000;
 
 /**
- * The Java classpath of the Kafka that scripts/kafka/pom.xml names. The first time Maven fetches the jars into its own repository.
+ * The Java classpath of the Kafka that scripts/runner/kafka/server/pom.xml names. The first time Maven fetches the jars into its own repository.
  * @throws Error that says what to install, or what Maven printed
  */
 export async function kafkaClasspath({

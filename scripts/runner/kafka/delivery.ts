@@ -1,10 +1,10 @@
-import { attempt, LOST, refusedBytes, urlOf } from '../../runner/broker/attempt.ts';
-import type { Answer, DeadLetterSink, Send } from '../../runner/broker/broker.ts';
-import { type Clock, pause } from '../../runner/broker/clock.ts';
+import { attempt, LOST, refusedBytes, urlOf } from '../broker/attempt.ts';
+import type { Answer, DeadLetterSink, Send } from '../broker/broker.ts';
+import { type Clock, pause } from '../broker/clock.ts';
 import type { Event } from '../../events/cloud-event.ts';
 import { backoffMs, type Delivery } from '../../manifests/delivery-schema.ts';
 import { MAX_HEADER_BYTES } from '../../events/limits.ts';
-import type { Log } from '../log.ts';
+import type { Log } from '../../local/log.ts';
 import type { Subscriber } from '../../manifests/manifests.ts';
 import { deadLetterOf, type Failure, type Outcome, outcomeOf } from '../../events/outcome.ts';
 

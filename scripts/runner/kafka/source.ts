@@ -1,11 +1,11 @@
 import type { Consumer, Kafka } from 'kafkajs';
-import type { DeadLetterSink, Send } from '../../runner/broker/broker.ts';
-import { systemClock, type Clock } from '../../runner/broker/clock.ts';
+import type { DeadLetterSink, Send } from '../broker/broker.ts';
+import { systemClock, type Clock } from '../broker/clock.ts';
 import type { Event } from '../../events/cloud-event.ts';
 import { MAX_POLL_RECORDS } from '../../events/limits.ts';
-import type { Log } from '../log.ts';
+import type { Log } from '../../local/log.ts';
 import type { KafkaSource, Subscriber } from '../../manifests/manifests.ts';
-import { openStandstill } from '../../runner/broker/standstill.ts';
+import { openStandstill } from '../broker/standstill.ts';
 import { deliver } from './delivery.ts';
 import { openPartition, type Partition } from './partition.ts';
 import { type ConsumedRecord, eventOf } from '../../events/kafka-record.ts';

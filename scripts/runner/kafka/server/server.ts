@@ -2,9 +2,9 @@ import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { mkdir, readFile, realpath, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { startChild } from '../../runner/processes/child.ts';
-import type { Log } from '../log.ts';
-import { releasePort, takePort } from '../../runner/processes/ports.ts';
+import { startChild } from '../../processes/child.ts';
+import type { Log } from '../../../local/log.ts';
+import { releasePort, takePort } from '../../processes/ports.ts';
 import { startBrokerProcess, type BrokerProcess } from './broker-process.ts';
 import { kafkaClasspath } from './jars.ts';
 

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { describeKafka, kafkaStartMs, startTestKafka } from '../../kafka/testing.ts';
-import { kafkaClient } from './client.ts';
-import { createTopics } from './topics.ts';
+import { describeKafka, kafkaStartMs, startTestKafka } from '../../../kafka/testing.ts';
+import { kafkaClient } from '../client.ts';
+import { createTopics } from '../topics.ts';
 import type { KafkaServer } from './server.ts';
 
 describeKafka('three brokers', () => {

@@ -6,9 +6,9 @@ import {
   startSubscriber,
   type Reaction,
   type Received,
-} from '../../runner/broker/broker-testing.ts';
+} from '../broker/broker-testing.ts';
 import { kafkaClient } from './client.ts';
-import type { KafkaServer } from './server.ts';
+import type { KafkaServer } from './server/server.ts';
 import { startConsumer } from './source.ts';
 import { committed, eventMessage, makeTopic, readTopic, runSource, sourceOf } from './testing.ts';
 
