@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
-import type { Runner } from './local/runner.ts';
+import type { Runner } from './runner/runner.ts';
 
 const help = `Runs Formbus on this machine.
 
@@ -52,7 +52,7 @@ async function main() {
   process.on('SIGINT', stop).on('SIGTERM', stop);
   if (process.env['npm_lifecycle_event']) whenParentIsGone(stop);
   // Loaded after the check: its modules need a new Node.
-  const { startRunner } = await import('./local/runner.ts');
+  const { startRunner } = await import('./runner/runner.ts');
   const { stop: stopEsbuild } = await import('esbuild');
   try {
     runner = await startRunner({

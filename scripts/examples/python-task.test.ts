@@ -4,7 +4,7 @@ import { join, resolve } from 'node:path';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import * as v from 'valibot';
 import { howToInstall } from '../runner/processes/packages.ts';
-import { startRunner } from '../local/runner.ts';
+import { startRunner } from '../runner/runner.ts';
 import { recordingLog, tempFolder } from '../runner/serving/testing.ts';
 import { findings, readRepository } from '../manifests/rules/repository.ts';
 import { RULES } from '../manifests/rules/rules.ts';

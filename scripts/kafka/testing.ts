@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { describe } from 'vitest';
-import type { Log } from '../local/log.ts';
+import type { Log } from '../runner/log.ts';
 import { kafkaClasspath } from '../runner/kafka/server/jars.ts';
 import { startKafka, type KafkaServer, type KafkaServerOptions } from '../runner/kafka/server/server.ts';
 import { howToInstall } from '../runner/processes/packages.ts';

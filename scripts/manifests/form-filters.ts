@@ -1,5 +1,5 @@
 import type { Filter } from '../events/filters.ts';
-import type { Log } from '../local/log.ts';
+import type { Log } from '../runner/log.ts';
 import type { Trigger } from './manifests.ts';
 
 /** The forms that a filter asks for by name and that are not among these. */

@@ -3,7 +3,7 @@ import { kafkaClient } from '../../runner/kafka/client.ts';
 import { makeTopics } from '../../runner/kafka/topics.ts';
 import { startKafka } from '../../runner/kafka/server/server.ts';
 import { loadManifests } from '../../manifests/manifests.ts';
-import type { Log } from '../../local/log.ts';
+import type { Log } from '../../runner/log.ts';
 
 /** One broker on which the load runs, too, with the topics of the manifests. */
 export async function startBenchKafka(root: string, dir: string) {

@@ -8,7 +8,7 @@ import * as v from 'valibot';
 import { onTestFinished } from 'vitest';
 import { type Broker, type BrokerOptions, openBroker, type Send } from './broker.ts';
 import type { Clock } from './clock.ts';
-import type { Log } from '../../local/log.ts';
+import type { Log } from '../log.ts';
 import type { Trigger } from '../../manifests/manifests.ts';
 
 /** What the Broker's tests share: a subscriber on a real server, a clock that is turned by hand, a log that is kept. */

@@ -4,7 +4,7 @@ import { startDispatcher } from './dispatcher.ts';
 import { type DeadLetter, type LoggedEvent, openEventLog } from './event-log.ts';
 import { matches } from '../../events/filters.ts';
 import { type Ingress, startIngress } from './ingress.ts';
-import type { Log } from '../../local/log.ts';
+import type { Log } from '../log.ts';
 import type { Subscriber, Trigger } from '../../manifests/manifests.ts';
 
 export type { DeadLetter, LoggedEvent } from './event-log.ts';

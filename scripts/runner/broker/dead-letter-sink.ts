@@ -1,6 +1,6 @@
 import type { Broker, DeadLetterSink } from './broker.ts';
 import { type Ingress, startIngress } from './ingress.ts';
-import type { Log } from '../../local/log.ts';
+import type { Log } from '../log.ts';
 import type { KafkaSink } from '../../manifests/manifests.ts';
 import { NAMESPACE } from '../../manifests/metadata-schema.ts';
 

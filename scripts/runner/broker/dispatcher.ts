@@ -5,7 +5,7 @@ import type { Event } from '../../events/cloud-event.ts';
 import { backoffMs } from '../../manifests/delivery-schema.ts';
 import type { EventLog } from './event-log.ts';
 import { MAX_HEADER_BYTES, MAX_POLL_RECORDS } from '../../events/limits.ts';
-import type { Log } from '../../local/log.ts';
+import type { Log } from '../log.ts';
 import type { Trigger } from '../../manifests/manifests.ts';
 import { deadLetterOf, type Outcome, outcomeOf } from '../../events/outcome.ts';
 import { openStandstill } from './standstill.ts';

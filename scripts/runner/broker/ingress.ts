@@ -5,7 +5,7 @@ import type { Answer } from './broker.ts';
 import { type Event, readEvent } from '../../events/cloud-event.ts';
 import { refuseForeign } from '../../emulators/web/hosts.ts';
 import { headerBytes, isTooLarge, MAX_HEADER_BYTES, MAX_RECORD_BYTES } from '../../events/limits.ts';
-import type { Log } from '../../local/log.ts';
+import type { Log } from '../log.ts';
 
 /** How long a request that is still coming in may hold up the end. */
 const DRAIN_MS = 1_000;

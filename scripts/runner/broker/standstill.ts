@@ -1,5 +1,5 @@
 import { MAX_POLL_RECORDS } from '../../events/limits.ts';
-import type { Log } from '../../local/log.ts';
+import type { Log } from '../log.ts';
 
 /**
  * Says, once, that events that are being retried hold all places of a Trigger or KafkaSource: what comes behind waits, and nothing else shows

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Admin } from 'kafkajs';
 import type { DeadLetterSink, Send } from '../broker/broker.ts';
-import type { Log } from '../../local/log.ts';
+import type { Log } from '../log.ts';
 import type { Lag, Offset } from '../gateway/metrics.ts';
 import type { KafkaSink, KafkaSource, KafkaTopic, Subscriber } from '../../manifests/manifests.ts';
 import { kafkaClient } from './client.ts';

@@ -4,7 +4,7 @@ import { type Clock, pause } from '../broker/clock.ts';
 import type { Event } from '../../events/cloud-event.ts';
 import { backoffMs, type Delivery } from '../../manifests/delivery-schema.ts';
 import { MAX_HEADER_BYTES } from '../../events/limits.ts';
-import type { Log } from '../../local/log.ts';
+import type { Log } from '../log.ts';
 import type { Subscriber } from '../../manifests/manifests.ts';
 import { deadLetterOf, type Failure, type Outcome, outcomeOf } from '../../events/outcome.ts';
 

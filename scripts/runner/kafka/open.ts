@@ -1,6 +1,6 @@
-import type { Log } from '../../local/log.ts';
+import type { Log } from '../log.ts';
 import type { Manifests } from '../../manifests/manifests.ts';
-import type { Parts } from '../../local/stop-parts.ts';
+import type { Parts } from '../stop-parts.ts';
 import { connectKafka } from './connection.ts';
 import type { GivenKafka } from './given.ts';
 import { keepKafka } from './server/keep-up.ts';

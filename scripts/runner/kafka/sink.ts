@@ -1,7 +1,7 @@
 import type { Producer } from 'kafkajs';
 import type { Event } from '../../events/cloud-event.ts';
 import { startIngress } from '../broker/ingress.ts';
-import type { Log } from '../../local/log.ts';
+import type { Log } from '../log.ts';
 import type { KafkaSink } from '../../manifests/manifests.ts';
 import { NAMESPACE } from '../../manifests/metadata-schema.ts';
 import { recordOf } from '../../events/kafka-record.ts';

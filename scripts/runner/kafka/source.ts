@@ -3,7 +3,7 @@ import type { DeadLetterSink, Send } from '../broker/broker.ts';
 import { systemClock, type Clock } from '../broker/clock.ts';
 import type { Event } from '../../events/cloud-event.ts';
 import { MAX_POLL_RECORDS } from '../../events/limits.ts';
-import type { Log } from '../../local/log.ts';
+import type { Log } from '../log.ts';
 import type { KafkaSource, Subscriber } from '../../manifests/manifests.ts';
 import { openStandstill } from '../broker/standstill.ts';
 import { deliver } from './delivery.ts';

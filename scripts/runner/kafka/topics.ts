@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Admin, ITopicConfig } from 'kafkajs';
-import type { Log } from '../../local/log.ts';
+import type { Log } from '../log.ts';
 import type { KafkaTopic } from '../../manifests/manifests.ts';
 
 /**

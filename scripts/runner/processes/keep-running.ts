@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Child } from './child.ts';
-import type { Log } from '../../local/log.ts';
+import type { Log } from '../log.ts';
 
 export interface Kept {
   pid(): number;

@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { Client } from 'pg';
 import { startChild, type Child } from './child.ts';
 import { keepRunning } from './keep-running.ts';
-import type { Log } from '../../local/log.ts';
+import type { Log } from '../log.ts';
 import { releasePort, takePort } from './ports.ts';
 
 export interface Postgres {

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { startChild, type Child } from './child.ts';
 import { keepRunning } from './keep-running.ts';
-import type { Log } from '../../local/log.ts';
+import type { Log } from '../log.ts';
 import { accepts, releasePort, takePort } from './ports.ts';
 
 export interface Redis {

@@ -14,7 +14,7 @@ import { deploy } from './deployment.ts';
 import { bundleInto } from '../serving/launch.ts';
 import { loadManifests } from '../../manifests/manifests.ts';
 import { openReloader, type ReloaderOptions } from './reload.ts';
-import { startRunner } from '../../local/runner.ts';
+import { startRunner } from '../runner.ts';
 import { recordingLog, tempFolder } from '../serving/testing.ts';
 
 const project = resolve(import.meta.dirname, '../../..');

@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { bundleInto } from '../serving/launch.ts';
 import { deploy, type Deployment } from './deployment.ts';
 import type { Override } from './environment.ts';
-import type { Log } from '../../local/log.ts';
+import type { Log } from '../log.ts';
 import { loadManifests, onlyBroker, type Manifests } from '../../manifests/manifests.ts';
 
 /** Brings what runs to what the files say. */

@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { startChild, type Child } from '../processes/child.ts';
-import type { Log } from '../../local/log.ts';
+import type { Log } from '../log.ts';
 
 /** Says what is wrong with the types of the functions, beside all that runs. */
 export interface TypeCheck {

@@ -1,5 +1,5 @@
 import { watch } from 'chokidar';
-import type { Log } from '../../local/log.ts';
+import type { Log } from '../log.ts';
 
 /** Watches folders with all that is in them. */
 export interface Watch {

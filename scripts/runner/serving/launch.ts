@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { bundleFunctions } from '../../bundle.ts';
 import type { Deployment } from '../project/deployment.ts';
 import { startInstance, type Instance } from './instance.ts';
-import { logOutput, type Log } from '../../local/log.ts';
+import { logOutput, type Log } from '../log.ts';
 import type { Service } from '../../manifests/manifests.ts';
 
 /** Starts instances of the Services of a deployment. */

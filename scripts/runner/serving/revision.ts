@@ -1,6 +1,6 @@
 import { availableParallelism } from 'node:os';
 import type { Instance } from './instance.ts';
-import type { Log } from '../../local/log.ts';
+import type { Log } from '../log.ts';
 import type { Service } from '../../manifests/manifests.ts';
 import { slidingMax } from './window.ts';
 

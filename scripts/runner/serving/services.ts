@@ -8,7 +8,7 @@ import { request as httpsRequest } from 'node:https';
 import { urlToHttpOptions } from 'node:url';
 import type { Answer, Send } from '../broker/broker.ts';
 import type { Instance } from './instance.ts';
-import type { Log } from '../../local/log.ts';
+import type { Log } from '../log.ts';
 import type { Service } from '../../manifests/manifests.ts';
 import { answerProblem } from '../../emulators/web/problem.ts';
 import { forwardedHeaders, NotDelivered, proxy } from './proxy.ts';

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
 import { startInstance } from './instance.ts';
-import { logOutput, type Log } from '../../local/log.ts';
+import { logOutput, type Log } from '../log.ts';
 import type { Service } from '../../manifests/manifests.ts';
 
 /** A folder of the running test's own. */

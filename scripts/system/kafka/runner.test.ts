@@ -27,7 +27,7 @@ function projectWithoutForms(): string {
 /** A runner in a process of its own, so that it can be killed. */
 async function startRunnerProcess(root: string, data: string, env: Record<string, string> = {}) {
   const code = `
-    import { startRunner } from ${JSON.stringify(join(project, 'scripts/local/runner.ts'))};
+    import { startRunner } from ${JSON.stringify(join(project, 'scripts/runner/runner.ts'))};
     const [, root, data] = process.argv;
     const runner = await startRunner({ root, data, port: 0, kafka: true });
     process.on('SIGTERM', () => runner.close().then(() => process.exit(0)));

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { startChild, type Child } from '../../processes/child.ts';
-import type { Log } from '../../../local/log.ts';
+import type { Log } from '../../log.ts';
 import { kafkaClient } from '../client.ts';
 
 /** One Kafka broker, which is also a controller. Its data and its address stay the same over all restarts. */

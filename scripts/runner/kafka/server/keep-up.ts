@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Log } from '../../../local/log.ts';
+import type { Log } from '../../log.ts';
 import { startKafka, type KafkaServer, type KafkaServerOptions } from './server.ts';
 
 /** Between the end of a broker and its next start; a second start that fails at once is not to fill the log. */

@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { mkdir, readFile, realpath, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { startChild } from '../../processes/child.ts';
-import type { Log } from '../../../local/log.ts';
+import type { Log } from '../../log.ts';
 import { releasePort, takePort } from '../../processes/ports.ts';
 import { startBrokerProcess, type BrokerProcess } from './broker-process.ts';
 import { kafkaClasspath } from './jars.ts';

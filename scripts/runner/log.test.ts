@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { logOutput, terminalLog } from './log.ts';
-import { recordingLog } from '../runner/serving/testing.ts';
+import { recordingLog } from './serving/testing.ts';
 
 test('a line says when, who, what and the fields', () => {
   const lines: string[] = [];

@@ -4,7 +4,7 @@ import { expect, onTestFinished, test } from 'vitest';
 import { hasBrowser, openBrowser } from '../../functions/testing/browser.ts';
 import { student } from '../../functions/testing/sink.ts';
 import { startRunner } from './runner.ts';
-import { recordingLog, tempFolder } from '../runner/serving/testing.ts';
+import { recordingLog, tempFolder } from './serving/testing.ts';
 
 const project = resolve(import.meta.dirname, '../..');
 

@@ -1,5 +1,5 @@
-import { exampleCurl } from '../runner/gateway/example.ts';
-import type { ScheduleStatus } from '../runner/schedules/ping.ts';
+import { exampleCurl } from './gateway/example.ts';
+import type { ScheduleStatus } from './schedules/ping.ts';
 
 /** What the runner says when it is ready: where everything is and what to try. */
 export function readyText({

@@ -2,22 +2,22 @@ import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { join, relative, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { allMetrics } from '../runner/gateway/all-metrics.ts';
-import { openBroker, type DeadLetterSink } from '../runner/broker/broker.ts';
-import { openClusterLocal } from '../runner/gateway/cluster-local.ts';
-import { takeDataFolder } from '../runner/processes/data-folder.ts';
-import { openDeadLetterSink } from '../runner/broker/dead-letter-sink.ts';
-import { deploy } from '../runner/project/deployment.ts';
-import { describeOverrides, valuesOf } from '../runner/project/environment.ts';
+import { allMetrics } from './gateway/all-metrics.ts';
+import { openBroker, type DeadLetterSink } from './broker/broker.ts';
+import { openClusterLocal } from './gateway/cluster-local.ts';
+import { takeDataFolder } from './processes/data-folder.ts';
+import { openDeadLetterSink } from './broker/dead-letter-sink.ts';
+import { deploy } from './project/deployment.ts';
+import { describeOverrides, valuesOf } from './project/environment.ts';
 import { warnOfUnknownForms } from '../manifests/form-filters.ts';
-import { openGateway } from '../runner/gateway/gateway.ts';
-import { findKafka } from '../runner/kafka/given.ts';
-import { openKafka } from '../runner/kafka/open.ts';
-import { bundleInto, openLauncher } from '../runner/serving/launch.ts';
+import { openGateway } from './gateway/gateway.ts';
+import { findKafka } from './kafka/given.ts';
+import { openKafka } from './kafka/open.ts';
+import { bundleInto, openLauncher } from './serving/launch.ts';
 import { terminalLog, type Log } from './log.ts';
 import { startMails } from '../emulators/mails/server.ts';
 import { loadManifests, onlyBroker, type Service } from '../manifests/manifests.ts';
-import { openMetrics } from '../runner/gateway/metrics.ts';
+import { openMetrics } from './gateway/metrics.ts';
 import {
   databaseOf,
   findGoogle,
@@ -25,20 +25,20 @@ import {
   findSmtp,
   localOverrides,
   withoutPassword,
-} from '../runner/project/overrides.ts';
-import { ensure } from '../runner/processes/packages.ts';
-import { openSchedules } from '../runner/schedules/ping.ts';
-import { startPostgres } from '../runner/processes/postgres.ts';
+} from './project/overrides.ts';
+import { ensure } from './processes/packages.ts';
+import { openSchedules } from './schedules/ping.ts';
+import { startPostgres } from './processes/postgres.ts';
 import { readyText } from './ready-text.ts';
-import { startRedis } from '../runner/processes/redis.ts';
-import { openReloader } from '../runner/project/reload.ts';
-import { openSecrets } from '../runner/project/secrets.ts';
-import { openServices, type Services } from '../runner/serving/services.ts';
+import { startRedis } from './processes/redis.ts';
+import { openReloader } from './project/reload.ts';
+import { openSecrets } from './project/secrets.ts';
+import { openServices, type Services } from './serving/services.ts';
 import { startSheets } from '../emulators/sheets/server.ts';
 import { stopParts, type Parts } from './stop-parts.ts';
-import { openTypeCheck } from '../runner/project/type-check.ts';
-import { waitingRows } from '../runner/gateway/waiting.ts';
-import { watchFolders } from '../runner/project/watch.ts';
+import { openTypeCheck } from './project/type-check.ts';
+import { waitingRows } from './gateway/waiting.ts';
+import { watchFolders } from './project/watch.ts';
 
 export interface Runner {
   /** Of the gateway. */

@@ -1,20 +1,20 @@
-import type { Broker } from '../runner/broker/broker.ts';
-import type { ClusterLocal } from '../runner/gateway/cluster-local.ts';
-import type { DataFolder } from '../runner/processes/data-folder.ts';
-import type { Gateway } from '../runner/gateway/gateway.ts';
-import type { Ingress } from '../runner/broker/ingress.ts';
-import type { KafkaConnection } from '../runner/kafka/connection.ts';
-import type { KafkaServer } from '../runner/kafka/server/server.ts';
+import type { Broker } from './broker/broker.ts';
+import type { ClusterLocal } from './gateway/cluster-local.ts';
+import type { DataFolder } from './processes/data-folder.ts';
+import type { Gateway } from './gateway/gateway.ts';
+import type { Ingress } from './broker/ingress.ts';
+import type { KafkaConnection } from './kafka/connection.ts';
+import type { KafkaServer } from './kafka/server/server.ts';
 import type { Log } from './log.ts';
 import type { MailsServer } from '../emulators/mails/server.ts';
-import type { Schedules } from '../runner/schedules/ping.ts';
-import type { Postgres } from '../runner/processes/postgres.ts';
-import type { Redis } from '../runner/processes/redis.ts';
-import type { Reloader } from '../runner/project/reload.ts';
-import type { Services } from '../runner/serving/services.ts';
+import type { Schedules } from './schedules/ping.ts';
+import type { Postgres } from './processes/postgres.ts';
+import type { Redis } from './processes/redis.ts';
+import type { Reloader } from './project/reload.ts';
+import type { Services } from './serving/services.ts';
 import type { SheetsServer } from '../emulators/sheets/server.ts';
-import type { TypeCheck } from '../runner/project/type-check.ts';
-import type { Watch } from '../runner/project/watch.ts';
+import type { TypeCheck } from './project/type-check.ts';
+import type { Watch } from './project/watch.ts';
 
 /** What a runner consists of, as far as it is started. */
 export interface Parts {
