@@ -4,7 +4,7 @@ import { request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { bundleFunctions } from '../scripts/bundle.ts';
+import { bundleFunctions } from '../scripts/build/bundle.ts';
 import { startFunction, type FunctionProcess } from './testing/process.ts';
 import { bodyOf, formEnv, postJson, startSink, student, type Sink } from './testing/sink.ts';
 

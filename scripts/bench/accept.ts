@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { bundleFunctions } from '../bundle.ts';
+import { bundleFunctions } from '../build/bundle.ts';
 import { bodiesFor } from '../load/body.ts';
 import { runUsers } from '../load/drive.ts';
 import { openTally, type LoadReport } from '../load/tally.ts';

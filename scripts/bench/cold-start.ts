@@ -5,7 +5,7 @@ import { createServer, get, request, type Server } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { build } from 'esbuild';
-import { bundleFunctions } from '../bundle.ts';
+import { bundleFunctions } from '../build/bundle.ts';
 import { startBenchKafka } from './parts/kafka.ts';
 import type { Measured } from './parts/measured.ts';
 import { barPlot } from './parts/plot.ts';

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { openBuffer } from '../../functions/lib/buffer/buffer.ts';
 import { openLog } from '../../functions/lib/runtime/log.ts';
 import { openRedis } from '../../functions/lib/stores/redis.ts';
-import { bundleFunctions } from '../bundle.ts';
+import { bundleFunctions } from '../build/bundle.ts';
 import { startRedis } from '../runner/processes/redis.ts';
 import { temporaryFolder } from '../testing.ts';
 import { pinCores, type Cores } from './parts/cores.ts';

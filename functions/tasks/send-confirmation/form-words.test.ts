@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import PostalMime from 'postal-mime';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
-import { bundleFunctions } from '../../../scripts/bundle.ts';
+import { bundleFunctions } from '../../../scripts/build/bundle.ts';
 import { recordedLog } from '../../testing/log.ts';
 import { startFunction } from '../../testing/process.ts';
 import { openFormWords } from './form-words.ts';

@@ -1,6 +1,6 @@
 import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { bundleFunctions } from '../../bundle.ts';
+import { bundleFunctions } from '../../build/bundle.ts';
 import type { Deployment } from '../project/deployment.ts';
 import { startInstance, type Instance } from './instance.ts';
 import { logOutput, type Log } from '../log.ts';

@@ -1,7 +1,7 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { becomesReady, type FunctionProcess } from '../../functions/testing/process.ts';
+import { becomesReady, type FunctionProcess } from '../../../functions/testing/process.ts';
 import type { BuiltImage } from './build.ts';
 
 export interface ContainerOptions {

@@ -5,7 +5,7 @@ import { text } from 'node:stream/consumers';
 import * as v from 'valibot';
 import { expect, test } from 'vitest';
 import { bundleFunctions } from './bundle.ts';
-import { tempFolder } from './runner/serving/testing.ts';
+import { tempFolder } from '../runner/serving/testing.ts';
 
 /** A project of two functions that share a module. */
 function project(files: Record<string, string> = {}): string {
@@ -13,9 +13,9 @@ function project(files: Record<string, string> = {}): string {
   const all = {
     'functions/main.ts': `const file = './' + process.env.FUNCTION_TARGET + '.mjs'; const { name } = await import(file); console.log(name);`,
     'functions/lib/shared.ts': `export const greet = (name: string) => 'hello ' + name;`,
-    'functions/forms/one/one.ts': `import { greet } from '../../lib/shared.ts'; export const name = greet('one');`,
+    'functions/forms/one/one.ts': `import { greet } from '../../../lib/shared.ts'; export const name = greet('one');`,
     'functions/forms/one/one.test.ts': `throw new Error('a test is no function');`,
-    'functions/tasks/two/two.ts': `import { greet } from '../../lib/shared.ts'; export const name = greet('two');`,
+    'functions/tasks/two/two.ts': `import { greet } from '../../../lib/shared.ts'; export const name = greet('two');`,
     ...files,
   };
   for (const [path, content] of Object.entries(all)) {
@@ -71,7 +71,7 @@ test('a versioned bundle keeps its folder while nothing changes; a new one leave
 test('who may load forms by their names is another version when one of them changes, and nobody else is', async () => {
   const root = project({
     'functions/lib/form/load-form.ts': `export const load = (name: string) => import('./' + name + '.mjs');`,
-    'functions/tasks/three/three.ts': `import { load } from '../../lib/load-form.ts'; export const name = load('one');`,
+    'functions/tasks/three/three.ts': `import { load } from '../../../lib/load-form.ts'; export const name = load('one');`,
   });
   const outDir = join(root, 'out');
   const versions = async () => {
@@ -105,7 +105,7 @@ test('a function that does not compile is reported with its place, and the older
   const root = project();
   const outDir = join(root, 'out');
   await bundleFunctions({ root, outDir });
-  writeFileSync(join(root, 'functions/forms/one/one.ts'), `import './missing.ts';`);
+  writeFileSync(join(root, 'functions/forms/one/one.ts'), `import '../missing.ts';`);
   await expect(bundleFunctions({ root, outDir })).rejects.toThrow(
     /the functions do not bundle:\n[^]*missing\.ts[^]*functions\/forms\/one\/one\.ts:1/,
   );

@@ -4,8 +4,8 @@ import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, join, relative, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { build, formatMessages, type BuildFailure, type OutputFile } from 'esbuild';
-import { leftOut } from './bundle/left-out.ts';
-import { openReader } from './bundle/reader.ts';
+import { leftOut } from './left-out.ts';
+import { openReader } from './reader.ts';
 
 /**
  * Bundles every function of `root` for a fast cold start: `main.mjs`, one `<name>.mjs` per function beside it, and what
@@ -127,7 +127,7 @@ async function replace(target: string, fresh: string) {
 
 const help = `Bundles functions/ for the image and the runner.
 
-  node scripts/bundle.ts --out DIR
+  node scripts/build/bundle.ts --out DIR
 
   --out DIR   the folder for the bundle (default dist); what is in it is replaced
   --help      this text
@@ -141,7 +141,7 @@ if (import.meta.main) {
     if (values.help) console.log(help);
     else
       console.log(
-        await bundleFunctions({ root: resolve(import.meta.dirname, '..'), outDir: resolve(values.out) }),
+        await bundleFunctions({ root: resolve(import.meta.dirname, '../..'), outDir: resolve(values.out) }),
       );
   } catch (error) {
     console.error(error instanceof Error ? error.message : error);

@@ -2,7 +2,7 @@ import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { cpSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { readVersions } from '../manifests/rules/repository.ts';
+import { readVersions } from '../../manifests/rules/repository.ts';
 
 export interface BuiltImage {
   /** The image's root file system. */
