@@ -7,7 +7,7 @@ import { Redis } from 'ioredis';
 import { Client } from 'pg';
 import * as v from 'valibot';
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
-import { connectionsOf } from './api/running.ts';
+import { connectionsOf } from './tools/client/running.ts';
 import { startFormbus, temporaryFolder, type StartedFormbus } from './testing.ts';
 
 let folder: Awaited<ReturnType<typeof temporaryFolder>>;

@@ -9,7 +9,7 @@ import { openBuffer } from '../functions/lib/buffer/buffer.ts';
 import { openLog } from '../functions/lib/runtime/log.ts';
 import { openRedis } from '../functions/lib/stores/redis.ts';
 import { openSheets, type SheetRequest } from '../functions/lib/sheets/sheets.ts';
-import { connectionsOf } from './api/running.ts';
+import { connectionsOf } from './tools/client/running.ts';
 import { startFormbus, temporaryFolder, type StartedFormbus } from './testing.ts';
 
 let folder: Awaited<ReturnType<typeof temporaryFolder>>;

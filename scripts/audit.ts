@@ -1,8 +1,8 @@
 import { parseArgs } from 'node:util';
 import { openSheets } from '../functions/lib/sheets/sheets.ts';
 import type { ReadSheets } from '../functions/lib/sheets/standing.ts';
-import { refuseUnknownForm } from './api/forms.ts';
-import { addressOf, connectionsOf, placeHelp, placeOptions } from './api/running.ts';
+import { refuseUnknownForm } from './tools/client/forms.ts';
+import { addressOf, connectionsOf, placeHelp, placeOptions } from './tools/client/running.ts';
 import { openAuditedBuffer, type AuditedBuffer } from './audit/buffer.ts';
 import { openFormbus, type Formbus } from './audit/formbus.ts';
 import { openAuditedArchive, readArchive, type AuditedArchive } from './audit/archive.ts';
@@ -20,7 +20,7 @@ import {
   type LoggedRow,
 } from './audit/reconcile.ts';
 import { repair } from './audit/repair.ts';
-import { counted } from './counted.ts';
+import { counted } from './tools/client/counted.ts';
 
 const help = `Compares what was accepted with what stands in the sheets and in the archive, id by id.
 

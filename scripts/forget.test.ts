@@ -6,7 +6,7 @@ import { Redis } from 'ioredis';
 import { Client } from 'pg';
 import * as v from 'valibot';
 import { afterAll, beforeAll, expect, it, onTestFinished } from 'vitest';
-import { connectionsOf } from './api/running.ts';
+import { connectionsOf } from './tools/client/running.ts';
 import { pidsOf } from './chaos/victims.ts';
 import { startFormbus, temporaryFolder, type StartedFormbus } from './testing.ts';
 

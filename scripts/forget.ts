@@ -1,8 +1,8 @@
 import { parseArgs } from 'node:util';
-import { addressOf, placeHelp, placeOptions } from './api/running.ts';
+import { addressOf, placeHelp, placeOptions } from './tools/client/running.ts';
 import { openClusterStores } from './forget/cluster.ts';
 import { openStores } from './forget/stores.ts';
-import { clusterOptions, openCluster } from './kafka/cluster.ts';
+import { clusterOptions, openCluster } from './tools/client/kafka-cluster.ts';
 import { forget } from './forget/run.ts';
 
 const help = `Removes one person's submission for good: from the archive, the buffer, the sheets, and whatever other task keeps something of it.

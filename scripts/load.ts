@@ -1,7 +1,7 @@
 import { parseArgs } from 'node:util';
 import * as v from 'valibot';
-import { call } from './api/call.ts';
-import { addressOf, placeOptions } from './api/running.ts';
+import { call } from './tools/client/call.ts';
+import { addressOf, placeOptions } from './tools/client/running.ts';
 import { bodiesFor } from './load/body.ts';
 import { runRate, runUsers } from './load/drive.ts';
 import { textOf } from './load/print.ts';

@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
-import { addressOf } from './api/running.ts';
+import { addressOf } from './tools/client/running.ts';
 import { curlOf, exampleCurl } from './runner/gateway/example.ts';
 import { planForm, planTask } from './new/plan.ts';
 import { writeAll } from './new/write.ts';

@@ -1,16 +1,16 @@
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { clusterHelp, clusterOptions, openCluster } from './kafka/cluster.ts';
+import { clusterHelp, clusterOptions, openCluster } from './tools/client/kafka-cluster.ts';
 import { loadManifests } from './manifests/manifests.ts';
 import type { History, PastEvent } from './replay/history.ts';
 import { openLoggedHistory } from './replay/log.ts';
 import { openProgress } from './replay/progress.ts';
 import { replay } from './replay/run.ts';
 import { openTopicHistory } from './replay/topic.ts';
-import { refuseUnknownForm } from './api/forms.ts';
-import { addressOf, dataFolderOf, placeHelp, placeOptions } from './api/running.ts';
-import { parseTimes } from './api/time.ts';
-import { counted } from './counted.ts';
+import { refuseUnknownForm } from './tools/client/forms.ts';
+import { addressOf, dataFolderOf, placeHelp, placeOptions } from './tools/client/running.ts';
+import { parseTimes } from './tools/client/time.ts';
+import { counted } from './tools/client/counted.ts';
 
 const help = `Gives a task the submissions of a form that came before it, and no other task.
   npm run replay -- --form F --task T [--from TIME] [--to TIME] [--rate N] [--dry-run]

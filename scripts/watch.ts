@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
-import { addressOf, placeHelp, placeOptions } from './api/running.ts';
+import { addressOf, placeHelp, placeOptions } from './tools/client/running.ts';
 import { openApi } from './cluster/api.ts';
 import { watchCluster } from './watch/cluster.ts';
 import { openHistory, type View } from './watch/history.ts';

@@ -1,5 +1,5 @@
 import * as v from 'valibot';
-import { connectArchive, formsIn, isNotMadeYet } from '../api/database.ts';
+import { connectArchive, formsIn, isNotMadeYet } from '../tools/client/database.ts';
 import type { LoggedRow } from './reconcile.ts';
 
 export interface ArchiveReport {

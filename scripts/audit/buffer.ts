@@ -1,6 +1,6 @@
 import * as v from 'valibot';
 import { connectRedis } from '../../functions/lib/stores/redis-address.ts';
-import { redisFailure } from '../api/redis.ts';
+import { redisFailure } from '../tools/client/redis.ts';
 import { leaseScript, releaseScript } from '../../functions/lib/buffer/buffer-scripts.ts';
 import { mapOfHash } from '../../functions/lib/buffer/parked-tabs.ts';
 

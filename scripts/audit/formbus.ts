@@ -1,6 +1,6 @@
 import * as v from 'valibot';
 import { placeOf } from '../../functions/lib/event/destination.ts';
-import { call } from '../api/call.ts';
+import { call } from '../tools/client/call.ts';
 import type { LoggedRow } from './reconcile.ts';
 
 const Events = v.array(

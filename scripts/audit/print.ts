@@ -1,6 +1,6 @@
 import type { AuditReport, LoggedRow } from './reconcile.ts';
 import type { Repaired } from './repair.ts';
-import { counted } from '../counted.ts';
+import { counted } from '../tools/client/counted.ts';
 
 const shown = 20;
 

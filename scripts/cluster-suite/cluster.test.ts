@@ -6,7 +6,7 @@ import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 import * as v from 'valibot';
 import { openApi } from '../cluster/api.ts';
 import { podOf, startFakeApi, type FakeApi } from '../cluster/fake-api.ts';
-import { readTopic } from '../kafka/read-topic.ts';
+import { readTopic } from '../tools/client/read-topic.ts';
 import { startSecureKafka, type SecureKafka } from '../kafka/secure-testing.ts';
 import { describeKafka, kafkaStartMs } from '../kafka/testing.ts';
 import { kafkaClient } from '../runner/kafka/client.ts';

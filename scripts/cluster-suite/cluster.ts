@@ -9,7 +9,7 @@ import type { KubernetesApi } from '../cluster/api.ts';
 import { forwardPort, kafkaSockets } from '../cluster/forward.ts';
 import { isReady, Pods, serviceLabel } from '../cluster/pods.ts';
 import { openTopicLetters } from '../dead-letters/topic.ts';
-import { connectCluster } from '../kafka/cluster.ts';
+import { connectCluster } from '../tools/client/kafka-cluster.ts';
 import { until, type SuiteFormbus } from './formbus.ts';
 import { inspect, valueOf, type Installation } from './installation.ts';
 import { applyAll, removeAll } from './resources.ts';

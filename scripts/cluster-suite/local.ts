@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import * as v from 'valibot';
 import { stringify } from 'yaml';
-import { call } from '../api/call.ts';
+import { call } from '../tools/client/call.ts';
 import { openLoggedLetters } from '../dead-letters/log.ts';
 import { binaryRequest } from '../events/cloud-event.ts';
 import type { StartedFormbus } from '../testing.ts';

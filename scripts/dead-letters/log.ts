@@ -1,5 +1,5 @@
 import * as v from 'valibot';
-import { call } from '../api/call.ts';
+import { call } from '../tools/client/call.ts';
 import type { Letter, Letters } from './letters.ts';
 
 const Page = v.array(

@@ -1,5 +1,5 @@
-import type { Cluster } from '../kafka/cluster.ts';
-import { readTopic } from '../kafka/read-topic.ts';
+import type { Cluster } from '../tools/client/kafka-cluster.ts';
+import { readTopic } from '../tools/client/read-topic.ts';
 import type { Event } from '../events/cloud-event.ts';
 import { eventOf, type ConsumedRecord } from '../events/kafka-record.ts';
 import { describeFailure } from '../events/outcome.ts';

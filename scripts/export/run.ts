@@ -1,8 +1,8 @@
 import { Readable, Transform, type Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import * as v from 'valibot';
-import { formsIn, type Archive } from '../api/database.ts';
-import { refuseUnknownForm } from '../api/forms.ts';
+import { formsIn, type Archive } from '../tools/client/database.ts';
+import { refuseUnknownForm } from '../tools/client/forms.ts';
 import { csvWriter, type CsvOptions } from '../emulators/web/csv.ts';
 
 export const formats = ['csv', 'jsonl'] as const;

@@ -1,6 +1,6 @@
 import * as v from 'valibot';
-import { connectArchive } from '../api/database.ts';
-import type { Cluster } from '../kafka/cluster.ts';
+import { connectArchive } from '../tools/client/database.ts';
+import type { Cluster } from '../tools/client/kafka-cluster.ts';
 import { archivedIn, type Stores } from './stores.ts';
 
 /** All of an event's own are texts. */

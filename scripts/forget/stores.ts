@@ -2,10 +2,10 @@ import type { CloudEventV1 } from 'cloudevents';
 import * as v from 'valibot';
 import { belongsTo } from '../../functions/lib/buffer/erasure.ts';
 import { connectRedis } from '../../functions/lib/stores/redis-address.ts';
-import { call } from '../api/call.ts';
-import { connectArchive, isNotMadeYet, type Archive } from '../api/database.ts';
-import { redisFailure } from '../api/redis.ts';
-import { connectionsOf } from '../api/running.ts';
+import { call } from '../tools/client/call.ts';
+import { connectArchive, isNotMadeYet, type Archive } from '../tools/client/database.ts';
+import { redisFailure } from '../tools/client/redis.ts';
+import { connectionsOf } from '../tools/client/running.ts';
 
 interface Found {
   form: string;

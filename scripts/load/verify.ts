@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import * as v from 'valibot';
 import { openSheets } from '../../functions/lib/sheets/sheets.ts';
-import { call } from '../api/call.ts';
-import { connectionsOf } from '../api/running.ts';
+import { call } from '../tools/client/call.ts';
+import { connectionsOf } from '../tools/client/running.ts';
 import { openAuditedBuffer } from '../audit/buffer.ts';
 import { openFormbus } from '../audit/formbus.ts';
 import { look } from '../audit/look.ts';

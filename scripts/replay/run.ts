@@ -1,6 +1,6 @@
 import type { History, PastEvent } from './history.ts';
 import type { Progress, Saved } from './progress.ts';
-import { counted } from '../counted.ts';
+import { counted } from '../tools/client/counted.ts';
 
 export interface ReplayOptions<E extends PastEvent> {
   history: History<E>;

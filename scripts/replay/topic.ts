@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import * as v from 'valibot';
-import type { Cluster } from '../kafka/cluster.ts';
-import { readTopic } from '../kafka/read-topic.ts';
+import type { Cluster } from '../tools/client/kafka-cluster.ts';
+import { readTopic } from '../tools/client/read-topic.ts';
 import type { Event } from '../events/cloud-event.ts';
 import { matches, type Filter } from '../events/filters.ts';
 import { eventOf } from '../events/kafka-record.ts';

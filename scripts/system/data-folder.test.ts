@@ -14,7 +14,7 @@ import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { expect, it, onTestFinished } from 'vitest';
 import * as v from 'valibot';
-import { addressOf, connectionsOf } from '../api/running.ts';
+import { addressOf, connectionsOf } from '../tools/client/running.ts';
 import { openDisk } from '../chaos/disk.ts';
 import { startFormbus, temporaryFolder } from '../testing.ts';
 

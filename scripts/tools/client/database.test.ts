@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, expect, it, onTestFinished, vi } from 'vitest';
-import { startTestPostgres, type TestPostgres } from '../../functions/testing/postgres.ts';
+import { startTestPostgres, type TestPostgres } from '../../../functions/testing/postgres.ts';
 import { connectArchive } from './database.ts';
 
 let postgres: TestPostgres;

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Admin, Consumer, Kafka } from 'kafkajs';
-import { askLeaders } from '../runner/kafka/leaders.ts';
-import type { ConsumedRecord } from '../events/kafka-record.ts';
+import { askLeaders } from '../../runner/kafka/leaders.ts';
+import type { ConsumedRecord } from '../../events/kafka-record.ts';
 
 export interface ReadTopicOptions {
   client: Kafka;

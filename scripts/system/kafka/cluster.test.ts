@@ -6,16 +6,16 @@ import { join } from 'node:path';
 import { buffer, text } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import * as v from 'valibot';
-import { serve, type Served } from '../../functions/lib/serve/serve.ts';
-import { archive as archiveTask } from '../../functions/tasks/archive/archive.ts';
-import { detectSlang } from '../../functions/tasks/detect-slang/detect-slang.ts';
-import { startTestPostgres } from '../../functions/testing/postgres.ts';
-import { kafkaClient } from '../runner/kafka/client.ts';
-import { createTopics } from '../runner/kafka/topics.ts';
-import type { ConsumedRecord } from '../events/kafka-record.ts';
-import type { KafkaServer } from '../runner/kafka/server/server.ts';
-import { readTopic } from './read-topic.ts';
-import { describeKafka, kafkaStartMs, startTestKafka } from './testing.ts';
+import { serve, type Served } from '../../../functions/lib/serve/serve.ts';
+import { archive as archiveTask } from '../../../functions/tasks/archive/archive.ts';
+import { detectSlang } from '../../../functions/tasks/detect-slang/detect-slang.ts';
+import { startTestPostgres } from '../../../functions/testing/postgres.ts';
+import { kafkaClient } from '../../runner/kafka/client.ts';
+import { createTopics } from '../../runner/kafka/topics.ts';
+import type { ConsumedRecord } from '../../events/kafka-record.ts';
+import type { KafkaServer } from '../../runner/kafka/server/server.ts';
+import { readTopic } from '../../tools/client/read-topic.ts';
+import { describeKafka, kafkaStartMs, startTestKafka } from '../../kafka/testing.ts';
 
 const local = 'formbus.svc.cluster.local';
 
@@ -77,7 +77,7 @@ describeKafka('a cluster, as its operator reaches it', { timeout: 120_000 }, () 
   const run = (script: string, ...args: string[]) => runWith({}, script, ...args, '--gateway', gateway.url);
 
   async function runWith(env: Record<string, string>, script: string, ...args: string[]) {
-    const child = spawn(process.execPath, [join(import.meta.dirname, '..', script), ...args, '--kafka'], {
+    const child = spawn(process.execPath, [join(import.meta.dirname, '../..', script), ...args, '--kafka'], {
       stdio: ['ignore', 'pipe', 'pipe'],
       env: { ...process.env, KAFKA_BROKERS: kafka.url, ...env },
     });

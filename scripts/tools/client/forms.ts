@@ -1,7 +1,7 @@
 import { globSync } from 'node:fs';
 import { basename, join } from 'node:path';
 
-const manifests = join(import.meta.dirname, '../../knative/forms');
+const manifests = join(import.meta.dirname, '../../../knative/forms');
 
 /**
  * For a name that nothing was found for.

@@ -1,8 +1,8 @@
 import { request, type IncomingMessage } from 'node:http';
 import { buffer } from 'node:stream/consumers';
-import type { Answer } from '../runner/broker/broker.ts';
-import { binaryRequest, type Event } from '../events/cloud-event.ts';
-import { noAnswer, outcomeOf, type Outcome } from '../events/outcome.ts';
+import type { Answer } from '../../runner/broker/broker.ts';
+import { binaryRequest, type Event } from '../../events/cloud-event.ts';
+import { noAnswer, outcomeOf, type Outcome } from '../../events/outcome.ts';
 
 /** Hands an event to the task of that host and to no other; a reply is published, as the Broker would have done. Tries once. */
 export type HandOver = (host: string, event: Event) => Promise<Exclude<Outcome, { kind: 'reply' }>>;

@@ -1,8 +1,8 @@
 import { Socket } from 'node:net';
 import { Client, DatabaseError } from 'pg';
 import * as v from 'valibot';
-import { reasonOf } from '../../functions/lib/runtime/log.ts';
-import { codeOf, undefinedTable, type Query } from '../../functions/lib/stores/postgres.ts';
+import { reasonOf } from '../../../functions/lib/runtime/log.ts';
+import { codeOf, undefinedTable, type Query } from '../../../functions/lib/stores/postgres.ts';
 import { connectionsOf } from './running.ts';
 
 const Forms = v.array(v.object({ form: v.string() }));

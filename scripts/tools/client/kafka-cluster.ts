@@ -1,10 +1,10 @@
 import { Kafka, logLevel, type KafkaConfig } from 'kafkajs';
-import { readEnv } from '../../functions/lib/runtime/env.ts';
-import { connectionOf, kafkaEnv } from '../../functions/lib/publish/kafka-env.ts';
-import '../../functions/lib/publish/kafka-timers.ts';
-import type { Event } from '../events/cloud-event.ts';
-import { recordOf } from '../events/kafka-record.ts';
-import { openTasks, type HandOver } from './tasks.ts';
+import { readEnv } from '../../../functions/lib/runtime/env.ts';
+import { connectionOf, kafkaEnv } from '../../../functions/lib/publish/kafka-env.ts';
+import '../../../functions/lib/publish/kafka-timers.ts';
+import type { Event } from '../../events/cloud-event.ts';
+import { recordOf } from '../../events/kafka-record.ts';
+import { openTasks, type HandOver } from './kafka-tasks.ts';
 
 /** A Formbus on a cluster, as its operator reaches it: its Kafka, and its tasks through the internal gateway. */
 export interface Cluster {

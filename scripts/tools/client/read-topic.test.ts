@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { kafkaClient } from '../runner/kafka/client.ts';
-import type { ConsumedRecord } from '../events/kafka-record.ts';
-import type { KafkaServer } from '../runner/kafka/server/server.ts';
-import { makeTopic } from '../runner/kafka/testing.ts';
+import { kafkaClient } from '../../runner/kafka/client.ts';
+import type { ConsumedRecord } from '../../events/kafka-record.ts';
+import type { KafkaServer } from '../../runner/kafka/server/server.ts';
+import { makeTopic } from '../../runner/kafka/testing.ts';
 import { readTopic } from './read-topic.ts';
-import { describeKafka, kafkaStartMs, startTestKafka } from './testing.ts';
+import { describeKafka, kafkaStartMs, startTestKafka } from '../../kafka/testing.ts';
 
 describeKafka('a topic', () => {
   let kafka: KafkaServer;

@@ -1,4 +1,4 @@
-import { reasonOf } from '../../functions/lib/runtime/log.ts';
+import { reasonOf } from '../../../functions/lib/runtime/log.ts';
 
 /** What a tool says when the buffer's Redis does not do its part; without the password that may stand in the address. */
 export function redisFailure(address: string, cause: unknown): Error {
