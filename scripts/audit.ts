@@ -3,12 +3,12 @@ import { openSheets } from '../functions/lib/sheets/sheets.ts';
 import type { ReadSheets } from '../functions/lib/sheets/standing.ts';
 import { refuseUnknownForm } from './tools/client/forms.ts';
 import { addressOf, connectionsOf, placeHelp, placeOptions } from './tools/client/running.ts';
-import { openAuditedBuffer, type AuditedBuffer } from './audit/buffer.ts';
-import { openFormbus, type Formbus } from './audit/formbus.ts';
-import { openAuditedArchive, readArchive, type AuditedArchive } from './audit/archive.ts';
-import { look } from './audit/look.ts';
-import { printRepaired, printReport } from './audit/print.ts';
-import { waitForQuota } from './audit/quota.ts';
+import { openAuditedBuffer, type AuditedBuffer } from './tools/audit/buffer.ts';
+import { openFormbus, type Formbus } from './tools/audit/formbus.ts';
+import { openAuditedArchive, readArchive, type AuditedArchive } from './tools/audit/archive.ts';
+import { look } from './tools/audit/look.ts';
+import { printRepaired, printReport } from './tools/audit/print.ts';
+import { waitForQuota } from './tools/audit/quota.ts';
 import {
   countUnlogged,
   idIn,
@@ -18,8 +18,8 @@ import {
   submissionOf,
   type AuditReport,
   type LoggedRow,
-} from './audit/reconcile.ts';
-import { repair } from './audit/repair.ts';
+} from './tools/audit/reconcile.ts';
+import { repair } from './tools/audit/repair.ts';
 import { counted } from './tools/client/counted.ts';
 
 const help = `Compares what was accepted with what stands in the sheets and in the archive, id by id.

@@ -1,9 +1,9 @@
 import { parseArgs } from 'node:util';
 import { addressOf, placeHelp, placeOptions } from './tools/client/running.ts';
 import { parseTime } from './tools/client/time.ts';
-import { choose, type Letter, type Letters } from './dead-letters/letters.ts';
-import { openLoggedLetters } from './dead-letters/log.ts';
-import { openTopicLetters } from './dead-letters/topic.ts';
+import { choose, type Letter, type Letters } from './tools/dead-letters/letters.ts';
+import { openLoggedLetters } from './tools/dead-letters/log.ts';
+import { openTopicLetters } from './tools/dead-letters/topic.ts';
 import { clusterHelp, clusterOptions, openCluster } from './tools/client/kafka-cluster.ts';
 
 const help = `Events that a task could not take: why, and sent again after the repair.

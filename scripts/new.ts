@@ -2,8 +2,8 @@ import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { addressOf } from './tools/client/running.ts';
 import { curlOf, exampleCurl } from './runner/gateway/example.ts';
-import { planForm, planTask } from './new/plan.ts';
-import { writeAll } from './new/write.ts';
+import { planForm, planTask } from './tools/new/plan.ts';
+import { writeAll } from './tools/new/write.ts';
 
 const help = `Writes a new form or task: the code, its test and the manifests, made from demo-form or demo-task.
 

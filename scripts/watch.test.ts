@@ -138,7 +138,7 @@ it.runIf(hasScript)(
 );
 
 it.runIf(hasScript)('after a crash the terminal is as it was, and the error can be read on it', async () => {
-  const module = join(import.meta.dirname, 'watch/terminal.ts');
+  const module = join(import.meta.dirname, 'tools/watch/terminal.ts');
   const code = `import { openTerminal } from "${module}"; openTerminal(process.stdout); setTimeout(() => { throw new Error("boom"); });`;
   const { child, output } = onTerminal(`${process.execPath} --input-type=module-typescript -e '${code}'`);
   expect(await end(child)).toBe(1);

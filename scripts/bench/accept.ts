@@ -1,8 +1,8 @@
 import { join } from 'node:path';
 import { bundleFunctions } from '../build/bundle.ts';
-import { bodiesFor } from '../load/body.ts';
-import { runUsers } from '../load/drive.ts';
-import { openTally, type LoadReport } from '../load/tally.ts';
+import { bodiesFor } from '../tools/load/body.ts';
+import { runUsers } from '../tools/load/drive.ts';
+import { openTally, type LoadReport } from '../tools/load/tally.ts';
 import { temporaryFolder } from '../testing.ts';
 import { pinCores, type Cores } from './parts/cores.ts';
 import { measureInstances } from './parts/instances.ts';

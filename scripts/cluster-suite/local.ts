@@ -7,7 +7,7 @@ import { text } from 'node:stream/consumers';
 import * as v from 'valibot';
 import { stringify } from 'yaml';
 import { call } from '../tools/client/call.ts';
-import { openLoggedLetters } from '../dead-letters/log.ts';
+import { openLoggedLetters } from '../tools/dead-letters/log.ts';
 import { binaryRequest } from '../events/cloud-event.ts';
 import type { StartedFormbus } from '../testing.ts';
 import { until, type SuiteFormbus, type SuiteResource } from './formbus.ts';

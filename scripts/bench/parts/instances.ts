@@ -1,8 +1,8 @@
 import { mkdirSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { runUsers } from '../../load/drive.ts';
-import { openTally } from '../../load/tally.ts';
+import { runUsers } from '../../tools/load/drive.ts';
+import { openTally } from '../../tools/load/tally.ts';
 import { startFormbus } from '../../testing.ts';
 import type { Table } from './measured.ts';
 import { copyProject } from './project.ts';
