@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { expect, it, onTestFinished, vi } from 'vitest';
 import * as v from 'valibot';
-import { put, ready, serving } from '../cluster-suite/testing.ts';
+import { put, ready, serving } from './suite/testing.ts';
 import { tempFolder } from '../runner/serving/testing.ts';
 import { openApi } from './api.ts';
 import { checkFunctions } from './check.ts';

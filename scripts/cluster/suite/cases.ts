@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
-import type { Event } from '../events/cloud-event.ts';
+import type { Event } from '../../events/cloud-event.ts';
 import { Unchecked, until, type SuiteFormbus } from './formbus.ts';
 import { refusedType, refusingTask, refusingTaskResources } from './refusing-task.ts';
 

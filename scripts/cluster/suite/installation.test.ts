@@ -1,16 +1,16 @@
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { expect, it, onTestFinished, vi } from 'vitest';
-import { openApi } from '../cluster/api.ts';
-import { startFakeApi } from '../cluster/fake-api.ts';
-import { tempFolder } from '../runner/serving/testing.ts';
-import { readCrds } from '../manifests/rules/crds.ts';
+import { openApi } from '../api.ts';
+import { startFakeApi } from '../fake-api.ts';
+import { tempFolder } from '../../runner/serving/testing.ts';
+import { readCrds } from '../../manifests/rules/crds.ts';
 import { openClusterFormbus } from './cluster.ts';
 import { refusingTaskResources } from './refusing-task.ts';
 import { install, put, ready, serving } from './testing.ts';
 
 it('npm run test:cluster says in a line what it needs', async () => {
-  const script = join(import.meta.dirname, '../cluster-suite.ts');
+  const script = join(import.meta.dirname, '../../cluster-suite.ts');
   const run = (env: Record<string, string> = {}, ...args: string[]) => {
     const child = spawnSync(process.execPath, [script, ...args], { encoding: 'utf8', env });
     return [child.status, child.stderr, child.stdout];

@@ -1,6 +1,6 @@
 import * as v from 'valibot';
-import { ApiError, type KubernetesApi } from '../cluster/api.ts';
-import { Conditions } from '../cluster/pods.ts';
+import { ApiError, type KubernetesApi } from '../api.ts';
+import { Conditions } from '../pods.ts';
 import { until, type SuiteFormbus, type SuiteResource } from './formbus.ts';
 
 const Applied = v.object({

@@ -6,10 +6,10 @@ import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import * as v from 'valibot';
 import { stringify } from 'yaml';
-import { call } from '../tools/client/call.ts';
-import { openLoggedLetters } from '../tools/dead-letters/log.ts';
-import { binaryRequest } from '../events/cloud-event.ts';
-import type { StartedFormbus } from '../testing.ts';
+import { call } from '../../tools/client/call.ts';
+import { openLoggedLetters } from '../../tools/dead-letters/log.ts';
+import { binaryRequest } from '../../events/cloud-event.ts';
+import type { StartedFormbus } from '../../testing.ts';
 import { until, type SuiteFormbus, type SuiteResource } from './formbus.ts';
 
 const Connections = v.object({ broker: v.string() });
@@ -93,7 +93,7 @@ export async function openLocalFormbus({
     },
     loseMaster,
     async audit() {
-      const script = join(import.meta.dirname, '../audit.ts');
+      const script = join(import.meta.dirname, '../../audit.ts');
       const child = spawn(process.execPath, [script, '--url', url], {
         env: { ...process.env, ...env },
         stdio: ['ignore', 'pipe', 'pipe'],

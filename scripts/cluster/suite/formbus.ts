@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Letters } from '../tools/dead-letters/letters.ts';
-import type { Event } from '../events/cloud-event.ts';
+import type { Letters } from '../../tools/dead-letters/letters.ts';
+import type { Event } from '../../events/cloud-event.ts';
 
 /** A Formbus that runs somewhere, as the suite sees and handles it. All reject with an Error that says what could not be done. */
 export interface SuiteFormbus {

@@ -4,11 +4,11 @@ import { join } from 'node:path';
 import * as v from 'valibot';
 import { describe, expect, it } from 'vitest';
 import { parseAllDocuments } from 'yaml';
-import { upSteps } from './cluster/steps.ts';
-import { readRepository, readVersions } from './manifests/rules/repository.ts';
-import { tempFolder } from './runner/serving/testing.ts';
+import { upSteps } from './steps.ts';
+import { readRepository, readVersions } from '../manifests/rules/repository.ts';
+import { tempFolder } from '../runner/serving/testing.ts';
 
-const root = join(import.meta.dirname, '..');
+const root = join(import.meta.dirname, '../..');
 const versions = readVersions(root);
 const steps = upSteps({ versions, profile: 'dev', tool: 'kind' });
 const text = steps.map(({ command }) => command).join('\n');
