@@ -3,10 +3,10 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { stringify } from 'yaml';
-import { howToInstall } from './runner/processes/packages.ts';
-import { tempFolder } from './runner/serving/testing.ts';
-import { CASES, type Course } from './monitoring/alert-cases.ts';
-import { type AlertRule, alertsOf, readRuleGroups, ROOT, rulesFile } from './monitoring/rules.ts';
+import { howToInstall } from '../runner/processes/packages.ts';
+import { tempFolder } from '../runner/serving/testing.ts';
+import { CASES, type Course } from './alert-cases.ts';
+import { type AlertRule, alertsOf, readRuleGroups, ROOT, rulesFile } from './rules.ts';
 
 const groups = readRuleGroups(ROOT);
 const rules = alertsOf(groups);

@@ -4,16 +4,16 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import * as v from 'valibot';
-import { DASHBOARDS } from './dashboards.ts';
+import { DASHBOARDS } from './dashboards/dashboards.ts';
 import { type Panel, SOURCE } from './dashboards/panels.ts';
-import { howToInstall } from './runner/processes/packages.ts';
-import { readKustomization } from './manifests/rules/kustomize.ts';
-import { readVersions } from './manifests/rules/repository.ts';
-import { readQuery } from './monitoring/promql.ts';
-import { startPrometheus, type Prometheus } from './monitoring/prometheus.ts';
-import { readRuleGroups, ROOT, rulesFile } from './monitoring/rules.ts';
-import { makeTraffic } from './monitoring/traffic.ts';
-import { startFormbus, temporaryFolder, type StartedFormbus } from './testing.ts';
+import { howToInstall } from '../runner/processes/packages.ts';
+import { readKustomization } from '../manifests/rules/kustomize.ts';
+import { readVersions } from '../manifests/rules/repository.ts';
+import { readQuery } from './promql.ts';
+import { startPrometheus, type Prometheus } from './prometheus.ts';
+import { readRuleGroups, ROOT, rulesFile } from './rules.ts';
+import { makeTraffic } from './traffic.ts';
+import { startFormbus, temporaryFolder, type StartedFormbus } from '../testing.ts';
 
 const groups = readRuleGroups(ROOT);
 const rules = groups.flatMap((group) => group.rules);
@@ -26,7 +26,7 @@ if (skipped) console.warn('The dashboards are not tried: prometheus is missing.'
 describe('a dashboard', () => {
   it.each(dashboards)('%s stands in its file as it is described', (name, dashboard) => {
     const file = join(ROOT, 'knative/platform/monitoring/dashboards', `${name}.json`);
-    const hint = 'run: node scripts/dashboards.ts && npm run format';
+    const hint = 'run: node scripts/monitoring/dashboards/dashboards.ts && npm run format';
     expect(JSON.parse(readFileSync(file, 'utf8')), hint).toEqual(JSON.parse(JSON.stringify(dashboard)));
   });
 
