@@ -6,12 +6,12 @@ import { createServer, request, type IncomingHttpHeaders, type ServerResponse } 
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { loadManifests } from './manifests/manifests.ts';
-import { howToInstall } from './runner/processes/packages.ts';
-import { freePort } from './runner/processes/ports.ts';
-import { tempFolder } from './runner/serving/testing.ts';
+import { loadManifests } from '../manifests/manifests.ts';
+import { howToInstall } from '../runner/processes/packages.ts';
+import { freePort } from '../runner/processes/ports.ts';
+import { tempFolder } from '../runner/serving/testing.ts';
 
-const root = join(import.meta.dirname, '..');
+const root = join(import.meta.dirname, '../..');
 const config = readFileSync(join(root, 'knative/platform/edge/nginx.conf'), 'utf8');
 const start = readFileSync(join(root, 'knative/platform/edge/start.sh'), 'utf8');
 const { services } = loadManifests(root);

@@ -4,9 +4,9 @@ import { Ajv } from 'ajv';
 import { expect, it } from 'vitest';
 import * as v from 'valibot';
 import { parse } from 'yaml';
-import { readRepository, readVersions } from './manifests/rules/repository.ts';
+import { readRepository, readVersions } from '../manifests/rules/repository.ts';
 
-const root = join(import.meta.dirname, '..');
+const root = join(import.meta.dirname, '../..');
 const Skaffold = v.looseObject({
   build: v.looseObject({
     artifacts: v.array(v.looseObject({ image: v.string(), docker: v.object({ dockerfile: v.string() }) })),

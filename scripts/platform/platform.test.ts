@@ -3,11 +3,11 @@ import { existsSync, globSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { expect, it } from 'vitest';
 import { parseAllDocuments } from 'yaml';
-import { patched, readKustomization } from './manifests/rules/kustomize.ts';
-import { readCrds } from './manifests/rules/crds.ts';
-import { at, readRepository } from './manifests/rules/repository.ts';
+import { patched, readKustomization } from '../manifests/rules/kustomize.ts';
+import { readCrds } from '../manifests/rules/crds.ts';
+import { at, readRepository } from '../manifests/rules/repository.ts';
 
-const root = join(import.meta.dirname, '..');
+const root = join(import.meta.dirname, '../..');
 const folder = 'knative/platform';
 const base = readKustomization(root, folder);
 const listed = base.resources.map((file) => join(folder, file));

@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
-import { startSentinels } from '../functions/testing/sentinels.ts';
+import { startSentinels } from '../../functions/testing/sentinels.ts';
 
-const root = join(import.meta.dirname, '..');
+const root = join(import.meta.dirname, '../..');
 
 it.each(['knative/README.md', 'knative/platform/monitoring/alerts/redis.yaml'])(
   'what %s gives for RedisDown is answered by a Sentinel as it is asked inside of its pod',
