@@ -4,7 +4,7 @@ import type { TestCase } from 'vitest/node';
 export default defineConfig({
   test: {
     include: ['functions/**/*.test.ts', 'scripts/**/*.test.ts'],
-    setupFiles: ['scripts/patience.ts'],
+    setupFiles: ['scripts/testing/patience.ts'],
     expect: { poll: { timeout: 30_000 } },
     // Most of them wait for processes that they have started.
     maxWorkers: 2,

@@ -10,7 +10,7 @@ import { openLog } from '../functions/lib/runtime/log.ts';
 import { openRedis } from '../functions/lib/stores/redis.ts';
 import { openSheets, type SheetRequest } from '../functions/lib/sheets/sheets.ts';
 import { connectionsOf } from './tools/client/running.ts';
-import { startFormbus, temporaryFolder, type StartedFormbus } from './testing.ts';
+import { startFormbus, temporaryFolder, type StartedFormbus } from './testing/formbus.ts';
 
 let folder: Awaited<ReturnType<typeof temporaryFolder>>;
 let formbus: StartedFormbus;

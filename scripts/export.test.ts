@@ -9,7 +9,7 @@ import { migrate } from '../functions/tasks/archive/schema.ts';
 import { openDatabase } from '../functions/lib/stores/postgres.ts';
 import { recordedLog } from '../functions/testing/log.ts';
 import { startTestPostgres, type TestPostgres } from '../functions/testing/postgres.ts';
-import { temporaryFolder } from './testing.ts';
+import { temporaryFolder } from './testing/formbus.ts';
 
 let postgres: TestPostgres;
 let folder: Awaited<ReturnType<typeof temporaryFolder>>;

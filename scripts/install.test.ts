@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { copyFileSync, existsSync, realpathSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
-import { temporaryFolder } from './testing.ts';
+import { temporaryFolder } from './testing/formbus.ts';
 
 const project = join(import.meta.dirname, '..');
 

@@ -6,7 +6,7 @@ import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, expect, it, onTestFinished } from 'vitest';
 import * as v from 'valibot';
 import { openSheets } from '../functions/lib/sheets/sheets.ts';
-import { startFormbus, temporaryFolder, type StartedFormbus } from './testing.ts';
+import { startFormbus, temporaryFolder, type StartedFormbus } from './testing/formbus.ts';
 
 let folder: Awaited<ReturnType<typeof temporaryFolder>>;
 let formbus: StartedFormbus;

@@ -6,7 +6,7 @@ import { passTime, waitingOf } from '../functions/testing/later.ts';
 import { student } from '../functions/testing/sink.ts';
 import { openMailStore } from './emulators/mails/store.ts';
 import { startSmtpChild } from './emulators/mails/testing.ts';
-import { startFormbus, temporaryFolder, type StartedFormbus } from './testing.ts';
+import { startFormbus, temporaryFolder, type StartedFormbus } from './testing/formbus.ts';
 
 const Accepted = v.object({ id: v.string() });
 const Events = v.array(

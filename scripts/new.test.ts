@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import * as v from 'valibot';
 import { howToInstall } from './runner/processes/packages.ts';
-import { copyProject, startFormbus, temporaryFolder, type StartedFormbus } from './testing.ts';
+import { copyProject, startFormbus, temporaryFolder, type StartedFormbus } from './testing/formbus.ts';
 
 const howToGit = howToInstall(['git']);
 const skipped = howToGit !== undefined && process.env['CI'] !== 'true';

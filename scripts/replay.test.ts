@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { expect, it, onTestFinished } from 'vitest';
 import * as v from 'valibot';
-import { startFormbus, temporaryFolder } from './testing.ts';
+import { startFormbus, temporaryFolder } from './testing/formbus.ts';
 
 async function run(url: string, ...args: string[]) {
   const script = join(import.meta.dirname, 'replay.ts');

@@ -4,7 +4,7 @@ import { basename, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import * as v from 'valibot';
 import { student } from '../functions/testing/sink.ts';
-import { processesOf, startFormbus, temporaryFolder, type StartedFormbus } from './testing.ts';
+import { processesOf, startFormbus, temporaryFolder, type StartedFormbus } from './testing/formbus.ts';
 
 const tasks = globSync('knative/tasks/*.yaml', { cwd: join(import.meta.dirname, '..') }).map((file) =>
   basename(file, '.yaml'),

@@ -4,7 +4,7 @@ import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it, onTestFinished, vi } from 'vitest';
 import * as v from 'valibot';
-import { copyProject, startFormbus, temporaryFolder, type StartedFormbus } from './testing.ts';
+import { copyProject, startFormbus, temporaryFolder, type StartedFormbus } from './testing/formbus.ts';
 
 const script = join(import.meta.dirname, 'watch.ts');
 const Reading = v.object({

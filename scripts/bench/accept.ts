@@ -3,7 +3,7 @@ import { bundleFunctions } from '../build/bundle.ts';
 import { bodiesFor } from '../tools/load/body.ts';
 import { runUsers } from '../tools/load/drive.ts';
 import { openTally, type LoadReport } from '../tools/load/tally.ts';
-import { temporaryFolder } from '../testing.ts';
+import { temporaryFolder } from '../testing/formbus.ts';
 import { pinCores, type Cores } from './parts/cores.ts';
 import { measureInstances } from './parts/instances.ts';
 import { startBenchKafka } from './parts/kafka.ts';

@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { bodiesFor } from '../tools/load/body.ts';
 import { runRate } from '../tools/load/drive.ts';
 import { openTally } from '../tools/load/tally.ts';
-import { startFormbus, temporaryFolder, type StartedFormbus } from '../testing.ts';
+import { startFormbus, temporaryFolder, type StartedFormbus } from '../testing/formbus.ts';
 import { startBenchKafka } from './parts/kafka.ts';
 import type { Goal, Measured } from './parts/measured.ts';
 import { barPlot } from './parts/plot.ts';

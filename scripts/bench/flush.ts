@@ -5,7 +5,7 @@ import { openLog } from '../../functions/lib/runtime/log.ts';
 import { openRedis } from '../../functions/lib/stores/redis.ts';
 import { bundleFunctions } from '../build/bundle.ts';
 import { startRedis } from '../runner/processes/redis.ts';
-import { temporaryFolder } from '../testing.ts';
+import { temporaryFolder } from '../testing/formbus.ts';
 import { pinCores, type Cores } from './parts/cores.ts';
 import type { Goal, Measured } from './parts/measured.ts';
 import { barPlot } from './parts/plot.ts';

@@ -13,7 +13,7 @@ import { openArchive } from '../../functions/tasks/archive/store.ts';
 import { openClaims } from '../../functions/tasks/send-confirmation/claims.ts';
 import { startPostgres } from '../runner/processes/postgres.ts';
 import { startRedis } from '../runner/processes/redis.ts';
-import { temporaryFolder } from '../testing.ts';
+import { temporaryFolder } from '../testing/formbus.ts';
 import { startBenchKafka } from './parts/kafka.ts';
 import type { Measured } from './parts/measured.ts';
 

@@ -1,7 +1,7 @@
 import { cpSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { startFormbus, temporaryFolder } from '../testing.ts';
+import { startFormbus, temporaryFolder } from '../testing/formbus.ts';
 import type { Goal, Measured } from './parts/measured.ts';
 import { barPlot } from './parts/plot.ts';
 import { copyProject } from './parts/project.ts';

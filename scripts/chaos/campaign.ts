@@ -4,7 +4,7 @@ import { PassThrough } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import * as v from 'valibot';
 import type { Sentinels } from '../../functions/testing/sentinels.ts';
-import { startFormbus, type StartedFormbus, type StartOptions } from '../testing.ts';
+import { startFormbus, type StartedFormbus, type StartOptions } from '../testing/formbus.ts';
 import { openDisk } from './disk.ts';
 import { openFaults, type Faults } from './faults.ts';
 import { compareMails, deferredMails, startMailServer } from './mails.ts';

@@ -13,7 +13,7 @@ import { readQuery } from './promql.ts';
 import { startPrometheus, type Prometheus } from './prometheus.ts';
 import { readRuleGroups, ROOT, rulesFile } from './rules.ts';
 import { makeTraffic } from './traffic.ts';
-import { startFormbus, temporaryFolder, type StartedFormbus } from '../testing.ts';
+import { startFormbus, temporaryFolder, type StartedFormbus } from '../testing/formbus.ts';
 
 const groups = readRuleGroups(ROOT);
 const rules = groups.flatMap((group) => group.rules);

@@ -16,8 +16,8 @@ import { formEnv, postJson } from '../../functions/testing/sink.ts';
 import { kafkaClient } from '../runner/kafka/client.ts';
 import { createTopics } from '../runner/kafka/topics.ts';
 import { ofKind, readRepository } from '../manifests/rules/repository.ts';
-import { startSecureKafka, type SecureKafka } from '../kafka/secure-testing.ts';
-import { describeKafka, kafkaStartMs } from '../kafka/testing.ts';
+import { startSecureKafka, type SecureKafka } from '../testing/secure-kafka.ts';
+import { describeKafka, kafkaStartMs } from '../testing/kafka.ts';
 
 const User = v.object({
   spec: v.object({

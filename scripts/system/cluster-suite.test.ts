@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startSentinels, type Sentinels } from '../../functions/testing/sentinels.ts';
 import { cases, type Run } from '../cluster/suite/cases.ts';
 import { openLocalFormbus } from '../cluster/suite/local.ts';
-import { copyProject, startFormbus, temporaryFolder, type StartedFormbus } from '../testing.ts';
+import { copyProject, startFormbus, temporaryFolder, type StartedFormbus } from '../testing/formbus.ts';
 
 describe('the cluster suite on this machine, with Redis under Sentinels', () => {
   let folder: Awaited<ReturnType<typeof temporaryFolder>>;

@@ -16,7 +16,7 @@ import { expect, it, onTestFinished } from 'vitest';
 import * as v from 'valibot';
 import { addressOf, connectionsOf } from '../tools/client/running.ts';
 import { openDisk } from '../chaos/disk.ts';
-import { startFormbus, temporaryFolder } from '../testing.ts';
+import { startFormbus, temporaryFolder } from '../testing/formbus.ts';
 
 const scripts = import.meta.dirname;
 

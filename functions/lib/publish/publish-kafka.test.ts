@@ -1,8 +1,8 @@
 import { Kafka as KafkaBinding } from 'cloudevents';
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
-import { startSecureKafka, type SecureKafka } from '../../../scripts/kafka/secure-testing.ts';
-import { describeKafka, kafkaStartMs, kafkaTool, startTestKafka } from '../../../scripts/kafka/testing.ts';
+import { startSecureKafka, type SecureKafka } from '../../../scripts/testing/secure-kafka.ts';
+import { describeKafka, kafkaStartMs, kafkaTool, startTestKafka } from '../../../scripts/testing/kafka.ts';
 import { kafkaClient } from '../../../scripts/runner/kafka/client.ts';
 import type { KafkaServer } from '../../../scripts/runner/kafka/server/server.ts';
 import { readTopic } from '../../../scripts/runner/kafka/testing.ts';

@@ -3,7 +3,7 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { runUsers } from '../../tools/load/drive.ts';
 import { openTally } from '../../tools/load/tally.ts';
-import { startFormbus } from '../../testing.ts';
+import { startFormbus } from '../../testing/formbus.ts';
 import type { Table } from './measured.ts';
 import { copyProject } from './project.ts';
 import { median, rounded } from './stats.ts';

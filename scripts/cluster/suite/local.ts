@@ -9,7 +9,7 @@ import { stringify } from 'yaml';
 import { call } from '../../tools/client/call.ts';
 import { openLoggedLetters } from '../../tools/dead-letters/log.ts';
 import { binaryRequest } from '../../events/cloud-event.ts';
-import type { StartedFormbus } from '../../testing.ts';
+import type { StartedFormbus } from '../../testing/formbus.ts';
 import { until, type SuiteFormbus, type SuiteResource } from './formbus.ts';
 
 const Connections = v.object({ broker: v.string() });

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { createServer, type IncomingMessage, request as httpRequest, type ServerResponse } from 'node:http';
 import * as v from 'valibot';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
-import { describeKafka, kafkaStartMs, startTestKafka } from '../../kafka/testing.ts';
+import { describeKafka, kafkaStartMs, startTestKafka } from '../../testing/kafka.ts';
 import { keptLog, manualClock, publish, startBroker, triggerOf } from './broker-testing.ts';
 import type { Broker } from './broker.ts';
 import { AttributesFilterSchema } from '../../events/filters.ts';

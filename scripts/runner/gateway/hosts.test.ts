@@ -4,7 +4,7 @@ import { connect } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { expect, onTestFinished, test } from 'vitest';
 import * as v from 'valibot';
-import { startFormbus, temporaryFolder } from '../../testing.ts';
+import { startFormbus, temporaryFolder } from '../../testing/formbus.ts';
 import { openGateway, type GatewayParts } from './gateway.ts';
 
 interface Asked {

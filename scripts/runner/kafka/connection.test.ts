@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
-import { describeKafka, kafkaStartMs, startTestKafka } from '../../kafka/testing.ts';
+import { describeKafka, kafkaStartMs, startTestKafka } from '../../testing/kafka.ts';
 import { keptLog, publish, triggerOf } from '../broker/broker-testing.ts';
 import type { KafkaSink, KafkaSource, KafkaTopic } from '../../manifests/manifests.ts';
 import { kafkaClient } from './client.ts';

@@ -1,6 +1,6 @@
 import type { Admin } from 'kafkajs';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { describeKafka, kafkaStartMs, startTestKafka } from '../../kafka/testing.ts';
+import { describeKafka, kafkaStartMs, startTestKafka } from '../../testing/kafka.ts';
 import { kafkaClient } from './client.ts';
 import { askLeaders } from './leaders.ts';
 import type { KafkaServer } from './server/server.ts';

@@ -15,7 +15,7 @@ import { createTopics } from '../../runner/kafka/topics.ts';
 import type { ConsumedRecord } from '../../events/kafka-record.ts';
 import type { KafkaServer } from '../../runner/kafka/server/server.ts';
 import { readTopic } from '../../tools/client/read-topic.ts';
-import { describeKafka, kafkaStartMs, startTestKafka } from '../../kafka/testing.ts';
+import { describeKafka, kafkaStartMs, startTestKafka } from '../../testing/kafka.ts';
 
 const local = 'formbus.svc.cluster.local';
 

@@ -4,8 +4,8 @@ import { cpSync, readdirSync, readFileSync, realpathSync, rmSync, symlinkSync } 
 import { join, resolve } from 'node:path';
 import * as v from 'valibot';
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
-import { startSecureKafka, type SecureKafka } from '../../kafka/secure-testing.ts';
-import { describeKafka, kafkaStartMs } from '../../kafka/testing.ts';
+import { startSecureKafka, type SecureKafka } from '../../testing/secure-kafka.ts';
+import { describeKafka, kafkaStartMs } from '../../testing/kafka.ts';
 import { isRunning, tempFolder } from '../../runner/serving/testing.ts';
 import { kafkaClient } from '../../runner/kafka/client.ts';
 import { readTopic } from '../../runner/kafka/testing.ts';

@@ -11,7 +11,7 @@ import {
 } from '../../../functions/lib/sheets/sheets.ts';
 import { startTestRedis, type TestRedis } from '../../../functions/testing/redis.ts';
 import { startSheets } from '../../emulators/sheets/server.ts';
-import { temporaryFolder } from '../../testing.ts';
+import { temporaryFolder } from '../../testing/formbus.ts';
 import { openAuditedBuffer, type AuditedBuffer } from './buffer.ts';
 import { look } from './look.ts';
 import type { ReadSheets } from '../../../functions/lib/sheets/standing.ts';

@@ -12,7 +12,7 @@ import {
 import { recordedLog } from '../../../functions/testing/log.ts';
 import { startTestRedis, type TestRedis } from '../../../functions/testing/redis.ts';
 import { startSheets } from '../../emulators/sheets/server.ts';
-import { temporaryFolder } from '../../testing.ts';
+import { temporaryFolder } from '../../testing/formbus.ts';
 import { openAuditedBuffer, type AuditedBuffer } from './buffer.ts';
 import { look } from './look.ts';
 import { keyOf, reconcile, type LoggedRow } from './reconcile.ts';

@@ -4,7 +4,7 @@ import type { ConsumedRecord } from '../../events/kafka-record.ts';
 import type { KafkaServer } from '../../runner/kafka/server/server.ts';
 import { makeTopic } from '../../runner/kafka/testing.ts';
 import { readTopic } from './read-topic.ts';
-import { describeKafka, kafkaStartMs, startTestKafka } from '../../kafka/testing.ts';
+import { describeKafka, kafkaStartMs, startTestKafka } from '../../testing/kafka.ts';
 
 describeKafka('a topic', () => {
   let kafka: KafkaServer;

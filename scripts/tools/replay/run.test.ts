@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { expect, it, onTestFinished } from 'vitest';
-import { temporaryFolder } from '../../testing.ts';
+import { temporaryFolder } from '../../testing/formbus.ts';
 import type { History } from './history.ts';
 import { openProgress } from './progress.ts';
 import { replay } from './run.ts';

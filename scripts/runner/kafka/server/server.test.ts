@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { describeKafka, kafkaStartMs, startTestKafka } from '../../../kafka/testing.ts';
+import { describeKafka, kafkaStartMs, startTestKafka } from '../../../testing/kafka.ts';
 import { kafkaClient } from '../client.ts';
 import { createTopics } from '../topics.ts';
 import type { KafkaServer } from './server.ts';

@@ -6,9 +6,9 @@ import { DatabaseSync } from 'node:sqlite';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import * as v from 'valibot';
-import { formatted, readRows } from './emulators/sheets/grid/cells.ts';
-import { listMetadata } from './emulators/sheets/requests/developer-metadata.ts';
-import { listSheets } from './emulators/sheets/grid/sheet.ts';
+import { formatted, readRows } from '../emulators/sheets/grid/cells.ts';
+import { listMetadata } from '../emulators/sheets/requests/developer-metadata.ts';
+import { listSheets } from '../emulators/sheets/grid/sheet.ts';
 
 const Status = v.object({
   name: v.string(),
@@ -52,7 +52,7 @@ const nodeOptions = ['--max-semi-space-size=8'];
 
 export async function startFormbus(
   data: string,
-  { root = join(import.meta.dirname, '..'), port = 0, kafka = false, log, env = {} }: StartOptions = {},
+  { root = join(import.meta.dirname, '../..'), port = 0, kafka = false, log, env = {} }: StartOptions = {},
 ): Promise<StartedFormbus> {
   const script = join(root, 'scripts/start.ts');
   const options = ['--port', String(port), '--data', data, ...(kafka ? ['--kafka'] : [])];
@@ -133,7 +133,7 @@ export function processesOf(folder: string): number[] {
  * @param windowSeconds so long its Services idle before they go to zero; 6 is Knative's least
  */
 export function copyProject(root: string, { windowSeconds }: { windowSeconds?: number } = {}): void {
-  const project = join(import.meta.dirname, '..');
+  const project = join(import.meta.dirname, '../..');
   const left = ['.git', '.formbus', 'node_modules', 'dist'].map((name) => join(project, name));
   cpSync(project, root, { recursive: true, filter: (path) => !left.includes(path) });
   symlinkSync(join(project, 'node_modules'), join(root, 'node_modules'));

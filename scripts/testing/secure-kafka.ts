@@ -2,8 +2,8 @@ import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 import type { KafkaServer } from '../runner/kafka/server/server.ts';
 import { releasePort, takePort } from '../runner/processes/ports.ts';
-import { temporaryFolder } from '../testing.ts';
-import { kafkaTool, startTestKafka } from './testing.ts';
+import { temporaryFolder } from './formbus.ts';
+import { kafkaTool, startTestKafka } from './kafka.ts';
 
 export interface SecureKafka extends KafkaServer {
   /** What a form needs to speak to it; it takes the password by plain and by scram-sha-512. `url` still asks for none. */

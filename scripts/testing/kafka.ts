@@ -5,7 +5,7 @@ import type { Log } from '../runner/log.ts';
 import { kafkaClasspath } from '../runner/kafka/server/jars.ts';
 import { startKafka, type KafkaServer, type KafkaServerOptions } from '../runner/kafka/server/server.ts';
 import { howToInstall } from '../runner/processes/packages.ts';
-import { temporaryFolder } from '../testing.ts';
+import { temporaryFolder } from './formbus.ts';
 
 /** A first start may have to fetch Kafka's jars. */
 export const kafkaStartMs = 300_000;
