@@ -1,12 +1,12 @@
 import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { student } from '../../functions/testing/sink.ts';
-import { compare } from '../chaos/compare.ts';
-import { forms, openSubmitter } from '../chaos/submitter.ts';
-import type { KafkaServer } from '../runner/kafka/server/server.ts';
-import { startFormbus, temporaryFolder, type StartedFormbus } from '../testing/formbus.ts';
-import { describeKafka, kafkaStartMs, kafkaTool, startTestKafka } from '../testing/kafka.ts';
+import { student } from '../../../functions/testing/sink.ts';
+import { compare } from '../../chaos/compare.ts';
+import { forms, openSubmitter } from '../../chaos/submitter.ts';
+import type { KafkaServer } from '../../runner/kafka/server/server.ts';
+import { startFormbus, temporaryFolder, type StartedFormbus } from '../../testing/formbus.ts';
+import { describeKafka, kafkaStartMs, kafkaTool, startTestKafka } from '../../testing/kafka.ts';
 
 const soon = { timeout: 240_000, interval: 500 };
 /** A form has to answer within 5 s; the rest is for this machine to get round to it. */

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import * as v from 'valibot';
-import { student } from '../functions/testing/sink.ts';
-import { startFormbus, temporaryFolder, type StartedFormbus } from './testing/formbus.ts';
+import { student } from '../../functions/testing/sink.ts';
+import { startFormbus, temporaryFolder, type StartedFormbus } from '../testing/formbus.ts';
 
 /** Stands in everything that the person of this test types, however it is capitalised. */
 const marker = 'qzxmarker';

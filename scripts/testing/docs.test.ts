@@ -3,9 +3,9 @@ import { dirname, join } from 'node:path';
 import { expect, it } from 'vitest';
 import * as v from 'valibot';
 import { parseAllDocuments } from 'yaml';
-import { readCrds } from './manifests/rules/crds.ts';
+import { readCrds } from '../manifests/rules/crds.ts';
 
-const root = join(import.meta.dirname, '..');
+const root = join(import.meta.dirname, '../..');
 const pages = ['README.md', 'functions/README.md', 'knative/README.md', 'scripts/README.md'];
 const read = (page: string) => readFileSync(join(root, page), 'utf8');
 

@@ -7,8 +7,8 @@ import { Redis } from 'ioredis';
 import { Client } from 'pg';
 import * as v from 'valibot';
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
-import { connectionsOf } from './tools/client/running.ts';
-import { startFormbus, temporaryFolder, type StartedFormbus } from './testing/formbus.ts';
+import { connectionsOf } from '../tools/client/running.ts';
+import { startFormbus, temporaryFolder, type StartedFormbus } from '../testing/formbus.ts';
 
 let folder: Awaited<ReturnType<typeof temporaryFolder>>;
 let formbus: StartedFormbus;
@@ -67,9 +67,13 @@ const Report = v.object({
   }),
 });
 async function run(script: string, ...args: string[]) {
-  const child = spawn(process.execPath, [join(import.meta.dirname, script), '--url', formbus.url, ...args], {
-    stdio: ['ignore', 'pipe', 'ignore'],
-  });
+  const child = spawn(
+    process.execPath,
+    [join(import.meta.dirname, '..', script), '--url', formbus.url, ...args],
+    {
+      stdio: ['ignore', 'pipe', 'ignore'],
+    },
+  );
   const exited = once(child, 'exit');
   const output = await text(child.stdout);
   const [code] = v.parse(v.tuple([v.number(), v.unknown()]), await exited);
