@@ -71,7 +71,7 @@ async function lags(url: string): Promise<Record<string, number>> {
 
 /** Gives the exit code of `npm run audit`. */
 export async function audit(url: string, env: Record<string, string> = {}): Promise<number> {
-  const script = join(import.meta.dirname, '../audit.ts');
+  const script = join(import.meta.dirname, '../commands/audit.ts');
   const child = spawn(process.execPath, [script, '--url', url, '--json'], {
     env: { ...process.env, ...env },
     stdio: 'ignore',

@@ -71,7 +71,7 @@ it('npm run cluster -- check starts each function once, and says why one does no
     message: 'no such registry',
   });
 
-  const cluster = join(import.meta.dirname, '../cluster.ts');
+  const cluster = join(import.meta.dirname, '../commands/cluster.ts');
   const env = { PATH: process.env['PATH'], KUBECONFIG: fake.kubeconfig };
   const run = promisify(execFile)(process.execPath, [cluster, 'check', '--context', 'test'], { env });
   const told = await run.then(

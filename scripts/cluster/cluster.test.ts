@@ -13,7 +13,7 @@ const versions = readVersions(root);
 const steps = upSteps({ versions, profile: 'dev', tool: 'kind' });
 const text = steps.map(({ command }) => command).join('\n');
 const cluster = (args: string[], env: Record<string, string> = {}) => {
-  const script = join(root, 'scripts/cluster.ts');
+  const script = join(root, 'scripts/commands/cluster.ts');
   const { status, stdout, stderr } = spawnSync(process.execPath, [script, ...args], {
     env: { PATH: process.env['PATH'], ...env },
     encoding: 'utf8',

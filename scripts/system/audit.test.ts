@@ -24,7 +24,7 @@ afterAll(async () => {
 });
 
 async function audit(...options: string[]): Promise<{ code: number; output: string; complaint: string }> {
-  const script = join(import.meta.dirname, '../audit.ts');
+  const script = join(import.meta.dirname, '../commands/audit.ts');
   const child = spawn(process.execPath, [script, '--url', formbus.url, ...options], {
     stdio: ['ignore', 'pipe', 'pipe'],
   });

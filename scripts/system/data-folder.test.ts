@@ -18,7 +18,7 @@ import { addressOf, connectionsOf } from '../tools/client/running.ts';
 import { openDisk } from '../chaos/disk.ts';
 import { startFormbus, temporaryFolder } from '../testing/formbus.ts';
 
-const scripts = import.meta.dirname;
+const scripts = join(import.meta.dirname, '../commands');
 
 async function newFolder(): Promise<string> {
   const folder = await temporaryFolder();

@@ -45,7 +45,7 @@ async function open() {
   for (const id of ['1', '2']) await publish(broker.url, { id, form: `form-${id}` }, `{"n":${id}}`);
   await vi.waitFor(() => expect(broker.deadLetters()).toHaveLength(4));
   const run = async (...args: string[]) => {
-    const script = join(import.meta.dirname, '../dead-letters.ts');
+    const script = join(import.meta.dirname, '../commands/dead-letters.ts');
     const child = spawn(process.execPath, [script, '--url', gateway.url, ...args], {
       stdio: ['ignore', 'pipe', 'pipe'],
     });

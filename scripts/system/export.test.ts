@@ -30,7 +30,7 @@ beforeEach(async () => {
 
 /** Runs the command; `peakMb` is the most memory that it took. */
 async function run(...args: string[]) {
-  const child = spawn(process.execPath, [join(import.meta.dirname, '../export.ts'), ...args], {
+  const child = spawn(process.execPath, [join(import.meta.dirname, '../commands/export.ts'), ...args], {
     // With more than 40 MB alive at once Node gives up: a tenth of a million rows would not fit.
     env: {
       PATH: process.env['PATH'],

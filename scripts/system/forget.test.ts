@@ -32,7 +32,7 @@ afterAll(async () => {
 async function run(script: string, ...args: string[]) {
   const child = spawn(
     process.execPath,
-    [join(import.meta.dirname, '..', script), '--url', formbus.url, ...args],
+    [join(import.meta.dirname, '../commands', script), '--url', formbus.url, ...args],
     {
       stdio: ['ignore', 'pipe', 'pipe'],
     },

@@ -12,7 +12,7 @@ async function interruptWhen(
   data: string,
   isTime: () => boolean,
 ): Promise<{ code: unknown; output: string }> {
-  const script = join(import.meta.dirname, '../start.ts');
+  const script = join(import.meta.dirname, '../commands/start.ts');
   const child = spawn(process.execPath, [script, '--port', '0', '--data', data], {
     env: { PATH: process.env['PATH'], HOME: process.env['HOME'] },
     stdio: ['ignore', 'pipe', 'pipe'],

@@ -30,7 +30,7 @@ const Report = v.object({
 });
 
 async function load(...options: string[]): Promise<{ code: unknown; output: string; complaint: string }> {
-  const child = spawn(process.execPath, [join(import.meta.dirname, '../load.ts'), ...options]);
+  const child = spawn(process.execPath, [join(import.meta.dirname, '../commands/load.ts'), ...options]);
   onTestFinished(() => void child.kill());
   const exited = once(child, 'exit');
   const [output, complaint] = await Promise.all([text(child.stdout), text(child.stderr)]);

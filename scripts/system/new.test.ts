@@ -45,7 +45,7 @@ describe.skipIf(skipped)('npm run new, in a fresh clone', () => {
     });
     return { status, output: stdout + stderr };
   };
-  const make = (...args: string[]) => run(process.execPath, 'scripts/new.ts', ...args);
+  const make = (...args: string[]) => run(process.execPath, 'scripts/commands/new.ts', ...args);
 
   describe('while npm start runs', () => {
     let formbus: StartedFormbus;

@@ -7,7 +7,7 @@ import * as v from 'valibot';
 import { startFormbus, temporaryFolder } from '../testing/formbus.ts';
 
 async function run(url: string, ...args: string[]) {
-  const script = join(import.meta.dirname, '../replay.ts');
+  const script = join(import.meta.dirname, '../commands/replay.ts');
   const child = spawn(process.execPath, [script, '--url', url, ...args], {
     stdio: ['ignore', 'pipe', 'pipe'],
   });

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, expect, it, onTestFinished, vi } from 'vitest';
 import * as v from 'valibot';
 import { copyProject, startFormbus, temporaryFolder, type StartedFormbus } from '../testing/formbus.ts';
 
-const script = join(import.meta.dirname, '../watch.ts');
+const script = join(import.meta.dirname, '../commands/watch.ts');
 const Reading = v.object({
   at: v.string(),
   problem: v.optional(v.string()),

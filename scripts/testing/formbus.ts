@@ -54,7 +54,7 @@ export async function startFormbus(
   data: string,
   { root = join(import.meta.dirname, '../..'), port = 0, kafka = false, log, env = {} }: StartOptions = {},
 ): Promise<StartedFormbus> {
-  const script = join(root, 'scripts/start.ts');
+  const script = join(root, 'scripts/commands/start.ts');
   const options = ['--port', String(port), '--data', data, ...(kafka ? ['--kafka'] : [])];
   const child = spawn(process.execPath, [...nodeOptions, script, ...options], {
     env: { PATH: process.env['PATH'], HOME: process.env['HOME'], ...env },

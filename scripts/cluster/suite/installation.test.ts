@@ -10,7 +10,7 @@ import { refusingTaskResources } from './refusing-task.ts';
 import { install, put, ready, serving } from './testing.ts';
 
 it('npm run test:cluster says in a line what it needs', async () => {
-  const script = join(import.meta.dirname, '../../cluster-suite.ts');
+  const script = join(import.meta.dirname, '../../commands/cluster-suite.ts');
   const run = (env: Record<string, string> = {}, ...args: string[]) => {
     const child = spawnSync(process.execPath, [script, ...args], { encoding: 'utf8', env });
     return [child.status, child.stderr, child.stdout];

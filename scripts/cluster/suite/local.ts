@@ -93,7 +93,7 @@ export async function openLocalFormbus({
     },
     loseMaster,
     async audit() {
-      const script = join(import.meta.dirname, '../../audit.ts');
+      const script = join(import.meta.dirname, '../../commands/audit.ts');
       const child = spawn(process.execPath, [script, '--url', url], {
         env: { ...process.env, ...env },
         stdio: ['ignore', 'pipe', 'pipe'],

@@ -77,10 +77,14 @@ describeKafka('a cluster, as its operator reaches it', { timeout: 120_000 }, () 
   const run = (script: string, ...args: string[]) => runWith({}, script, ...args, '--gateway', gateway.url);
 
   async function runWith(env: Record<string, string>, script: string, ...args: string[]) {
-    const child = spawn(process.execPath, [join(import.meta.dirname, '../..', script), ...args, '--kafka'], {
-      stdio: ['ignore', 'pipe', 'pipe'],
-      env: { ...process.env, KAFKA_BROKERS: kafka.url, ...env },
-    });
+    const child = spawn(
+      process.execPath,
+      [join(import.meta.dirname, '../../commands', script), ...args, '--kafka'],
+      {
+        stdio: ['ignore', 'pipe', 'pipe'],
+        env: { ...process.env, KAFKA_BROKERS: kafka.url, ...env },
+      },
+    );
     const exited = once(child, 'exit');
     const [output, complaint] = await Promise.all([text(child.stdout), text(child.stderr)]);
     const [code] = v.parse(v.tuple([v.number(), v.unknown()]), await exited);

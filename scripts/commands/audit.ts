@@ -1,14 +1,14 @@
 import { parseArgs } from 'node:util';
-import { openSheets } from '../functions/lib/sheets/sheets.ts';
-import type { ReadSheets } from '../functions/lib/sheets/standing.ts';
-import { refuseUnknownForm } from './tools/client/forms.ts';
-import { addressOf, connectionsOf, placeHelp, placeOptions } from './tools/client/running.ts';
-import { openAuditedBuffer, type AuditedBuffer } from './tools/audit/buffer.ts';
-import { openFormbus, type Formbus } from './tools/audit/formbus.ts';
-import { openAuditedArchive, readArchive, type AuditedArchive } from './tools/audit/archive.ts';
-import { look } from './tools/audit/look.ts';
-import { printRepaired, printReport } from './tools/audit/print.ts';
-import { waitForQuota } from './tools/audit/quota.ts';
+import { openSheets } from '../../functions/lib/sheets/sheets.ts';
+import type { ReadSheets } from '../../functions/lib/sheets/standing.ts';
+import { refuseUnknownForm } from '../tools/client/forms.ts';
+import { addressOf, connectionsOf, placeHelp, placeOptions } from '../tools/client/running.ts';
+import { openAuditedBuffer, type AuditedBuffer } from '../tools/audit/buffer.ts';
+import { openFormbus, type Formbus } from '../tools/audit/formbus.ts';
+import { openAuditedArchive, readArchive, type AuditedArchive } from '../tools/audit/archive.ts';
+import { look } from '../tools/audit/look.ts';
+import { printRepaired, printReport } from '../tools/audit/print.ts';
+import { waitForQuota } from '../tools/audit/quota.ts';
 import {
   countUnlogged,
   idIn,
@@ -18,9 +18,9 @@ import {
   submissionOf,
   type AuditReport,
   type LoggedRow,
-} from './tools/audit/reconcile.ts';
-import { repair } from './tools/audit/repair.ts';
-import { counted } from './tools/client/counted.ts';
+} from '../tools/audit/reconcile.ts';
+import { repair } from '../tools/audit/repair.ts';
+import { counted } from '../tools/client/counted.ts';
 
 const help = `Compares what was accepted with what stands in the sheets and in the archive, id by id.
 

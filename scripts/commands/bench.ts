@@ -4,10 +4,10 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { cpus } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { markdownOf } from './bench/parts/markdown.ts';
-import type { Measured } from './bench/parts/measured.ts';
+import { markdownOf } from '../bench/parts/markdown.ts';
+import type { Measured } from '../bench/parts/measured.ts';
 
-const folder = join(import.meta.dirname, 'bench');
+const folder = join(import.meta.dirname, '../bench');
 const names = readdirSync(folder).flatMap((file) => (file.endsWith('.ts') ? [file.slice(0, -3)] : []));
 const help = `Measures, and prints tables; plots go to scripts/bench/results/.
 

@@ -1,9 +1,9 @@
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
-import { addressOf } from './tools/client/running.ts';
-import { curlOf, exampleCurl } from './runner/gateway/example.ts';
-import { planForm, planTask } from './tools/new/plan.ts';
-import { writeAll } from './tools/new/write.ts';
+import { addressOf } from '../tools/client/running.ts';
+import { curlOf, exampleCurl } from '../runner/gateway/example.ts';
+import { planForm, planTask } from '../tools/new/plan.ts';
+import { writeAll } from '../tools/new/write.ts';
 
 const help = `Writes a new form or task: the code, its test and the manifests, made from demo-form or demo-task.
 
@@ -18,7 +18,7 @@ const help = `Writes a new form or task: the code, its test and the manifests, m
 No file that stands is changed. An npm start that runs takes the new function up at once.
 `;
 
-const root = resolve(import.meta.dirname, '..');
+const root = resolve(import.meta.dirname, '../..');
 
 /** Where an npm start runs, or will when it is told nothing else. */
 function addressToShow(): string {

@@ -1,9 +1,9 @@
 import { parseArgs } from 'node:util';
-import { addressOf, placeHelp, placeOptions } from './tools/client/running.ts';
-import { openClusterStores } from './tools/forget/cluster.ts';
-import { openStores } from './tools/forget/stores.ts';
-import { clusterOptions, openCluster } from './tools/client/kafka-cluster.ts';
-import { forget } from './tools/forget/run.ts';
+import { addressOf, placeHelp, placeOptions } from '../tools/client/running.ts';
+import { openClusterStores } from '../tools/forget/cluster.ts';
+import { openStores } from '../tools/forget/stores.ts';
+import { clusterOptions, openCluster } from '../tools/client/kafka-cluster.ts';
+import { forget } from '../tools/forget/run.ts';
 
 const help = `Removes one person's submission for good: from the archive, the buffer, the sheets, and whatever other task keeps something of it.
 

@@ -1,12 +1,12 @@
 import { parseArgs } from 'node:util';
 import * as v from 'valibot';
-import { call } from './tools/client/call.ts';
-import { addressOf, placeOptions } from './tools/client/running.ts';
-import { bodiesFor } from './tools/load/body.ts';
-import { runRate, runUsers } from './tools/load/drive.ts';
-import { textOf } from './tools/load/print.ts';
-import { openTally } from './tools/load/tally.ts';
-import { openVerifier } from './tools/load/verify.ts';
+import { call } from '../tools/client/call.ts';
+import { addressOf, placeOptions } from '../tools/client/running.ts';
+import { bodiesFor } from '../tools/load/body.ts';
+import { runRate, runUsers } from '../tools/load/drive.ts';
+import { textOf } from '../tools/load/print.ts';
+import { openTally } from '../tools/load/tally.ts';
+import { openVerifier } from '../tools/load/verify.ts';
 
 const help = `Submits to a form that runs, many times, and prints how long the answers took.
 

@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
-import type { Runner } from './runner/runner.ts';
+import type { Runner } from '../runner/runner.ts';
 
 const help = `Runs Formbus on this machine.
 
@@ -20,7 +20,7 @@ With GOOGLE_APPLICATION_CREDENTIALS (a file) and SPREADSHEET_ID in the environme
 With SMTP_URL in the environment (and SMTP_USER, SMTP_PASSWORD, MAIL_FROM), mails are really sent.
 `;
 
-const root = resolve(import.meta.dirname, '..');
+const root = resolve(import.meta.dirname, '../..');
 
 /** npm hands on a Ctrl-C that the terminal has sent here as well; a person's second one comes later. */
 const againMs = 500;
@@ -52,7 +52,7 @@ async function main() {
   process.on('SIGINT', stop).on('SIGTERM', stop);
   if (process.env['npm_lifecycle_event']) whenParentIsGone(stop);
   // Loaded after the check: its modules need a new Node.
-  const { startRunner } = await import('./runner/runner.ts');
+  const { startRunner } = await import('../runner/runner.ts');
   const { stop: stopEsbuild } = await import('esbuild');
   try {
     runner = await startRunner({

@@ -2,8 +2,8 @@ import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
-import { openApi } from './cluster/api.ts';
-import { checkFunctions } from './cluster/check.ts';
+import { openApi } from '../cluster/api.ts';
+import { checkFunctions } from '../cluster/check.ts';
 import {
   contextOf,
   downSteps,
@@ -11,8 +11,8 @@ import {
   upSteps,
   type ClusterOptions,
   type Step,
-} from './cluster/steps.ts';
-import { readVersions } from './manifests/rules/repository.ts';
+} from '../cluster/steps.ts';
+import { readVersions } from '../manifests/rules/repository.ts';
 
 const help = `A cluster with all that Formbus stands on: Knative, Kafka, Redis under Sentinel, the edge, Prometheus and Grafana.
 
@@ -32,7 +32,7 @@ const help = `A cluster with all that Formbus stands on: Knative, Kafka, Redis u
 Then: skaffold dev -p dev --cleanup=false
 `;
 
-const root = resolve(import.meta.dirname, '..');
+const root = resolve(import.meta.dirname, '../..');
 
 async function main() {
   const { values, positionals } = parseArgs({

@@ -1,14 +1,14 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
-import { addressOf, placeHelp, placeOptions } from './tools/client/running.ts';
-import { openApi } from './cluster/api.ts';
-import { watchCluster } from './tools/watch/cluster.ts';
-import { openHistory, type View } from './tools/watch/history.ts';
-import { changesSince, jsonOf } from './tools/watch/lines.ts';
-import { watchRunner } from './tools/watch/local.ts';
-import { screenOf } from './tools/watch/screen.ts';
-import { Starting, type ServiceState, type Source } from './tools/watch/source.ts';
-import { openTerminal } from './tools/watch/terminal.ts';
+import { addressOf, placeHelp, placeOptions } from '../tools/client/running.ts';
+import { openApi } from '../cluster/api.ts';
+import { watchCluster } from '../tools/watch/cluster.ts';
+import { openHistory, type View } from '../tools/watch/history.ts';
+import { changesSince, jsonOf } from '../tools/watch/lines.ts';
+import { watchRunner } from '../tools/watch/local.ts';
+import { screenOf } from '../tools/watch/screen.ts';
+import { Starting, type ServiceState, type Source } from '../tools/watch/source.ts';
+import { openTerminal } from '../tools/watch/terminal.ts';
 
 const help = `Shows how forms and tasks scale, once a second.
 

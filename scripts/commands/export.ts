@@ -2,11 +2,11 @@ import { once } from 'node:events';
 import { createWriteStream } from 'node:fs';
 import { rename, rm } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
-import { connectArchive, isNotMadeYet } from './tools/client/database.ts';
-import { addressOf, placeHelp, placeOptions } from './tools/client/running.ts';
-import { parseTimes } from './tools/client/time.ts';
-import { exportTo, formats, type Format } from './tools/export/run.ts';
-import { counted } from './tools/client/counted.ts';
+import { connectArchive, isNotMadeYet } from '../tools/client/database.ts';
+import { addressOf, placeHelp, placeOptions } from '../tools/client/running.ts';
+import { parseTimes } from '../tools/client/time.ts';
+import { exportTo, formats, type Format } from '../tools/export/run.ts';
+import { counted } from '../tools/client/counted.ts';
 
 const help = `Writes a form's submissions out of the archive, oldest first; forgotten ones are not there any more.
 

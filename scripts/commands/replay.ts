@@ -1,16 +1,16 @@
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { clusterHelp, clusterOptions, openCluster } from './tools/client/kafka-cluster.ts';
-import { loadManifests } from './manifests/manifests.ts';
-import type { History, PastEvent } from './tools/replay/history.ts';
-import { openLoggedHistory } from './tools/replay/log.ts';
-import { openProgress } from './tools/replay/progress.ts';
-import { replay } from './tools/replay/run.ts';
-import { openTopicHistory } from './tools/replay/topic.ts';
-import { refuseUnknownForm } from './tools/client/forms.ts';
-import { addressOf, dataFolderOf, placeHelp, placeOptions } from './tools/client/running.ts';
-import { parseTimes } from './tools/client/time.ts';
-import { counted } from './tools/client/counted.ts';
+import { clusterHelp, clusterOptions, openCluster } from '../tools/client/kafka-cluster.ts';
+import { loadManifests } from '../manifests/manifests.ts';
+import type { History, PastEvent } from '../tools/replay/history.ts';
+import { openLoggedHistory } from '../tools/replay/log.ts';
+import { openProgress } from '../tools/replay/progress.ts';
+import { replay } from '../tools/replay/run.ts';
+import { openTopicHistory } from '../tools/replay/topic.ts';
+import { refuseUnknownForm } from '../tools/client/forms.ts';
+import { addressOf, dataFolderOf, placeHelp, placeOptions } from '../tools/client/running.ts';
+import { parseTimes } from '../tools/client/time.ts';
+import { counted } from '../tools/client/counted.ts';
 
 const help = `Gives a task the submissions of a form that came before it, and no other task.
   npm run replay -- --form F --task T [--from TIME] [--to TIME] [--rate N] [--dry-run]
@@ -49,7 +49,7 @@ async function main(): Promise<void> {
   if (!Number.isInteger(rate) || rate < 1 || rate > 10_000)
     throw new Error('--rate is a number of events a second, from 1 to 10000');
 
-  const root = join(import.meta.dirname, '..');
+  const root = join(import.meta.dirname, '../..');
   const { filter, host, memoryDays } = taskOf(root, task, values.namespace);
   const isDryRun = values['dry-run'];
   const { from, to } = parseTimes(values);

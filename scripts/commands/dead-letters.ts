@@ -1,10 +1,10 @@
 import { parseArgs } from 'node:util';
-import { addressOf, placeHelp, placeOptions } from './tools/client/running.ts';
-import { parseTime } from './tools/client/time.ts';
-import { choose, type Letter, type Letters } from './tools/dead-letters/letters.ts';
-import { openLoggedLetters } from './tools/dead-letters/log.ts';
-import { openTopicLetters } from './tools/dead-letters/topic.ts';
-import { clusterHelp, clusterOptions, openCluster } from './tools/client/kafka-cluster.ts';
+import { addressOf, placeHelp, placeOptions } from '../tools/client/running.ts';
+import { parseTime } from '../tools/client/time.ts';
+import { choose, type Letter, type Letters } from '../tools/dead-letters/letters.ts';
+import { openLoggedLetters } from '../tools/dead-letters/log.ts';
+import { openTopicLetters } from '../tools/dead-letters/topic.ts';
+import { clusterHelp, clusterOptions, openCluster } from '../tools/client/kafka-cluster.ts';
 
 const help = `Events that a task could not take: why, and sent again after the repair.
   npm run dead-letters -- list [choice]           one line each, and how many for the same reason

@@ -1,8 +1,8 @@
 import { parseArgs } from 'node:util';
-import { openApi } from './cluster/api.ts';
-import { cases } from './cluster/suite/cases.ts';
-import { openClusterFormbus } from './cluster/suite/cluster.ts';
-import { tryAll } from './cluster/suite/run.ts';
+import { openApi } from '../cluster/api.ts';
+import { cases } from '../cluster/suite/cases.ts';
+import { openClusterFormbus } from '../cluster/suite/cluster.ts';
+import { tryAll } from '../cluster/suite/run.ts';
 
 const help = `Tries Formbus on a cluster: the same cases that npm test tries on npm start.
 
