@@ -17,7 +17,7 @@ const Status = v.object({
   coldStarts: v.number(),
   pids: v.array(v.number()),
 });
-export type Status = v.InferOutput<typeof Status>;
+type Status = v.InferOutput<typeof Status>;
 
 /** Formbus as `npm start` runs it: a process of its own with a data folder of its own. */
 export interface StartedFormbus {

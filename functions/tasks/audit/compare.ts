@@ -117,7 +117,7 @@ function timesOf(looks: Standing[], tab: string, id: string): number {
   return Math.max(...times) > 0 ? Math.max(1, Math.min(...times)) : 0;
 }
 
-/** ARGV: spreadsheet, tab, ids. Gives those that wait, are in flight, refused or forgotten; for the keys see lib/buffer-scripts.ts. */
+/** ARGV: spreadsheet, tab, ids. Gives those that wait, are in flight, refused or forgotten; for the keys see lib/buffer/buffer-scripts.ts. */
 const heldScript = `
 ${isForgotten}
 local held = {}
