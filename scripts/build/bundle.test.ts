@@ -13,9 +13,9 @@ function project(files: Record<string, string> = {}): string {
   const all = {
     'functions/main.ts': `const file = './' + process.env.FUNCTION_TARGET + '.mjs'; const { name } = await import(file); console.log(name);`,
     'functions/lib/shared.ts': `export const greet = (name: string) => 'hello ' + name;`,
-    'functions/forms/one/one.ts': `import { greet } from '../../../lib/shared.ts'; export const name = greet('one');`,
+    'functions/forms/one/one.ts': `import { greet } from '../../lib/shared.ts'; export const name = greet('one');`,
     'functions/forms/one/one.test.ts': `throw new Error('a test is no function');`,
-    'functions/tasks/two/two.ts': `import { greet } from '../../../lib/shared.ts'; export const name = greet('two');`,
+    'functions/tasks/two/two.ts': `import { greet } from '../../lib/shared.ts'; export const name = greet('two');`,
     ...files,
   };
   for (const [path, content] of Object.entries(all)) {
@@ -71,7 +71,7 @@ test('a versioned bundle keeps its folder while nothing changes; a new one leave
 test('who may load forms by their names is another version when one of them changes, and nobody else is', async () => {
   const root = project({
     'functions/lib/form/load-form.ts': `export const load = (name: string) => import('./' + name + '.mjs');`,
-    'functions/tasks/three/three.ts': `import { load } from '../../../lib/load-form.ts'; export const name = load('one');`,
+    'functions/tasks/three/three.ts': `import { load } from '../../lib/form/load-form.ts'; export const name = load('one');`,
   });
   const outDir = join(root, 'out');
   const versions = async () => {

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { identifierOf } from './name.ts';
 
-const code = "import { form } from '../../../lib/form.ts'; const served = 1;";
+const code = "import { form } from '../../lib/form.ts'; const served = 1;";
 
 it.each([
   ['visitor-book', 'visitorBook'],
