@@ -1,11 +1,10 @@
 import type { Cells, FrozenBatch } from '../buffer/buffer.ts';
 import { cellOf, type SheetCell } from './sheet-cells.ts';
 import type { SheetColumns } from '../fields/sheet-columns.ts';
-import { metadataKeys, type SheetRequest, type TabLayout } from './sheets.ts';
+import type { TabLayout } from './layout.ts';
+import { idColumn, metadataKeys } from './keys.ts';
+import type { SheetRequest } from './sheets.ts';
 import { fenced, tokenValue } from './tokens.ts';
-
-/** Keys of the columns that Formbus adds to a submission's own; a form's field can't begin with @. */
-export const idColumn = '@id';
 
 /**
  * The requests that write a frozen batch, for one atomic batchUpdate. First the token: its id is the batch's sequence number,

@@ -1,6 +1,8 @@
-import { idColumn } from './sheet-batch.ts';
+import { idColumn } from './keys.ts';
+import type { TabLayout } from './layout.ts';
+import { pagesOf } from './ranges.ts';
 import { timeIn } from './sheet-cells.ts';
-import { pagesOf, type Sheets, type TabLayout } from './sheets.ts';
+import { type Sheets } from './sheets.ts';
 import { continuations } from './spreadsheet-pool.ts';
 
 /** What it takes to look, and not to write. */
