@@ -3,7 +3,7 @@ import { belongsTo } from '../../lib/buffer/erasure.ts';
 import { idColumn } from '../../lib/sheets/keys.ts';
 import type { TabLayout } from '../../lib/sheets/layout.ts';
 import { SheetsError } from '../../lib/sheets/sheets-error.ts';
-import { eraseRequests, type FoundRow } from '../../lib/sheets/sheet-batch.ts';
+import { eraseRequests, type FoundRow } from './requests/batch.ts';
 import { continuations } from '../../lib/sheets/spreadsheet-pool.ts';
 
 /** People may sort and move rows all the while; what was not where it had been seen is looked for again. */

@@ -1,10 +1,10 @@
-import type { Cells, FrozenBatch } from '../buffer/buffer.ts';
-import { cellOf, type SheetCell } from './sheet-cells.ts';
-import type { SheetColumns } from '../fields/sheet-columns.ts';
-import type { TabLayout } from './layout.ts';
-import { idColumn, metadataKeys } from './keys.ts';
-import type { SheetRequest } from './sheets.ts';
-import { fenced, tokenValue } from './tokens.ts';
+import type { Cells, FrozenBatch } from '../../../lib/buffer/buffer.ts';
+import { cellOf, type SheetCell } from '../../../lib/sheets/sheet-cells.ts';
+import type { SheetColumns } from '../../../lib/fields/sheet-columns.ts';
+import type { TabLayout } from '../../../lib/sheets/layout.ts';
+import { idColumn, metadataKeys } from '../../../lib/sheets/keys.ts';
+import type { SheetRequest } from '../../../lib/sheets/sheets.ts';
+import { fenced, tokenValue } from '../tokens.ts';
 
 /**
  * The requests that write a frozen batch, for one atomic batchUpdate. First the token: its id is the batch's sequence number,
