@@ -1,4 +1,4 @@
-import { idColumn } from './keys.ts';
+import { idColumn, timeColumn } from './keys.ts';
 import type { TabLayout } from './layout.ts';
 import { pagesOf } from './ranges.ts';
 import { timeIn } from './sheet-cells.ts';
@@ -86,7 +86,7 @@ export async function readTabs(
       read.push({
         tab: tab.tab,
         ids: await column(idColumn, ids),
-        times: byTime((withTimes && (await column('@time', everything))) || new Map()),
+        times: byTime((withTimes && (await column(timeColumn, everything))) || new Map()),
       });
     }
     // A column is read by its letter: had somebody moved it in between, the column of ids would seem to hold none.
