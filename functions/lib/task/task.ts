@@ -155,11 +155,11 @@ async function judgeEvent<T extends { id: string; type: string }>(
   } catch (error) {
     if (error instanceof TryLater) return { kind: 'later', error };
     if (error instanceof Unavailable) {
-      log.warn({ id, type, reason: reasonOf(error) }, 'later');
+      log.warn({ id, type, reason: reasonOf(error) }, 'unavailable, will be retried');
       return { kind: 'unavailable', error, code: 503 };
     }
     const reason = errorText(error, received.data);
-    log.error({ id, type, reason, stack: framesOf(error) }, 'failed for good');
+    log.error({ id, type, reason, stack: framesOf(error) }, 'failed permanently');
     return failed(httpErrorOf(error) ?? new HttpError(400, reason));
   }
 }
