@@ -14,11 +14,11 @@ import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { expect, it, onTestFinished } from 'vitest';
 import * as v from 'valibot';
-import { addressOf, connectionsOf } from '../tools/client/running.ts';
-import { openDisk } from '../chaos/disk.ts';
-import { startFormbus, temporaryFolder } from '../testing/formbus.ts';
+import { addressOf, connectionsOf } from '../../tools/client/running.ts';
+import { openDisk } from '../../chaos/disk.ts';
+import { startFormbus, temporaryFolder } from '../../testing/formbus.ts';
 
-const scripts = join(import.meta.dirname, '../commands');
+const scripts = join(import.meta.dirname, '../../commands');
 
 async function newFolder(): Promise<string> {
   const folder = await temporaryFolder();

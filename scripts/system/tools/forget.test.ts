@@ -6,9 +6,9 @@ import { Redis } from 'ioredis';
 import { Client } from 'pg';
 import * as v from 'valibot';
 import { afterAll, beforeAll, expect, it, onTestFinished } from 'vitest';
-import { connectionsOf } from '../tools/client/running.ts';
-import { pidsOf } from '../chaos/victims.ts';
-import { startFormbus, temporaryFolder, type StartedFormbus } from '../testing/formbus.ts';
+import { connectionsOf } from '../../tools/client/running.ts';
+import { pidsOf } from '../../chaos/victims.ts';
+import { startFormbus, temporaryFolder, type StartedFormbus } from '../../testing/formbus.ts';
 
 let folder: Awaited<ReturnType<typeof temporaryFolder>>;
 let formbus: StartedFormbus;
@@ -32,7 +32,7 @@ afterAll(async () => {
 async function run(script: string, ...args: string[]) {
   const child = spawn(
     process.execPath,
-    [join(import.meta.dirname, '../commands', script), '--url', formbus.url, ...args],
+    [join(import.meta.dirname, '../../commands', script), '--url', formbus.url, ...args],
     {
       stdio: ['ignore', 'pipe', 'pipe'],
     },

@@ -3,8 +3,8 @@ import { appendFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import * as v from 'valibot';
-import { howToInstall } from '../runner/processes/packages.ts';
-import { copyProject, startFormbus, temporaryFolder, type StartedFormbus } from '../testing/formbus.ts';
+import { howToInstall } from '../../runner/processes/packages.ts';
+import { copyProject, startFormbus, temporaryFolder, type StartedFormbus } from '../../testing/formbus.ts';
 
 const howToGit = howToInstall(['git']);
 const skipped = howToGit !== undefined && process.env['CI'] !== 'true';
@@ -113,7 +113,7 @@ describe.skipIf(skipped)('npm run new, in a fresh clone', () => {
       process.execPath,
       'node_modules/.bin/vitest',
       'run',
-      'scripts/manifests/rules/rules.test.ts',
+      'scripts/manifests/rules/rules.integration.test.ts',
       'scripts/manifests/',
       ...tests,
     );

@@ -7,8 +7,8 @@ import { Redis } from 'ioredis';
 import { Client } from 'pg';
 import * as v from 'valibot';
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
-import { connectionsOf } from '../tools/client/running.ts';
-import { startFormbus, temporaryFolder, type StartedFormbus } from '../testing/formbus.ts';
+import { connectionsOf } from '../../tools/client/running.ts';
+import { startFormbus, temporaryFolder, type StartedFormbus } from '../../testing/formbus.ts';
 
 let folder: Awaited<ReturnType<typeof temporaryFolder>>;
 let formbus: StartedFormbus;
@@ -69,7 +69,7 @@ const Report = v.object({
 async function run(script: string, ...args: string[]) {
   const child = spawn(
     process.execPath,
-    [join(import.meta.dirname, '../commands', script), '--url', formbus.url, ...args],
+    [join(import.meta.dirname, '../../commands', script), '--url', formbus.url, ...args],
     {
       stdio: ['ignore', 'pipe', 'ignore'],
     },

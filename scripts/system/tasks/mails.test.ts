@@ -2,11 +2,11 @@ import { join } from 'node:path';
 import { Redis } from 'ioredis';
 import { afterAll, afterEach, beforeAll, describe, expect, it, onTestFailed, onTestFinished } from 'vitest';
 import * as v from 'valibot';
-import { passTime, waitingOf } from '../../functions/testing/later.ts';
-import { student } from '../../functions/testing/sink.ts';
-import { openMailStore } from '../emulators/mails/store.ts';
-import { startSmtpChild } from '../emulators/mails/testing.ts';
-import { startFormbus, temporaryFolder, type StartedFormbus } from '../testing/formbus.ts';
+import { passTime, waitingOf } from '../../../functions/testing/later.ts';
+import { student } from '../../../functions/testing/sink.ts';
+import { openMailStore } from '../../emulators/mails/store.ts';
+import { startSmtpChild } from '../../emulators/mails/testing.ts';
+import { startFormbus, temporaryFolder, type StartedFormbus } from '../../testing/formbus.ts';
 
 const Accepted = v.object({ id: v.string() });
 const Events = v.array(

@@ -5,11 +5,11 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
-import { migrate } from '../../functions/tasks/archive/schema.ts';
-import { openDatabase } from '../../functions/lib/stores/postgres.ts';
-import { recordedLog } from '../../functions/testing/log.ts';
-import { startTestPostgres, type TestPostgres } from '../../functions/testing/postgres.ts';
-import { temporaryFolder } from '../testing/formbus.ts';
+import { migrate } from '../../../functions/tasks/archive/schema.ts';
+import { openDatabase } from '../../../functions/lib/stores/postgres.ts';
+import { recordedLog } from '../../../functions/testing/log.ts';
+import { startTestPostgres, type TestPostgres } from '../../../functions/testing/postgres.ts';
+import { temporaryFolder } from '../../testing/formbus.ts';
 
 let postgres: TestPostgres;
 let folder: Awaited<ReturnType<typeof temporaryFolder>>;
@@ -30,7 +30,7 @@ beforeEach(async () => {
 
 /** Runs the command; `peakMb` is the most memory that it took. */
 async function run(...args: string[]) {
-  const child = spawn(process.execPath, [join(import.meta.dirname, '../commands/export.ts'), ...args], {
+  const child = spawn(process.execPath, [join(import.meta.dirname, '../../commands/export.ts'), ...args], {
     // With more than 40 MB alive at once Node gives up: a tenth of a million rows would not fit.
     env: {
       PATH: process.env['PATH'],

@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { expect, it, onTestFinished, vi } from 'vitest';
 import * as v from 'valibot';
-import { publish, startBroker, startSubscriber, triggerOf } from '../runner/broker/broker-testing.ts';
-import { openGateway } from '../runner/gateway/gateway.ts';
+import { publish, startBroker, startSubscriber, triggerOf } from '../../runner/broker/broker-testing.ts';
+import { openGateway } from '../../runner/gateway/gateway.ts';
 
 /** A Broker whose Triggers "mail" and "mail-2" refuse all until they are repaired, and one that takes all. */
 async function open() {
@@ -45,7 +45,7 @@ async function open() {
   for (const id of ['1', '2']) await publish(broker.url, { id, form: `form-${id}` }, `{"n":${id}}`);
   await vi.waitFor(() => expect(broker.deadLetters()).toHaveLength(4));
   const run = async (...args: string[]) => {
-    const script = join(import.meta.dirname, '../commands/dead-letters.ts');
+    const script = join(import.meta.dirname, '../../commands/dead-letters.ts');
     const child = spawn(process.execPath, [script, '--url', gateway.url, ...args], {
       stdio: ['ignore', 'pipe', 'pipe'],
     });

@@ -4,15 +4,15 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, it, onTestFinished } from 'vitest';
-import { pidsOf, signal } from '../chaos/victims.ts';
-import { processesOf, startFormbus, temporaryFolder } from '../testing/formbus.ts';
+import { pidsOf, signal } from '../../chaos/victims.ts';
+import { processesOf, startFormbus, temporaryFolder } from '../../testing/formbus.ts';
 
 /** As Ctrl-C does in a terminal: a signal to all that are in the foreground, and npm hands it on to what it runs. */
 async function interruptWhen(
   data: string,
   isTime: () => boolean,
 ): Promise<{ code: unknown; output: string }> {
-  const script = join(import.meta.dirname, '../commands/start.ts');
+  const script = join(import.meta.dirname, '../../commands/start.ts');
   const child = spawn(process.execPath, [script, '--port', '0', '--data', data], {
     env: { PATH: process.env['PATH'], HOME: process.env['HOME'] },
     stdio: ['ignore', 'pipe', 'pipe'],

@@ -5,8 +5,8 @@ import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, expect, it, onTestFinished } from 'vitest';
 import * as v from 'valibot';
-import { openSheets } from '../../functions/lib/sheets/sheets.ts';
-import { startFormbus, temporaryFolder, type StartedFormbus } from '../testing/formbus.ts';
+import { openSheets } from '../../../functions/lib/sheets/sheets.ts';
+import { startFormbus, temporaryFolder, type StartedFormbus } from '../../testing/formbus.ts';
 
 let folder: Awaited<ReturnType<typeof temporaryFolder>>;
 let formbus: StartedFormbus;
@@ -30,7 +30,7 @@ const Report = v.object({
 });
 
 async function load(...options: string[]): Promise<{ code: unknown; output: string; complaint: string }> {
-  const child = spawn(process.execPath, [join(import.meta.dirname, '../commands/load.ts'), ...options]);
+  const child = spawn(process.execPath, [join(import.meta.dirname, '../../commands/load.ts'), ...options]);
   onTestFinished(() => void child.kill());
   const exited = once(child, 'exit');
   const [output, complaint] = await Promise.all([text(child.stdout), text(child.stderr)]);

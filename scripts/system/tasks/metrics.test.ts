@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import * as v from 'valibot';
-import { postJson, student } from '../../functions/testing/sink.ts';
-import { startFormbus, temporaryFolder, type StartedFormbus } from '../testing/formbus.ts';
+import { postJson, student } from '../../../functions/testing/sink.ts';
+import { startFormbus, temporaryFolder, type StartedFormbus } from '../../testing/formbus.ts';
 
 let folder: Awaited<ReturnType<typeof temporaryFolder>>;
 let formbus: StartedFormbus;

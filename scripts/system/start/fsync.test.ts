@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 import * as v from 'valibot';
-import { startFormbus, type StartedFormbus } from '../testing/formbus.ts';
+import { startFormbus, type StartedFormbus } from '../../testing/formbus.ts';
 
 /*
  * A power cut takes what the kernel has not been told to bring to the disk. So the calls to the kernel are looked at: between

@@ -4,9 +4,9 @@ import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it, onTestFinished, vi } from 'vitest';
 import * as v from 'valibot';
-import { copyProject, startFormbus, temporaryFolder, type StartedFormbus } from '../testing/formbus.ts';
+import { copyProject, startFormbus, temporaryFolder, type StartedFormbus } from '../../testing/formbus.ts';
 
-const script = join(import.meta.dirname, '../commands/watch.ts');
+const script = join(import.meta.dirname, '../../commands/watch.ts');
 const Reading = v.object({
   at: v.string(),
   problem: v.optional(v.string()),
@@ -138,7 +138,7 @@ it.runIf(hasScript)(
 );
 
 it.runIf(hasScript)('after a crash the terminal is as it was, and the error can be read on it', async () => {
-  const module = join(import.meta.dirname, '../tools/watch/terminal.ts');
+  const module = join(import.meta.dirname, '../../tools/watch/terminal.ts');
   const code = `import { openTerminal } from "${module}"; openTerminal(process.stdout); setTimeout(() => { throw new Error("boom"); });`;
   const { child, output } = onTerminal(`${process.execPath} --input-type=module-typescript -e '${code}'`);
   expect(await end(child)).toBe(1);

@@ -2,9 +2,9 @@ import { spawnSync } from 'node:child_process';
 import { copyFileSync, existsSync, realpathSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
-import { temporaryFolder } from '../testing/formbus.ts';
+import { temporaryFolder } from '../../testing/formbus.ts';
 
-const project = join(import.meta.dirname, '../..');
+const project = join(import.meta.dirname, '../../..');
 
 /** The machine's own Node and npm, which install the packages; undefined where that Node is as new as the packages want. */
 function oldNode(): { node: string; npm: string } | undefined {

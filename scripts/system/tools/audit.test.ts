@@ -5,12 +5,12 @@ import { join } from 'node:path';
 import { Client } from 'pg';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import * as v from 'valibot';
-import { openBuffer } from '../../functions/lib/buffer/buffer.ts';
-import { openLog } from '../../functions/lib/runtime/log.ts';
-import { openRedis } from '../../functions/lib/stores/redis.ts';
-import { openSheets, type SheetRequest } from '../../functions/lib/sheets/sheets.ts';
-import { connectionsOf } from '../tools/client/running.ts';
-import { startFormbus, temporaryFolder, type StartedFormbus } from '../testing/formbus.ts';
+import { openBuffer } from '../../../functions/lib/buffer/buffer.ts';
+import { openLog } from '../../../functions/lib/runtime/log.ts';
+import { openRedis } from '../../../functions/lib/stores/redis.ts';
+import { openSheets, type SheetRequest } from '../../../functions/lib/sheets/sheets.ts';
+import { connectionsOf } from '../../tools/client/running.ts';
+import { startFormbus, temporaryFolder, type StartedFormbus } from '../../testing/formbus.ts';
 
 let folder: Awaited<ReturnType<typeof temporaryFolder>>;
 let formbus: StartedFormbus;
@@ -24,7 +24,7 @@ afterAll(async () => {
 });
 
 async function audit(...options: string[]): Promise<{ code: number; output: string; complaint: string }> {
-  const script = join(import.meta.dirname, '../commands/audit.ts');
+  const script = join(import.meta.dirname, '../../commands/audit.ts');
   const child = spawn(process.execPath, [script, '--url', formbus.url, ...options], {
     stdio: ['ignore', 'pipe', 'pipe'],
   });

@@ -4,10 +4,10 @@ import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { expect, it, onTestFinished } from 'vitest';
 import * as v from 'valibot';
-import { startFormbus, temporaryFolder } from '../testing/formbus.ts';
+import { startFormbus, temporaryFolder } from '../../testing/formbus.ts';
 
 async function run(url: string, ...args: string[]) {
-  const script = join(import.meta.dirname, '../commands/replay.ts');
+  const script = join(import.meta.dirname, '../../commands/replay.ts');
   const child = spawn(process.execPath, [script, '--url', url, ...args], {
     stdio: ['ignore', 'pipe', 'pipe'],
   });

@@ -3,10 +3,10 @@ import { globSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import * as v from 'valibot';
-import { student } from '../../functions/testing/sink.ts';
-import { processesOf, startFormbus, temporaryFolder, type StartedFormbus } from '../testing/formbus.ts';
+import { student } from '../../../functions/testing/sink.ts';
+import { processesOf, startFormbus, temporaryFolder, type StartedFormbus } from '../../testing/formbus.ts';
 
-const tasks = globSync('knative/tasks/*.yaml', { cwd: join(import.meta.dirname, '../..') }).map((file) =>
+const tasks = globSync('knative/tasks/*.yaml', { cwd: join(import.meta.dirname, '../../..') }).map((file) =>
   basename(file, '.yaml'),
 );
 
