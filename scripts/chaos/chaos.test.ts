@@ -1,7 +1,7 @@
 import { expect, it, onTestFinished } from 'vitest';
 import { startSentinels } from '../../functions/testing/sentinels.ts';
 import { runCampaign, type CampaignOptions } from './campaign.ts';
-import { isClean, sum, tableOf } from './report.ts';
+import { isClean, sum, tableOf } from './judge/report.ts';
 import { describeKafka } from '../testing/kafka.ts';
 import { temporaryFolder } from '../testing/formbus.ts';
 
