@@ -7,9 +7,9 @@ import { expect, it, onTestFinished, vi } from 'vitest';
 import * as v from 'valibot';
 import { put, ready, serving } from './suite/testing.ts';
 import { tempFolder } from '../runner/serving/testing.ts';
-import { openApi } from './api.ts';
+import { openApi } from './api/api.ts';
 import { checkFunctions } from './check.ts';
-import { startFakeApi } from './fake-api.ts';
+import { startFakeApi } from './api/fake-api.ts';
 
 const pods = '/api/v1/namespaces/formbus/pods';
 const isTrue = (type: string) => ({ type, status: 'True' });

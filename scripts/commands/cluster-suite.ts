@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util';
-import { openApi } from '../cluster/api.ts';
+import { openApi } from '../cluster/api/api.ts';
 import { cases } from '../cluster/suite/cases.ts';
 import { openClusterFormbus } from '../cluster/suite/cluster.ts';
 import { tryAll } from '../cluster/suite/run.ts';

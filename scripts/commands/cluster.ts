@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
-import { openApi } from '../cluster/api.ts';
+import { openApi } from '../cluster/api/api.ts';
 import { checkFunctions } from '../cluster/check.ts';
 import {
   contextOf,
@@ -97,7 +97,7 @@ async function check(context: string) {
 function requireTools(steps: Step[]) {
   // A release is fetched by curl.
   const text = steps
-    .map(({ command }) => command.replace(/^node scripts.cluster.release/, 'curl $&'))
+    .map(({ command }) => command.replace(/^node scripts.cluster.release.release/, 'curl $&'))
     .join('\n');
   const needed = ['kubectl', 'kind', 'minikube', 'curl'].filter((tool) =>
     new RegExp(`(^|[|&({] *)${tool} `, 'm').test(text),

@@ -3,7 +3,7 @@ import { existsSync, globSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { expect, it } from 'vitest';
 import { parseAllDocuments } from 'yaml';
-import { patched, readKustomization } from '../manifests/rules/kustomize.ts';
+import { patched, readKustomization } from './kustomization.ts';
 import { readCrds } from '../manifests/rules/crds.ts';
 import { at, readRepository } from '../manifests/rules/repository.ts';
 

@@ -1,7 +1,7 @@
 import { expect, it, onTestFinished } from 'vitest';
 import { startSentinels } from '../../functions/testing/sentinels.ts';
 import { runCampaign, type CampaignOptions } from '../chaos/campaign.ts';
-import { isClean, sum, tableOf } from '../chaos/report.ts';
+import { isClean, sum, tableOf } from '../chaos/judge/report.ts';
 import { describeKafka } from '../testing/kafka.ts';
 import { temporaryFolder } from '../testing/formbus.ts';
 

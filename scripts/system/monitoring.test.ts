@@ -7,7 +7,7 @@ import * as v from 'valibot';
 import { DASHBOARDS } from '../monitoring/dashboards/dashboards.ts';
 import { type Panel, SOURCE } from '../monitoring/dashboards/panels.ts';
 import { howToInstall } from '../runner/processes/packages.ts';
-import { readKustomization } from '../manifests/rules/kustomize.ts';
+import { readKustomization } from '../platform/kustomization.ts';
 import { readVersions } from '../manifests/rules/repository.ts';
 import { readQuery } from '../monitoring/promql.ts';
 import { startPrometheus, type Prometheus } from '../monitoring/prometheus.ts';

@@ -9,7 +9,8 @@ import { startTestRedis, type TestRedis } from '../../testing/redis.ts';
 import { openBuffer, type Buffer } from './buffer.ts';
 import { flush } from '../../tasks/sheets-flush/flush.ts';
 import { openRedis, type DurableRedis } from '../stores/redis.ts';
-import { openSheets, SheetsError, type SheetRequest, type Sheets } from '../sheets/sheets.ts';
+import { SheetsError } from '../sheets/sheets-error.ts';
+import { openSheets, type SheetRequest, type Sheets } from '../sheets/sheets.ts';
 
 const { log } = recordedLog();
 let server: TestRedis;

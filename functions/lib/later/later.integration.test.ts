@@ -3,7 +3,7 @@ import { killPoint } from '../../testing/kill-points.ts';
 import { passTime, waitingOf } from '../../testing/later.ts';
 import { recordedLog } from '../../testing/log.ts';
 import { startTestRedis, type TestRedis } from '../../testing/redis.ts';
-import { Refused, Unavailable } from '../serve/http.ts';
+import { Refused, Unavailable } from '../runtime/errors.ts';
 import { openRedis, type DurableRedis } from '../stores/redis.ts';
 import { openLater, type Later, type OpenLaterOptions, type Verdict } from './later.ts';
 import { doubling, inTurn } from './pauses.ts';
@@ -42,8 +42,8 @@ const later = (reason = 'full', destination = 'example.org'): Verdict => ({
   kind: 'later',
   error: new TryLater(reason, { destination }),
 });
-const down: Verdict = { kind: 'failed', error: new Unavailable('Redis is away.') };
-const refused: Verdict = { kind: 'failed', error: new Refused('gone') };
+const down: Verdict = { kind: 'unavailable', error: new Unavailable('Redis is away.'), code: 503 };
+const refused: Verdict = { kind: 'refused', error: new Refused('gone'), code: 400 };
 const idOf = (body: string) => body.slice(1, -1);
 
 async function handle({ body }: { body: string }): Promise<Verdict> {

@@ -42,8 +42,8 @@ it('counts and logs what becomes of each mail, by the submission’s id and noth
       [id, 'mailed before'],
       ['second', 'not mailed: the recipient had enough today'],
       ['nobody', 'nobody to mail to'],
-      ['refused', 'failed for good'],
-      ['again', 'later'],
+      ['refused', 'failed permanently'],
+      ['again', 'unavailable, will be retried'],
       ['third', 'not mailed: it is forgotten'],
     ]),
   );

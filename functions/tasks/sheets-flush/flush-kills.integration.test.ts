@@ -9,7 +9,8 @@ import { openBuffer, type Buffer } from '../../lib/buffer/buffer.ts';
 import { flush } from './flush.ts';
 import { openLog } from '../../lib/runtime/log.ts';
 import { openRedis, type DurableRedis } from '../../lib/stores/redis.ts';
-import { openSheets, SheetsError, type Sheets } from '../../lib/sheets/sheets.ts';
+import { SheetsError } from '../../lib/sheets/sheets-error.ts';
+import { openSheets, type Sheets } from '../../lib/sheets/sheets.ts';
 
 const log = openLog('test', 'silent');
 let server: TestRedis;

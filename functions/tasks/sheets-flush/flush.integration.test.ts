@@ -11,7 +11,8 @@ import { openBuffer, type Buffer, type Cells } from '../../lib/buffer/buffer.ts'
 import { flush } from './flush.ts';
 import { openLog } from '../../lib/runtime/log.ts';
 import { openRedis, type DurableRedis } from '../../lib/stores/redis.ts';
-import { openSheets, SheetsError, type SheetRequest, type Sheets } from '../../lib/sheets/sheets.ts';
+import { SheetsError } from '../../lib/sheets/sheets-error.ts';
+import { openSheets, type SheetRequest, type Sheets } from '../../lib/sheets/sheets.ts';
 
 const log = openLog('test', 'silent');
 let server: TestRedis;

@@ -4,8 +4,8 @@ import { createServer as createHttpServer, type IncomingMessage, type Server } f
 import { createServer, type Server as NetServer } from 'node:net';
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 import * as v from 'valibot';
-import { openApi } from '../api.ts';
-import { podOf, startFakeApi, type FakeApi } from '../fake-api.ts';
+import { openApi } from '../api/api.ts';
+import { podOf, startFakeApi, type FakeApi } from '../api/fake-api.ts';
 import { readTopic } from '../../tools/client/read-topic.ts';
 import { startSecureKafka, type SecureKafka } from '../../testing/secure-kafka.ts';
 import { describeKafka, kafkaStartMs } from '../../testing/kafka.ts';

@@ -1,8 +1,8 @@
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { expect, it, onTestFinished, vi } from 'vitest';
-import { openApi } from '../api.ts';
-import { startFakeApi } from '../fake-api.ts';
+import { openApi } from '../api/api.ts';
+import { startFakeApi } from '../api/fake-api.ts';
 import { tempFolder } from '../../runner/serving/testing.ts';
 import { readCrds } from '../../manifests/rules/crds.ts';
 import { openClusterFormbus } from './cluster.ts';

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import type { Resource } from '../manifest-files.ts';
-import { type Change, changed, resource } from './change.ts';
+import { type Change, changed, resource } from './testing/change.ts';
 import { readCrds } from './crds.ts';
 import { loops, producers } from './event-rules.ts';
 import {
@@ -19,7 +19,7 @@ import {
   SOURCE,
   TASK,
   TOPIC,
-} from './mistakes.ts';
+} from './testing/mistakes.ts';
 import { at, findings, readRepository } from './repository.ts';
 import { RULES } from './rules.ts';
 

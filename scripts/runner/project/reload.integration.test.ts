@@ -170,7 +170,7 @@ test('the stack of a task that fails names the line of its source', async () => 
   edit(code, 'log.info(', "JSON.parse('{'); log.info(");
   await said('changed: demo-task');
   expect((await submit('demo-form', demo)).status).toBe(202);
-  await said('error demo-task: failed for good');
+  await said('error demo-task: failed permanently');
   await said(`"${code}:6:`);
 });
 
@@ -189,7 +189,7 @@ test('changes under load: every submission is taken, and each task gets it once'
     ['functions/tasks/demo-task/demo-task.ts', "'seen'", "'seen anew'"],
     ['eventing/triggers/demo-task.yaml', 'broker: formbus', 'broker: formbus\n  delivery: { retry: 499 }'],
     ['knative/config.yaml', 'LOG_LEVEL: info', 'LOG_LEVEL: debug'],
-    ['functions/lib/task/task.ts', "'later'", "'later on'"],
+    ['functions/lib/task/task.ts', "'failed permanently'", "'failed for ever'"],
   ].entries()) {
     edit(file ?? '', from ?? '', to ?? '');
     await vi.waitFor(() => expect(running()).toBe(round + 1), { timeout: 30_000 });

@@ -15,7 +15,7 @@ import { text } from 'node:stream/consumers';
 import { expect, it, onTestFinished } from 'vitest';
 import * as v from 'valibot';
 import { addressOf, connectionsOf } from '../../tools/client/running.ts';
-import { openDisk } from '../../chaos/disk.ts';
+import { openDisk } from '../../chaos/faults/disk.ts';
 import { startFormbus, temporaryFolder } from '../../testing/formbus.ts';
 
 const scripts = join(import.meta.dirname, '../../commands');

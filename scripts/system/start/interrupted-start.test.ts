@@ -4,7 +4,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, it, onTestFinished } from 'vitest';
-import { pidsOf, signal } from '../../chaos/victims.ts';
+import { pidsOf, signal } from '../../chaos/faults/victims.ts';
 import { processesOf, startFormbus, temporaryFolder } from '../../testing/formbus.ts';
 
 /** As Ctrl-C does in a terminal: a signal to all that are in the foreground, and npm hands it on to what it runs. */

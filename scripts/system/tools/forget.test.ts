@@ -7,7 +7,7 @@ import { Client } from 'pg';
 import * as v from 'valibot';
 import { afterAll, beforeAll, expect, it, onTestFinished } from 'vitest';
 import { connectionsOf } from '../../tools/client/running.ts';
-import { pidsOf } from '../../chaos/victims.ts';
+import { pidsOf } from '../../chaos/faults/victims.ts';
 import { startFormbus, temporaryFolder, type StartedFormbus } from '../../testing/formbus.ts';
 
 let folder: Awaited<ReturnType<typeof temporaryFolder>>;

@@ -3,12 +3,8 @@ import { openBuffer, type Buffer } from '../../../functions/lib/buffer/buffer.ts
 import { flush } from '../../../functions/tasks/sheets-flush/flush.ts';
 import { openLog } from '../../../functions/lib/runtime/log.ts';
 import { openRedis, type DurableRedis } from '../../../functions/lib/stores/redis.ts';
-import {
-  openSheets,
-  SheetsError,
-  type SheetRequest,
-  type Sheets,
-} from '../../../functions/lib/sheets/sheets.ts';
+import { SheetsError } from '../../../functions/lib/sheets/sheets-error.ts';
+import { openSheets, type SheetRequest, type Sheets } from '../../../functions/lib/sheets/sheets.ts';
 import { recordedLog } from '../../../functions/testing/log.ts';
 import { startTestRedis, type TestRedis } from '../../../functions/testing/redis.ts';
 import { startSheets } from '../../emulators/sheets/server.ts';

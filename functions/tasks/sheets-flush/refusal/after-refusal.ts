@@ -1,11 +1,12 @@
 import { isDeepStrictEqual } from 'node:util';
-import type { FrozenBatch } from '../../lib/buffer/buffer.ts';
-import type { Collaborators, Delivery } from './deliver.ts';
-import { reconcile } from './reconcile.ts';
-import { fenceRequest, probeRequests, type ColumnsOf } from '../../lib/sheets/sheet-batch.ts';
-import { SheetsError, type TabLayout } from '../../lib/sheets/sheets.ts';
-import { isFull, moveOn } from '../../lib/sheets/spreadsheet-pool.ts';
-import { collectTokens, fenced, parseToken } from '../../lib/sheets/tokens.ts';
+import type { FrozenBatch } from '../../../lib/buffer/buffer.ts';
+import type { Collaborators, Delivery } from '../deliver.ts';
+import { reconcile } from '../reconcile.ts';
+import type { TabLayout } from '../../../lib/sheets/layout.ts';
+import { SheetsError } from '../../../lib/sheets/sheets-error.ts';
+import { fenceRequest, probeRequests, type ColumnsOf } from '../requests/batch.ts';
+import { isFull, moveOn } from '../../../lib/sheets/spreadsheet-pool.ts';
+import { collectTokens, fenced, parseToken } from '../tokens.ts';
 
 export interface Refused {
   refusal: SheetsError;

@@ -82,7 +82,7 @@ export function edited(text: string, edits: ReleaseEdit[]): string {
     if (changed !== all) return changed;
     const where = of ? `${of.kind} ${of.name}` : 'it';
     throw new Error(
-      `${where} has no ${String(from)} any more; see what the new release has in its place, and scripts/cluster/release-edits.ts`,
+      `${where} has no ${String(from)} any more; see what the new release has in its place, and scripts/cluster/release/release-edits.ts`,
     );
   }, text);
 }

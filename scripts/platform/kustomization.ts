@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as v from 'valibot';
 import { parse } from 'yaml';
-import type { Resource } from '../manifest-files.ts';
+import type { Resource } from '../manifests/manifest-files.ts';
 
 const Kustomization = v.strictObject({
   apiVersion: v.literal('kustomize.config.k8s.io/v1beta1'),

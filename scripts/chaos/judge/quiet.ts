@@ -3,11 +3,11 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import * as v from 'valibot';
-import type { Campaign } from './campaign.ts';
+import type { Campaign } from '../campaign.ts';
 import { compare, type Comparison } from './compare.ts';
-import type { Faults } from './faults.ts';
+import type { Faults } from '../faults/faults.ts';
 import { sum } from './report.ts';
-import type { Submitter } from './submitter.ts';
+import type { Submitter } from '../traffic/submitter.ts';
 
 /** Nothing new for so long ends the waiting. */
 const patienceMs = 180_000;
@@ -71,7 +71,7 @@ async function lags(url: string): Promise<Record<string, number>> {
 
 /** Gives the exit code of `npm run audit`. */
 export async function audit(url: string, env: Record<string, string> = {}): Promise<number> {
-  const script = join(import.meta.dirname, '../commands/audit.ts');
+  const script = join(import.meta.dirname, '../../commands/audit.ts');
   const child = spawn(process.execPath, [script, '--url', url, '--json'], {
     env: { ...process.env, ...env },
     stdio: 'ignore',

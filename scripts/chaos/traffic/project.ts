@@ -1,6 +1,6 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { copyProject } from '../testing/formbus.ts';
+import { copyProject } from '../../testing/formbus.ts';
 import { longWordsForm } from './submitter.ts';
 
 /** As long as they may be, in letters that take nine characters each where they are percent-encoded. */

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { startFlushing, type Flushing } from '../../testing/flushing.ts';
-import { killPoint } from '../../testing/kill-points.ts';
-import { openBuffer } from '../../lib/buffer/buffer.ts';
+import { startFlushing, type Flushing } from '../../../testing/flushing.ts';
+import { killPoint } from '../../../testing/kill-points.ts';
+import { openBuffer } from '../../../lib/buffer/buffer.ts';
 
 let at: Flushing;
 let sheet: string;

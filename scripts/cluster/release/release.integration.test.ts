@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { tempFolder } from '../runner/serving/testing.ts';
+import { tempFolder } from '../../runner/serving/testing.ts';
 
 const script = join(import.meta.dirname, 'release.ts');
 const address = 'https://example.org/releases';

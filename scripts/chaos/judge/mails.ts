@@ -1,8 +1,8 @@
 import * as v from 'valibot';
-import { connectRedis } from '../../functions/lib/stores/redis-address.ts';
-import { startTestSmtp, type TestSmtp } from '../../functions/testing/smtp.ts';
-import { fullDomain, hasKind, isFull } from './people.ts';
-import { formsOfCampaign as forms } from './submitter.ts';
+import { connectRedis } from '../../../functions/lib/stores/redis-address.ts';
+import { startTestSmtp, type TestSmtp } from '../../../functions/testing/smtp.ts';
+import { fullDomain, hasKind, isFull } from '../traffic/people.ts';
+import { formsOfCampaign as forms } from '../traffic/submitter.ts';
 
 /** An SMTP server that takes all mails but those to that domain. */
 export async function startMailServer(): Promise<{ smtp: TestSmtp; env: Record<string, string> }> {

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import * as v from 'valibot';
 import type { Disk } from './disk.ts';
 import { protectTab, setRevoked, unprotectAll } from './owner.ts';
-import type { Step } from './plan.ts';
+import type { Step } from '../plan.ts';
 import type { SentinelFaults } from './sentinel-faults.ts';
 import { isRunning, pidsOf, signal } from './victims.ts';
 

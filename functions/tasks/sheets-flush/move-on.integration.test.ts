@@ -6,12 +6,12 @@ import { startSheets } from '../../../scripts/emulators/sheets/server.ts';
 import { killPoint } from '../../testing/kill-points.ts';
 import { recordedLog } from '../../testing/log.ts';
 import { startTestRedis, type TestRedis } from '../../testing/redis.ts';
-import { openBuffer } from '../buffer/buffer.ts';
-import { flush } from '../../tasks/sheets-flush/flush.ts';
-import { openLog } from '../runtime/log.ts';
-import { openRedis, type DurableRedis } from '../stores/redis.ts';
-import { openSheets, type Sheets } from './sheets.ts';
-import { continuations } from './spreadsheet-pool.ts';
+import { openBuffer } from '../../lib/buffer/buffer.ts';
+import { flush } from './flush.ts';
+import { openLog } from '../../lib/runtime/log.ts';
+import { openRedis, type DurableRedis } from '../../lib/stores/redis.ts';
+import { openSheets, type Sheets } from '../../lib/sheets/sheets.ts';
+import { continuations } from '../../lib/sheets/spreadsheet-pool.ts';
 
 let server: TestRedis;
 let redis: DurableRedis;

@@ -1,4 +1,4 @@
-import { hasKind } from './people.ts';
+import { hasKind } from '../traffic/people.ts';
 
 export interface Submitted {
   /** Ids that were answered 202, with the value of their field `name`, which no two submissions share; `message` or `roll` has the same. */

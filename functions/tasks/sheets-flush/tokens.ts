@@ -1,7 +1,7 @@
-import type { FrozenBatch } from '../buffer/buffer.ts';
-import type { Collaborators } from '../../tasks/sheets-flush/deliver.ts';
-import { reasonOf } from '../runtime/log.ts';
-import type { SheetRequest } from './sheets.ts';
+import type { FrozenBatch } from '../../lib/buffer/buffer.ts';
+import type { Collaborators } from './deliver.ts';
+import { reasonOf } from '../../lib/runtime/log.ts';
+import type { SheetRequest } from '../../lib/sheets/sheets.ts';
 
 /*
  * A token is developer metadata of the spreadsheet. Its id is a batch's sequence number. Its value says which rows came with it

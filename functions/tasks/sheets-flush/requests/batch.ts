@@ -1,11 +1,10 @@
-import type { Cells, FrozenBatch } from '../buffer/buffer.ts';
-import { cellOf, type SheetCell } from './sheet-cells.ts';
-import type { SheetColumns } from '../fields/sheet-columns.ts';
-import { metadataKeys, type SheetRequest, type TabLayout } from './sheets.ts';
-import { fenced, tokenValue } from './tokens.ts';
-
-/** Keys of the columns that Formbus adds to a submission's own; a form's field can't begin with @. */
-export const idColumn = '@id';
+import type { Cells, FrozenBatch } from '../../../lib/buffer/buffer.ts';
+import { cellOf, type SheetCell } from '../../../lib/sheets/sheet-cells.ts';
+import type { SheetColumns } from '../../../lib/fields/sheet-columns.ts';
+import type { TabLayout } from '../../../lib/sheets/layout.ts';
+import { idColumn, metadataKeys } from '../../../lib/sheets/keys.ts';
+import type { SheetRequest } from '../../../lib/sheets/sheets.ts';
+import { fenced, tokenValue } from '../tokens.ts';
 
 /**
  * The requests that write a frozen batch, for one atomic batchUpdate. First the token: its id is the batch's sequence number,

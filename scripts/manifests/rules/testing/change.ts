@@ -1,5 +1,5 @@
-import { at, type Repository } from './repository.ts';
-import type { Resource } from '../manifest-files.ts';
+import { at, type Repository } from '../repository.ts';
+import type { Resource } from '../../manifest-files.ts';
 
 /** A value set in a manifest, or removed where none is given. */
 export type Change = readonly [file: string, path: readonly (string | number)[], value?: unknown];

@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Pod } from '../../functions/testing/pod.ts';
-import { rollingRestart } from '../../functions/testing/rollout.ts';
-import type { RedisPod, Sentinels } from '../../functions/testing/sentinels.ts';
-import type { Step } from './plan.ts';
+import type { Pod } from '../../../functions/testing/pod.ts';
+import { rollingRestart } from '../../../functions/testing/rollout.ts';
+import type { RedisPod, Sentinels } from '../../../functions/testing/sentinels.ts';
+import type { Step } from '../plan.ts';
 
 export interface SentinelFaults {
   /** Whether it is something for these. */

@@ -3,10 +3,11 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { startSheets } from '../../../scripts/emulators/sheets/server.ts';
-import type { FrozenBatch } from '../../lib/buffer/buffer.ts';
-import { batchRequests } from '../../lib/sheets/sheet-batch.ts';
-import { openSheets, type SheetRequest, type Sheets, type TabLayout } from '../../lib/sheets/sheets.ts';
+import { startSheets } from '../../../../scripts/emulators/sheets/server.ts';
+import type { FrozenBatch } from '../../../lib/buffer/buffer.ts';
+import type { TabLayout } from '../../../lib/sheets/layout.ts';
+import { batchRequests } from './batch.ts';
+import { openSheets, type SheetRequest, type Sheets } from '../../../lib/sheets/sheets.ts';
 
 let dir: string;
 let emulator: Awaited<ReturnType<typeof startSheets>>;

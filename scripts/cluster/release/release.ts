@@ -4,10 +4,10 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { parseArgs } from 'node:util';
 import * as v from 'valibot';
-import { Versions } from '../manifests/rules/repository.ts';
+import { Versions } from '../../manifests/rules/repository.ts';
 import { edited, editsOf } from './release-edits.ts';
 
-const root = join(import.meta.dirname, '../..');
+const root = join(import.meta.dirname, '../../..');
 const versionsFile = 'knative/platform/versions.json';
 const editsFile = join(import.meta.dirname, 'release-edits.ts');
 

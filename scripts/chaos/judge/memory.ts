@@ -1,4 +1,4 @@
-import type { Resident } from './victims.ts';
+import type { Resident } from '../faults/victims.ts';
 
 /** How the memory of the longest-lived process of a name went. */
 export interface Trend {

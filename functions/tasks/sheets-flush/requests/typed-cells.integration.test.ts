@@ -1,12 +1,12 @@
 import * as fc from 'fast-check';
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
 import * as v from 'valibot';
-import { startFlushing, type Flushing } from '../../testing/flushing.ts';
-import { recordedLog } from '../../testing/log.ts';
-import { decimal } from '../fields/fields.ts';
-import { openSheetColumns } from '../form/open-sheet-columns.ts';
-import { cellOf, timeIn } from './sheet-cells.ts';
-import { sharedColumns, sheetColumns } from '../fields/sheet-columns.ts';
+import { startFlushing, type Flushing } from '../../../testing/flushing.ts';
+import { recordedLog } from '../../../testing/log.ts';
+import { decimal } from '../../../lib/fields/fields.ts';
+import { openSheetColumns } from '../../../lib/form/open-sheet-columns.ts';
+import { cellOf, timeIn } from '../../../lib/sheets/sheet-cells.ts';
+import { sharedColumns, sheetColumns } from '../../../lib/fields/sheet-columns.ts';
 
 let at: Flushing;
 let sheet: string;

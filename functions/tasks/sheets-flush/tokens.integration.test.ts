@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
 import { startFlushing, type Flushing } from '../../testing/flushing.ts';
-import type { SheetRequest } from './sheets.ts';
+import type { SheetRequest } from '../../lib/sheets/sheets.ts';
 import { parseToken, tokenValue } from './tokens.ts';
 
 let at: Flushing;

@@ -3,8 +3,8 @@ import { Agent, request, type IncomingMessage } from 'node:http';
 import { text } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
 import * as v from 'valibot';
-import { student } from '../../functions/testing/sink.ts';
-import type { Submitted } from './compare.ts';
+import { student } from '../../../functions/testing/sink.ts';
+import type { Submitted } from '../judge/compare.ts';
 import { emailOf, kindOf, nameOf } from './people.ts';
 
 export interface Submitter {

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { startFlushing, type Flushing } from '../../testing/flushing.ts';
-import type { SheetRequest } from '../../lib/sheets/sheets.ts';
+import { startFlushing, type Flushing } from '../../../testing/flushing.ts';
+import type { SheetRequest } from '../../../lib/sheets/sheets.ts';
 
 let at: Flushing;
 let sheet: string;
