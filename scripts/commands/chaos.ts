@@ -3,7 +3,7 @@ import { command } from '../cli/command.ts';
 import { startSentinels, type Sentinels } from '../../functions/testing/sentinels.ts';
 import { runCampaign } from '../chaos/campaign.ts';
 import { makePlan } from '../chaos/plan.ts';
-import { isClean, tableOf } from '../chaos/report.ts';
+import { isClean, tableOf } from '../chaos/judge/report.ts';
 import { temporaryFolder } from '../testing/formbus.ts';
 
 const help = `Sets this machine's Formbus on fire and counts what is lost and what is doubled.

@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util';
 import { command } from '../cli/command.ts';
-import { openApi } from '../cluster/api.ts';
+import { openApi } from '../cluster/api/api.ts';
 import { cases } from '../cluster/suite/cases.ts';
 import { openClusterFormbus } from '../cluster/suite/cluster.ts';
 import { tryAll } from '../cluster/suite/run.ts';

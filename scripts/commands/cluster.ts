@@ -4,7 +4,7 @@ import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { command } from '../cli/command.ts';
 import { ownRoot } from '../cli/root.ts';
-import { openApi } from '../cluster/api.ts';
+import { openApi } from '../cluster/api/api.ts';
 import { checkFunctions } from '../cluster/check.ts';
 import {
   contextOf,
@@ -92,7 +92,7 @@ async function check(context: string) {
 function requireTools(steps: Step[]) {
   // A release is fetched by curl.
   const text = steps
-    .map(({ command }) => command.replace(/^node scripts.cluster.release/, 'curl $&'))
+    .map(({ command }) => command.replace(/^node scripts.cluster.release.release/, 'curl $&'))
     .join('\n');
   const needed = ['kubectl', 'kind', 'minikube', 'curl'].filter((tool) =>
     new RegExp(`(^|[|&({] *)${tool} `, 'm').test(text),

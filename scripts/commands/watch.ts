@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { command } from '../cli/command.ts';
 import { addressOf, placeHelp, placeOptions } from '../tools/client/running.ts';
-import { openApi } from '../cluster/api.ts';
+import { openApi } from '../cluster/api/api.ts';
 import { watchCluster } from '../tools/watch/cluster.ts';
 import { openHistory, type View } from '../tools/watch/history.ts';
 import { changesSince, jsonOf } from '../tools/watch/lines.ts';
