@@ -17,7 +17,7 @@ import { HttpError, httpErrorOf, type HttpAnswer, type HttpRequest } from '../se
 import { reasonOf, type Log } from '../runtime/log.ts';
 import { openPublisher, publisherEnv } from '../publish/publish.ts';
 import { sheetColumns, type SheetColumns } from '../fields/sheet-columns.ts';
-import type { FunctionDefinition } from '../serve/serve.ts';
+import type { FunctionDefinition } from '../serve/definition.ts';
 import { keyedId, newId } from './submission-id.ts';
 
 const formEnv = {
