@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { allMetrics } from './gateway/all-metrics.ts';
 import { openBroker, type DeadLetterSink } from './broker/broker.ts';
 import { openClusterLocal } from './gateway/cluster-local.ts';
-import { takeDataFolder } from './processes/data-folder.ts';
+import { takeDataFolder } from './data-folder/data-folder.ts';
 import { openDeadLetterSink } from './broker/dead-letter-sink.ts';
 import { deploy } from './project/deployment.ts';
 import { describeOverrides, valuesOf } from './project/environment.ts';

@@ -7,7 +7,7 @@ import { text } from 'node:stream/consumers';
 import * as v from 'valibot';
 import { onTestFinished } from 'vitest';
 import { type Broker, type BrokerOptions, openBroker, type Send } from './broker.ts';
-import type { Clock } from './clock.ts';
+import type { Clock } from '../delivery/clock.ts';
 import type { Log } from '../log.ts';
 import type { Trigger } from '../../manifests/manifests.ts';
 

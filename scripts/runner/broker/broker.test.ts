@@ -14,7 +14,7 @@ import {
   triggerOf,
 } from './broker-testing.ts';
 import { openBroker, type Send } from './broker.ts';
-import { openEventLog } from './event-log.ts';
+import { openEventLog } from './event-log/event-log.ts';
 
 const never: Send = () => new Promise(() => {});
 const structured = { 'content-type': 'application/cloudevents+json' };

@@ -1,13 +1,13 @@
-import { systemClock, type Clock } from './clock.ts';
+import { systemClock, type Clock } from '../delivery/clock.ts';
 import type { Event } from '../../events/cloud-event.ts';
 import { startDispatcher } from './dispatcher.ts';
-import { type DeadLetter, type LoggedEvent, openEventLog } from './event-log.ts';
+import { type DeadLetter, type LoggedEvent, openEventLog } from './event-log/event-log.ts';
 import { matches } from '../../events/filters.ts';
 import { type Ingress, startIngress } from './ingress.ts';
 import type { Log } from '../log.ts';
 import type { Subscriber, Trigger } from '../../manifests/manifests.ts';
 
-export type { DeadLetter, LoggedEvent } from './event-log.ts';
+export type { DeadLetter, LoggedEvent } from './event-log/event-log.ts';
 
 export interface Answer {
   status: number;

@@ -9,7 +9,7 @@ import {
   temporaryFile,
   triggerOf,
 } from './broker-testing.ts';
-import type { Clock } from './clock.ts';
+import type { Clock } from '../delivery/clock.ts';
 import type { Event } from '../../events/cloud-event.ts';
 import { MAX_POLL_RECORDS } from '../../events/limits.ts';
 

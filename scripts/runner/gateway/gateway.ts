@@ -1,12 +1,12 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { answerHtml, answerJson, answerText, redirect } from './answers.ts';
 import type { DeadLetter, LoggedEvent } from '../broker/broker.ts';
-import type { Running } from '../processes/data-folder.ts';
+import type { Running } from '../data-folder/data-folder.ts';
 import { refuseForeign } from '../../emulators/web/hosts.ts';
 import { indexPage, missingPage } from './index-page.ts';
 import type { ScheduleStatus } from '../schedules/ping.ts';
 import { answerProblem } from '../../emulators/web/problem.ts';
-import { readRedelivery, readRedrive } from './redelivery.ts';
+import { readRedelivery, readRedrive } from './redelivery-request.ts';
 import type { Services } from '../serving/services.ts';
 import type { Waiting } from './waiting.ts';
 

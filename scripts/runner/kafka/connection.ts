@@ -7,7 +7,7 @@ import type { KafkaSink, KafkaSource, KafkaTopic, Subscriber } from '../../manif
 import { kafkaClient } from './client.ts';
 import type { GivenKafka } from './given.ts';
 import { openSink, type Sink } from './sink.ts';
-import { type KeepLetter, startConsumer, type SourceConsumer } from './source.ts';
+import { type KeepLetter, startConsumer, type SourceConsumer } from './source/source.ts';
 import { makeTopics } from './topics.ts';
 
 /** The runner's connection to Kafka: the topics, KafkaSinks and KafkaSources of the manifests. */

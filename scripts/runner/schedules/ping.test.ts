@@ -2,7 +2,7 @@ import { setTimeout } from 'node:timers/promises';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { manualClock } from '../broker/broker-testing.ts';
 import type { Send } from '../broker/broker.ts';
-import type { Clock } from '../broker/clock.ts';
+import type { Clock } from '../delivery/clock.ts';
 import type { PingSource } from '../../manifests/manifests.ts';
 import { openSchedules } from './ping.ts';
 import { recordingLog } from '../serving/testing.ts';

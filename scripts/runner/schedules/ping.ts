@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
 import { Cron } from 'croner';
 import type { Answer, Send } from '../broker/broker.ts';
-import { type Clock, pause, systemClock } from '../broker/clock.ts';
+import { type Clock, pause, systemClock } from '../delivery/clock.ts';
 import type { Log } from '../log.ts';
 import type { PingSource } from '../../manifests/manifests.ts';
 import { NAMESPACE } from '../../manifests/metadata-schema.ts';

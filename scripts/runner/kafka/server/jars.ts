@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, readFileSync, renameSync } from 'node:fs';
 import { delimiter, join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { startChild } from '../../processes/child.ts';
-import { takeLock } from '../../processes/lock.ts';
+import { takeLock } from '../../data-folder/lock.ts';
 import { ensure } from '../../processes/packages.ts';
 
 const root = resolve(import.meta.dirname, '../../../..');

@@ -1,7 +1,7 @@
 import * as v from 'valibot';
-import type { Event } from '../../events/cloud-event.ts';
+import type { Event } from '../../../events/cloud-event.ts';
 import { openEventDatabase } from './event-database.ts';
-import type { Attributes } from '../../events/filters.ts';
+import type { Attributes } from '../../../events/filters.ts';
 
 /** An event that could not be delivered; `attributes` hold knativeerrordest, knativeerrorcode and knativeerrordata. */
 export interface DeadLetter {

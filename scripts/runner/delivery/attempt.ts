@@ -1,4 +1,4 @@
-import type { Answer, Send } from './broker.ts';
+import type { Answer, Send } from '../broker/broker.ts';
 import type { Clock } from './clock.ts';
 import { binaryRequest, type Event } from '../../events/cloud-event.ts';
 import { headerBytes, MAX_HEADER_BYTES } from '../../events/limits.ts';

@@ -1,12 +1,12 @@
-import { attempt, LOST, refusedBytes, urlOf } from '../broker/attempt.ts';
-import type { Answer, DeadLetterSink, Send } from '../broker/broker.ts';
-import { type Clock, pause } from '../broker/clock.ts';
-import type { Event } from '../../events/cloud-event.ts';
-import { backoffMs, type Delivery } from '../../manifests/delivery-schema.ts';
-import { MAX_HEADER_BYTES } from '../../events/limits.ts';
-import type { Log } from '../log.ts';
-import type { Subscriber } from '../../manifests/manifests.ts';
-import { deadLetterOf, type Failure, type Outcome, outcomeOf } from '../../events/outcome.ts';
+import { attempt, LOST, refusedBytes, urlOf } from '../../delivery/attempt.ts';
+import type { Answer, DeadLetterSink, Send } from '../../broker/broker.ts';
+import { type Clock, pause } from '../../delivery/clock.ts';
+import type { Event } from '../../../events/cloud-event.ts';
+import { backoffMs, type Delivery } from '../../../manifests/delivery-schema.ts';
+import { MAX_HEADER_BYTES } from '../../../events/limits.ts';
+import type { Log } from '../../log.ts';
+import type { Subscriber } from '../../../manifests/manifests.ts';
+import { deadLetterOf, type Failure, type Outcome, outcomeOf } from '../../../events/outcome.ts';
 
 /** The longest that a dead letter waits for its sink to come back. */
 const LONGEST_SINK_WAIT_MS = 60_000;
