@@ -13,7 +13,8 @@ import {
   temporaryFile,
   triggerOf,
 } from './broker-testing.ts';
-import { openBroker, type Send } from './broker.ts';
+import { openBroker } from './broker.ts';
+import type { Send } from '../delivery/send.ts';
 import { openEventLog } from './event-log/event-log.ts';
 
 const never: Send = () => new Promise(() => {});

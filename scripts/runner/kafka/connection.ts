@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Admin } from 'kafkajs';
-import type { DeadLetterSink, Send } from '../broker/broker.ts';
+import type { DeadLetterSink, Send } from '../delivery/send.ts';
 import type { Log } from '../log.ts';
 import type { Lag, Offset } from '../gateway/metrics.ts';
-import type { KafkaSink, KafkaSource, KafkaTopic, Subscriber } from '../../manifests/manifests.ts';
+import type { KafkaSink, KafkaSource, KafkaTopic, Subscriber } from '../../manifests/types.ts';
 import { kafkaClient } from './client.ts';
 import type { GivenKafka } from './given.ts';
 import { openSink, type Sink } from './sink.ts';

@@ -1,7 +1,7 @@
 import { availableParallelism } from 'node:os';
 import type { Instance } from './instance.ts';
 import type { Log } from '../log.ts';
-import type { Service } from '../../manifests/manifests.ts';
+import type { Service } from '../../manifests/types.ts';
 import { slidingMax } from './sliding-max.ts';
 
 /** A Service's instances: what Knative's activator and autoscaler do. */
