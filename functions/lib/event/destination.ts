@@ -1,11 +1,11 @@
-import { HttpError } from '../serve/http.ts';
+import { Refused } from '../runtime/errors.ts';
 
 /** The tab for what moderators look at: everything but plain submissions. */
 const moderation = 'Moderation';
 
 /**
  * Where an event's row goes. A tab's name has 1 to 100 characters; a bad one would make Google refuse everybody's rows.
- * @throws HttpError 400 when the attribute `sheet` is not `<spreadsheet id>/<tab, percent-encoded>`
+ * @throws Refused when the attribute `sheet` is not `<spreadsheet id>/<tab, percent-encoded>`
  */
 export function placeOf({ type, sheet }: { type: string; sheet: string }): {
   spreadsheetId: string;
@@ -19,10 +19,7 @@ export function placeOf({ type, sheet }: { type: string; sheet: string }): {
     // Refused below.
   }
   if (!/^\P{Cc}{1,100}$/u.test(tab)) {
-    throw new HttpError(
-      400,
-      'The tab in the attribute sheet is not a percent-encoded name of 1 to 100 characters.',
-    );
+    throw new Refused('The tab in the attribute sheet is not a percent-encoded name of 1 to 100 characters.');
   }
   return { spreadsheetId, tab: type === 'form.submitted' ? tab : moderation };
 }

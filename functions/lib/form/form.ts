@@ -13,7 +13,7 @@ import { formJsonSchema } from '../fields/json-schema.ts';
 import { formPage, honeypot, thanksPage, tokenField } from './page.ts';
 import { submissionCounter } from './form-metrics.ts';
 import { humanName } from '../fields/human-name.ts';
-import { HttpError, Unavailable, type HttpAnswer, type HttpRequest } from '../serve/http.ts';
+import { HttpError, httpErrorOf, type HttpAnswer, type HttpRequest } from '../serve/http.ts';
 import { reasonOf, type Log } from '../runtime/log.ts';
 import { openPublisher, publisherEnv } from '../publish/publish.ts';
 import { sheetColumns, type SheetColumns } from '../fields/sheet-columns.ts';
@@ -171,9 +171,8 @@ async function submitTo({
     log.warn({ id, reason: reasonOf(error) }, 'not acknowledged');
     if (!wantsHtml(request)) throw error;
     const again = page(503, { notice: unavailable });
-    if (!(error instanceof Unavailable)) return again;
-    const { headers, reason } = error;
-    return { ...again, headers: { ...again.headers, ...headers }, reason };
+    const known = httpErrorOf(error);
+    return { ...again, headers: { ...again.headers, ...known?.headers }, reason: known?.reason };
   }
   log.info({ id, type: event.type }, 'accepted');
   if (wantsHtml(request))

@@ -2,7 +2,6 @@ import type { CloudEventV1 } from 'cloudevents';
 import * as v from 'valibot';
 import { integer, type Env } from '../runtime/env.ts';
 import type { BinaryMessage } from '../event/event.ts';
-import type { HttpError } from '../serve/http.ts';
 import { reasonOf, type Log } from '../runtime/log.ts';
 import { counter } from '../metrics/metrics.ts';
 import { openRedis, redisEnv, type DurableRedis } from '../stores/redis.ts';
@@ -32,11 +31,12 @@ const laterEnv = {
 
 export type LaterEnv = Env<typeof laterEnv>;
 
-/** What became of one event in the task's hands. */
+/** What became of one event in the task's hands. `code` is the HTTP status that a dead letter of it carries. */
 export type Verdict =
   | { kind: 'done'; reply: CloudEventV1<unknown> | undefined }
   | { kind: 'later'; error: TryLater }
-  | { kind: 'failed'; error: HttpError };
+  | { kind: 'unavailable'; error: Error; code: number }
+  | { kind: 'refused'; error: Error; code: number };
 
 interface Entry {
   id: string;
@@ -121,10 +121,10 @@ export function openLater({
     }
     const { error } = verdict;
     const isLater = verdict.kind === 'later';
-    const isDown = verdict.kind === 'failed' && isRetried(verdict.error.status);
+    const isDown = verdict.kind === 'unavailable';
     const pauseMs = isLater ? pauses(failures + 1) : isDown && downs < mostDowns ? downMs : undefined;
     if (pauseMs === undefined) {
-      const code = verdict.kind === 'failed' ? verdict.error.status : 503;
+      const code = verdict.kind === 'later' ? 503 : verdict.code;
       return bury(queue, taken, { code, text: error.message });
     }
     counter('formbus_later_total', 'again').add();
@@ -170,7 +170,7 @@ export function openLater({
           if (!taken) return;
           begin();
           const verdict = await handle(taken.message);
-          inVain = verdict.kind === 'failed' && isRetried(verdict.error.status) ? inVain + 1 : 0;
+          inVain = verdict.kind === 'unavailable' ? inVain + 1 : 0;
           await settle(queue, taken, verdict);
         }
       };
@@ -182,9 +182,4 @@ export function openLater({
     forget: async (submission) => (await open()).queue.forget(submission),
     close: async () => (await opened)?.redis.close(),
   };
-}
-
-/** As Knative reads a task's answer. */
-function isRetried(status: number): boolean {
-  return status >= 500 || [404, 408, 409, 429].includes(status);
 }

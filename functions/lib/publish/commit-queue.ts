@@ -1,4 +1,4 @@
-import { Unavailable } from '../serve/http.ts';
+import { Unavailable } from '../runtime/errors.ts';
 
 export interface CommitQueueOptions<T> {
   /** Commits items together. Rejects when it is not known to be done; they are tried again, as long as their time lasts. */

@@ -1,7 +1,7 @@
 import { Agent as HttpAgent, request as httpRequest } from 'node:http';
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
 import { binaryMessage, type BinaryMessage } from '../event/event.ts';
-import { Unavailable } from '../serve/http.ts';
+import { Unavailable } from '../runtime/errors.ts';
 import { histogram } from '../metrics/metrics.ts';
 import type { Publisher } from './publish.ts';
 

@@ -1,4 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http';
+import { Refused, Unavailable } from '../runtime/errors.ts';
 
 /** One HTTP request with its body already read. `path` bears no query; `query` is parsed. */
 export interface HttpRequest {
@@ -37,22 +38,13 @@ export class HttpError extends Error {
   }
 }
 
-/** What is needed right now is out of reach; the same request may work later (503, so that Knative or the caller tries again). */
-export class Unavailable extends HttpError {
-  override name = 'Unavailable';
-
-  constructor(message: string, options: ErrorOptions & { reason?: string } = {}) {
-    super(503, message, { ...options, headers: { 'retry-after': '2' } });
-  }
-}
-
-/** A task's own no to an event, for good: a dead letter at once, and `message` is the reason that stands in it. No data of the submission. */
-export class Refused extends HttpError {
-  override name = 'Refused';
-
-  constructor(message: string, options: ErrorOptions = {}) {
-    super(400, message, options);
-  }
+/** The HTTP side of an error that is no bug; undefined for any other. */
+export function httpErrorOf(error: unknown): HttpError | undefined {
+  if (error instanceof HttpError) return error;
+  if (error instanceof Refused) return new HttpError(400, error.message);
+  if (!(error instanceof Unavailable)) return undefined;
+  const { message, reason } = error;
+  return new HttpError(503, message, { headers: { 'retry-after': '2' }, reason });
 }
 
 export function plainText(status: number, text: string, headers: Record<string, string> = {}): HttpAnswer {

@@ -10,7 +10,7 @@ import { getTestServer } from '@google-cloud/functions-framework/testing';
 import * as v from 'valibot';
 import { readBody, type BodyLimits } from './read-body.ts';
 import { integer, readEnv, type EnvEntries } from '../runtime/env.ts';
-import { HttpError, type HttpAnswer, type HttpRequest } from './http.ts';
+import { HttpError, httpErrorOf, type HttpAnswer, type HttpRequest } from './http.ts';
 import { openLog, type Log } from '../runtime/log.ts';
 import { startPushing } from '../metrics/metrics.ts';
 
@@ -106,9 +106,9 @@ export async function serve(
     res.end(body);
   };
   const fail = (req: IncomingMessage, res: ServerResponse, cause: unknown) => {
-    if (!(cause instanceof HttpError)) log.error({ err: cause }, 'a request failed unexpectedly');
-    const error =
-      cause instanceof HttpError ? cause : new HttpError(500, 'Something went wrong here.', { cause });
+    const known = httpErrorOf(cause);
+    if (!known) log.error({ err: cause }, 'a request failed unexpectedly');
+    const error = known ?? new HttpError(500, 'Something went wrong here.');
     send(req, res, { ...definition.answerError(error, req), reason: error.reason });
     if (req.complete) return;
     // What is left of the body is taken off the wire for a moment: a connection that is closed on a client who is still

@@ -1,7 +1,7 @@
 import { DatabaseError, Pool, type QueryResult } from 'pg';
 import * as v from 'valibot';
 import type { Env } from '../runtime/env.ts';
-import { Unavailable } from '../serve/http.ts';
+import { Unavailable } from '../runtime/errors.ts';
 import { reasonOf, type Log } from '../runtime/log.ts';
 
 export const postgresEnv = {

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import * as v from 'valibot';
 import { decodable, integer, type Env } from '../runtime/env.ts';
-import { Unavailable } from '../serve/http.ts';
+import { Unavailable } from '../runtime/errors.ts';
 import type { Log } from '../runtime/log.ts';
 import { connectRedis, redisAddress, sentinelsOf } from './redis-address.ts';
 import type { Majority, Server } from './redis-majority.ts';

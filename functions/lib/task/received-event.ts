@@ -1,9 +1,10 @@
 import { CloudEvent, HTTP, type CloudEventV1 } from 'cloudevents';
-import { HttpError, type HttpRequest } from '../serve/http.ts';
+import { Refused } from '../runtime/errors.ts';
+import type { HttpRequest } from '../serve/http.ts';
 
 /**
  * Reads a CloudEvent from a request in binary or structured mode.
- * @throws HttpError 400 when the request holds no single valid CloudEvent
+ * @throws Refused when the request holds no single valid CloudEvent
  */
 export function eventOf({ headers, body }: Pick<HttpRequest, 'headers' | 'body'>): CloudEventV1<unknown> {
   try {
@@ -12,6 +13,6 @@ export function eventOf({ headers, body }: Pick<HttpRequest, 'headers' | 'body'>
     if (event instanceof CloudEvent) event.validate();
     return event;
   } catch (cause) {
-    throw new HttpError(400, 'The request is no CloudEvent in binary or structured mode.', { cause });
+    throw new Refused('The request is no CloudEvent in binary or structured mode.', { cause });
   }
 }

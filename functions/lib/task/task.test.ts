@@ -1,7 +1,8 @@
 import { CloudEvent, HTTP } from 'cloudevents';
 import { afterEach, expect, it } from 'vitest';
 import { Submission, submissionEvent } from '../event/event.ts';
-import { HttpError, Unavailable } from '../serve/http.ts';
+import { Unavailable } from '../runtime/errors.ts';
+import { HttpError } from '../serve/http.ts';
 import { laterQueue } from '../later/later.ts';
 import { inTurn } from '../later/pauses.ts';
 import { TryLater } from '../later/try-later.ts';

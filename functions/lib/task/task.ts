@@ -5,14 +5,8 @@ import type { Env, EnvEntries } from '../runtime/env.ts';
 import { errorText, framesOf } from '../runtime/error-text.ts';
 import { binaryMessage, type BinaryMessage } from '../event/event.ts';
 import { Forgotten } from '../event/forgotten.ts';
-import {
-  HttpError,
-  plainText,
-  Refused,
-  Unavailable,
-  type HttpAnswer,
-  type HttpRequest,
-} from '../serve/http.ts';
+import { Refused, Unavailable } from '../runtime/errors.ts';
+import { HttpError, httpErrorOf, plainText, type HttpAnswer, type HttpRequest } from '../serve/http.ts';
 import type { Later, LaterEnv, LaterOptions, LaterQueue, Verdict } from '../later/later.ts';
 import { TryLater } from '../later/try-later.ts';
 import { reasonOf, type Log } from '../runtime/log.ts';
@@ -87,7 +81,7 @@ export function task<T extends { id: string; type: string }, E extends EnvEntrie
     },
     answerError: (error) =>
       plainText(
-        error.status >= 500 && !(error instanceof Unavailable) ? 400 : error.status,
+        error.status >= 500 && error.status !== 503 ? 400 : error.status,
         error.message,
         error.headers,
       ),
@@ -121,7 +115,7 @@ async function answer(request: HttpRequest, { judge, later }: AnswerOptions): Pr
   if (forgotten?.success) await later?.forget(forgotten.output.data.id);
 
   const verdict = await judge(event);
-  if (verdict.kind === 'failed') throw verdict.error;
+  if (verdict.kind === 'unavailable' || verdict.kind === 'refused') throw verdict.error;
   if (verdict.kind === 'later') {
     const { message: reason, destination } = verdict.error;
     if (!later)
@@ -150,8 +144,7 @@ async function judgeEvent<T extends { id: string; type: string }>(
   if (!parsed.success) {
     // valibot's messages quote what was received, which may be somebody's answer.
     const wrong = parsed.issues.map((issue) => v.getDotPath(issue) ?? 'the event').join(', ');
-    const error = new Refused(`The event is not what this task takes; wrong or missing: ${wrong}.`);
-    return { kind: 'failed', error };
+    return failed(new HttpError(400, `The event is not what this task takes; wrong or missing: ${wrong}.`));
   }
   const event = parsed.output;
   const { id, type } = event;
@@ -161,15 +154,21 @@ async function judgeEvent<T extends { id: string; type: string }>(
     return { kind: 'done', reply: reply ?? undefined };
   } catch (error) {
     if (error instanceof TryLater) return { kind: 'later', error };
-    if (error instanceof Unavailable) log.warn({ id, type, reason: reasonOf(error) }, 'later');
-    else {
-      const reason = errorText(error, received.data);
-      log.error({ id, type, reason, stack: framesOf(error) }, 'failed for good');
-      if (!(error instanceof HttpError))
-        return { kind: 'failed', error: new Refused(reason, { cause: error }) };
+    if (error instanceof Unavailable) {
+      log.warn({ id, type, reason: reasonOf(error) }, 'unavailable, will be retried');
+      return { kind: 'unavailable', error, code: 503 };
     }
-    return { kind: 'failed', error };
+    const reason = errorText(error, received.data);
+    log.error({ id, type, reason, stack: framesOf(error) }, 'failed permanently');
+    return failed(httpErrorOf(error) ?? new HttpError(400, reason));
   }
+}
+
+/** Knative retries these statuses, and makes the event a dead letter at once after any other. */
+function failed(error: HttpError): Verdict {
+  const { status: code } = error;
+  const isRetried = code >= 500 || [404, 408, 409, 429].includes(code);
+  return { kind: isRetried ? 'unavailable' : 'refused', error, code };
 }
 
 function checkReply(reply: CloudEventV1<unknown>, type: string, replies: readonly string[]) {

@@ -1,7 +1,7 @@
 import type { Submission } from '../../lib/event/event.ts';
 import type { Forgotten } from '../../lib/event/forgotten.ts';
 import { groupCommit } from '../../lib/runtime/group-commit.ts';
-import { HttpError } from '../../lib/serve/http.ts';
+import { Refused } from '../../lib/runtime/errors.ts';
 import {
   codeOf,
   isValuesFault,
@@ -12,7 +12,7 @@ import {
 import { migrate } from './schema.ts';
 
 export interface Archive {
-  /** Keeps a submission for good; false when its id is known, a forgotten one's too. @throws Unavailable, HttpError 400 when it can never be stored */
+  /** Keeps a submission for good; false when its id is known, a forgotten one's too. @throws Unavailable, Refused when it can never be stored */
   keep(submission: Submission): Promise<boolean>;
   /** Puts a mark with its id in the place of a submission, also of one that never came. @throws Unavailable */
   forget(forgotten: Forgotten): Promise<void>;
@@ -55,14 +55,14 @@ export function openArchive({ query }: Pick<Database, 'query'>): Archive {
   }
 
   /** A row that the database can't take fails alone. */
-  async function keepAll(rows: Row[]): Promise<(boolean | HttpError)[]> {
+  async function keepAll(rows: Row[]): Promise<(boolean | Refused)[]> {
     try {
       return await insert(rows);
     } catch (error) {
       if (!isValuesFault(error)) throw unavailable(error);
-      if (rows.length === 1) return [new HttpError(400, 'The archive cannot store this.', { cause: error })];
+      if (rows.length === 1) return [new Refused('The archive cannot store this.', { cause: error })];
     }
-    const results: (boolean | HttpError)[] = [];
+    const results: (boolean | Refused)[] = [];
     for (const row of rows) results.push(...(await keepAll([row])));
     return results;
   }
@@ -71,7 +71,7 @@ export function openArchive({ query }: Pick<Database, 'query'>): Archive {
   return {
     async keep(submission) {
       const result = await keepTogether(rowOf(submission));
-      if (result instanceof HttpError) throw result;
+      if (result instanceof Refused) throw result;
       return result;
     },
     async forget({ data: { id }, form, time, sheet }) {
@@ -91,7 +91,7 @@ const forgetStatement = `
 
 /** `fields` keeps the order of the fields, which jsonb does not. */
 function rowOf({ id, type, form, time, sheet, dataschema, data }: Submission): Row {
-  if (!id.isWellFormed()) throw new HttpError(400, 'The id has half a surrogate pair in it.');
+  if (!id.isWellFormed()) throw new Refused('The id has half a surrogate pair in it.');
   const stored = storable(data);
   return [
     id,

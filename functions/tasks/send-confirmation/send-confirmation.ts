@@ -2,7 +2,7 @@ import * as v from 'valibot';
 import { decodable, integer } from '../../lib/runtime/env.ts';
 import { Submission } from '../../lib/event/event.ts';
 import { Forgotten, isForgotten } from '../../lib/event/forgotten.ts';
-import { Refused, Unavailable } from '../../lib/serve/http.ts';
+import { Refused, Unavailable } from '../../lib/runtime/errors.ts';
 import { laterQueue } from '../../lib/later/later.ts';
 import { doubling } from '../../lib/later/pauses.ts';
 import { TryLater } from '../../lib/later/try-later.ts';

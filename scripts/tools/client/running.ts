@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
-import { join, relative, resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import * as v from 'valibot';
+import { projectRoot, shown } from '../../cli/root.ts';
 import { lockFile, runningFile } from '../../runner/data-folder/data-folder.ts';
 import { isLocked } from '../../runner/data-folder/lock.ts';
 import { call } from './call.ts';
@@ -33,7 +34,7 @@ const Running = v.object({
 
 /** The data folder that is meant. */
 export function dataFolderOf({ data }: Place): string {
-  return data === undefined ? join(import.meta.dirname, '../../../.formbus') : resolve(data);
+  return data === undefined ? join(projectRoot(), '.formbus') : resolve(data);
 }
 
 /**
@@ -72,9 +73,4 @@ function read(folder: string): v.InferOutput<typeof Running> {
       { cause },
     );
   }
-}
-
-function shown(path: string): string {
-  const short = relative(process.cwd(), path);
-  return short.startsWith('..') ? path : short || '.';
 }
