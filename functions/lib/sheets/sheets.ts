@@ -14,8 +14,11 @@ import {
   metadataFields,
   tokenAnswer,
   type Metadata,
-  type Tab,
 } from './sheets-answers.ts';
+import { metadataKeys } from './keys.ts';
+import { readTab, type TabLayout } from './layout.ts';
+import { columnName, pagesOf, rowsOfAPage } from './ranges.ts';
+import { SheetsError } from './sheets-error.ts';
 
 export const sheetsEnv = {
   SHEETS_URL: v.pipe(
@@ -24,46 +27,7 @@ export const sheetsEnv = {
   ),
 };
 
-/** Keys of the developer metadata that bind Formbus's things in a spreadsheet; short, as 30,000 characters are all there is. */
-export const metadataKeys = {
-  batch: 'fb',
-  tab: 'formbus.tab',
-  sheet: 'formbus.sheet',
-  column: 'formbus.column',
-  next: 'formbus.next',
-  last: 'formbus.last',
-};
-
 export type SheetRequest = sheets_v4.Schema$Request;
-
-/** A tab and where its columns are now, wherever people have moved them. */
-export interface TabLayout {
-  sheetId: number;
-  title: string;
-  /** What it was made for; undefined for a tab that is not Formbus's. */
-  tab: string | undefined;
-  /** The id of the tab that was bound to it; another one than its own for a copy that a person made. */
-  boundAs: number | undefined;
-  rowCount: number;
-  columnCount: number;
-  /** The first column that is free for another key; where nobody has looked, the one after the last. */
-  free: number;
-  /** Column key → index, from 0. */
-  columns: Map<string, number>;
-  /** Column key → id of the developer metadata that binds it. */
-  bindings: Map<string, number>;
-}
-
-/** What Google said to a call: `status` is undefined when no answer of Google's came, and then nobody knows whether it was done. */
-export class SheetsError extends Error {
-  override name = 'SheetsError';
-  readonly status: number | undefined;
-
-  constructor(message: string, status: number | undefined, options?: ErrorOptions) {
-    super(message, options);
-    this.status = status;
-  }
-}
 
 /** The calls to Google Sheets that a flush makes; all throw SheetsError. None is repeated by itself. */
 export interface Sheets {
@@ -211,47 +175,4 @@ class Uncopied {
   constructor(requests: SheetRequest[]) {
     this.requests = requests;
   }
-}
-
-/** About 4 MB of ids. */
-const rowsOfAPage = 100_000;
-
-/** How many rows stand above each page of a column. */
-export function pagesOf({ rowCount }: Pick<TabLayout, 'rowCount'>): number[] {
-  return Array.from({ length: Math.ceil(rowCount / rowsOfAPage) }, (_, n) => n * rowsOfAPage);
-}
-
-/** A, B, …, Z, AA, … */
-function columnName(index: number): string {
-  const last = String.fromCharCode(65 + (index % 26));
-  return index < 26 ? last : columnName(Math.floor(index / 26) - 1) + last;
-}
-
-function readTab({ properties, developerMetadata, data }: Tab): TabLayout {
-  const columns = new Map<string, number>();
-  const bindings = new Map<string, number>();
-  for (const [index, column] of (data[0]?.columnMetadata ?? []).entries()) {
-    const bound = entryOf(column.developerMetadata, metadataKeys.column);
-    // A copied column has a copy of the binding; the left one counts.
-    if (!bound || columns.has(bound.metadataValue)) continue;
-    columns.set(bound.metadataValue, index);
-    bindings.set(bound.metadataValue, bound.metadataId);
-  }
-  const { sheetId, title, gridProperties } = properties;
-  const tab = entryOf(developerMetadata, metadataKeys.tab)?.metadataValue;
-  const boundAs = entryOf(developerMetadata, metadataKeys.sheet);
-  return {
-    sheetId,
-    title,
-    tab,
-    boundAs: boundAs && Number(boundAs.metadataValue),
-    ...gridProperties,
-    free: gridProperties.columnCount,
-    columns,
-    bindings,
-  };
-}
-
-function entryOf(metadata: Metadata[], key: string): Metadata | undefined {
-  return metadata.find(({ metadataKey }) => metadataKey === key);
 }

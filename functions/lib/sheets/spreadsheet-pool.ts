@@ -1,8 +1,9 @@
 import type { FrozenBatch } from '../buffer/buffer.ts';
 import type { Collaborators } from '../../tasks/sheets-flush/deliver.ts';
 import { reasonOf } from '../runtime/log.ts';
-import { successorRequest } from './sheet-batch.ts';
-import type { Sheets, TabLayout } from './sheets.ts';
+import type { TabLayout } from './layout.ts';
+import { successorRequest } from '../../tasks/sheets-flush/requests/batch.ts';
+import type { Sheets } from './sheets.ts';
 
 /** https://support.google.com/drive/answer/37603: 10 million cells, the empty ones of every tab's grid included. */
 const maxCells = 10_000_000;

@@ -1,6 +1,8 @@
-import { idColumn } from './sheet-batch.ts';
+import { idColumn, timeColumn } from './keys.ts';
+import type { TabLayout } from './layout.ts';
+import { pagesOf } from './ranges.ts';
 import { timeIn } from './sheet-cells.ts';
-import { pagesOf, type Sheets, type TabLayout } from './sheets.ts';
+import { type Sheets } from './sheets.ts';
 import { continuations } from './spreadsheet-pool.ts';
 
 /** What it takes to look, and not to write. */
@@ -84,7 +86,7 @@ export async function readTabs(
       read.push({
         tab: tab.tab,
         ids: await column(idColumn, ids),
-        times: byTime((withTimes && (await column('@time', everything))) || new Map()),
+        times: byTime((withTimes && (await column(timeColumn, everything))) || new Map()),
       });
     }
     // A column is read by its letter: had somebody moved it in between, the column of ids would seem to hold none.

@@ -4,7 +4,7 @@ import { Unavailable } from '../../lib/runtime/errors.ts';
 import type { Log } from '../../lib/runtime/log.ts';
 import type { Query } from '../../lib/stores/postgres.ts';
 import type { DurableRedis } from '../../lib/stores/redis.ts';
-import { SheetsError } from '../../lib/sheets/sheets.ts';
+import { SheetsError } from '../../lib/sheets/sheets-error.ts';
 import { readStanding, type ReadSheets, type Standing } from '../../lib/sheets/standing.ts';
 import { forgottenOf, type Wanted } from './archived.ts';
 

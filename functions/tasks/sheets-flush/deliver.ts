@@ -1,13 +1,15 @@
 import type { Buffer, FrozenBatch } from '../../lib/buffer/buffer.ts';
 import type { Log } from '../../lib/runtime/log.ts';
 import { dropLanded } from './reconcile.ts';
-import { afterRefusal, markNote, refusalOf } from './refusals.ts';
-import { batchRequests } from '../../lib/sheets/sheet-batch.ts';
-import type { SheetColumns } from '../../lib/fields/sheet-columns.ts';
-import { SheetsError, type Sheets, type TabLayout } from '../../lib/sheets/sheets.ts';
+import { afterRefusal, markNote, refusalOf } from './refusal/after-refusal.ts';
+import type { TabLayout } from '../../lib/sheets/layout.ts';
+import { SheetsError } from '../../lib/sheets/sheets-error.ts';
+import { batchRequests } from './requests/batch.ts';
+import type { SheetColumns } from '../../lib/schema/sheet-columns.ts';
+import { type Sheets } from '../../lib/sheets/sheets.ts';
 import { isFull, moveOn } from '../../lib/sheets/spreadsheet-pool.ts';
-import { readColumns, withFreeColumns } from './tab-columns.ts';
-import { collectTokens, parseToken } from '../../lib/sheets/tokens.ts';
+import { readColumns, withFreeColumns } from './requests/tab-columns.ts';
+import { collectTokens, parseToken } from './tokens.ts';
 
 export interface Collaborators {
   buffer: Buffer;

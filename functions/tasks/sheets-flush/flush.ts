@@ -6,7 +6,7 @@ import { counter } from '../../lib/metrics/metrics.ts';
 import type { Parked } from '../../lib/buffer/parked-tabs.ts';
 import { reconcile } from './reconcile.ts';
 import { retryTab } from './retry-tab.ts';
-import { SheetsError } from '../../lib/sheets/sheets.ts';
+import { SheetsError } from '../../lib/sheets/sheets-error.ts';
 
 export interface FlushOptions extends Collaborators {
   /** Rows younger than this wait for the ones that are late, in milliseconds. */

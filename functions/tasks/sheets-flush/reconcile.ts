@@ -1,6 +1,6 @@
 import type { FrozenBatch } from '../../lib/buffer/buffer.ts';
 import type { Collaborators } from './deliver.ts';
-import { idColumn } from '../../lib/sheets/sheet-batch.ts';
+import { idColumn } from '../../lib/sheets/keys.ts';
 import { continuations } from '../../lib/sheets/spreadsheet-pool.ts';
 import { readStanding } from '../../lib/sheets/standing.ts';
 

@@ -1,9 +1,10 @@
 import type { WaitingSheet } from '../../lib/buffer/buffer.ts';
 import type { Collaborators } from './deliver.ts';
 import type { Parked } from '../../lib/buffer/parked-tabs.ts';
-import { refusalOf } from './refusals.ts';
-import { idColumn, probeRequests, tabIn } from '../../lib/sheets/sheet-batch.ts';
-import { withFreeColumns } from './tab-columns.ts';
+import { refusalOf } from './refusal/after-refusal.ts';
+import { idColumn } from '../../lib/sheets/keys.ts';
+import { probeRequests, tabIn } from './requests/batch.ts';
+import { withFreeColumns } from './requests/tab-columns.ts';
 import { isFull, moveOn } from '../../lib/sheets/spreadsheet-pool.ts';
 
 /**

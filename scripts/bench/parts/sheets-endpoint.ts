@@ -2,8 +2,7 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import { text } from 'node:stream/consumers';
 import * as v from 'valibot';
-import { idColumn } from '../../../functions/lib/sheets/sheet-batch.ts';
-import { metadataKeys } from '../../../functions/lib/sheets/sheets.ts';
+import { metadataKeys, idColumn } from '../../../functions/lib/sheets/keys.ts';
 
 export interface SheetsEndpoint {
   /** The root of its API. */

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { SheetsError } from '../../../functions/lib/sheets/sheets.ts';
+import { SheetsError } from '../../../functions/lib/sheets/sheets-error.ts';
 import type { ReadSheets } from '../../../functions/lib/sheets/standing.ts';
 import { waitForQuota } from './quota.ts';
 

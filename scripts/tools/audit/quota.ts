@@ -1,4 +1,4 @@
-import { SheetsError } from '../../../functions/lib/sheets/sheets.ts';
+import { SheetsError } from '../../../functions/lib/sheets/sheets-error.ts';
 import type { ReadSheets } from '../../../functions/lib/sheets/standing.ts';
 
 /**

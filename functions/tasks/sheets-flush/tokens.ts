@@ -1,0 +1,75 @@
+import type { FrozenBatch } from '../../lib/buffer/buffer.ts';
+import type { Collaborators } from './deliver.ts';
+import { reasonOf } from '../../lib/runtime/log.ts';
+import type { SheetRequest } from '../../lib/sheets/sheets.ts';
+
+/*
+ * A token is developer metadata of the spreadsheet. Its id is a batch's sequence number. Its value says which rows came with it
+ * (16 hexadecimal characters, or `void` for a number that was taken out of use), whose it is (6 characters of the installation), and
+ * when the number was given (5 characters: minutes since 1970 in base 36). Tokens from before have the first part only.
+ */
+
+/** Google keeps 30,000 characters of keys and values, a token takes 29: there is room for three installations and what people add. */
+const keptTokens = 256;
+/** A batch of another installation that is still in flight after so long is compared with the sheet before it is sent again. */
+const foreignMs = 86_400_000;
+
+/** What stands in a token in place of a digest when its batch was refused: whatever of that batch is still on its way can't land any more. */
+export const fenced = 'void';
+
+interface Token {
+  /** The digest of a batch, or `fenced`. */
+  content: string;
+  /** Undefined for a token from before tokens said so. */
+  installation: string | undefined;
+  /** When its number was given, in milliseconds since 1970. */
+  at: number | undefined;
+}
+
+export function tokenValue(
+  { installation, numberedAt }: Pick<FrozenBatch, 'installation' | 'numberedAt'>,
+  content: string,
+): string {
+  return `${content}${installation}${Math.floor(numberedAt / 60_000)
+    .toString(36)
+    .padStart(5, '0')}`;
+}
+
+/** Undefined for what is no token, whatever has the number. */
+export function parseToken(value: string): Token | undefined {
+  const [, content, installation, minutes] =
+    /^([\da-f]{16}|void)(?:([\da-z]{6})([\da-z]{5}))?$/.exec(value) ?? [];
+  if (content === undefined) return undefined;
+  return {
+    content,
+    installation,
+    at: minutes === undefined ? undefined : Number.parseInt(minutes, 36) * 60_000,
+  };
+}
+
+/**
+ * Deletes tokens that no request can come back to: of this installation all but the newest 256, of others those older than a day.
+ * Gives how many; what fails here is done the next time.
+ */
+export async function collectTokens(
+  { spreadsheetId, target, sequence, installation }: FrozenBatch,
+  { sheets, log, now = Date.now }: Collaborators,
+): Promise<number> {
+  try {
+    const old = (await sheets.tokens(target)).filter((one) => {
+      const token = parseToken(one.value);
+      const isForeign = token?.installation !== undefined && token.installation !== installation;
+      return isForeign ? (token.at ?? 0) < now() - foreignMs : one.sequence <= sequence - keptTokens;
+    });
+    if (old.length > 0) await sheets.apply(target, old.map(deletion));
+    log.info({ spreadsheetId, tokens: old.length }, 'tokens collected');
+    return old.length;
+  } catch (error) {
+    log.warn({ spreadsheetId, reason: reasonOf(error) }, 'tokens not collected');
+    return 0;
+  }
+}
+
+function deletion({ sequence: metadataId }: { sequence: number }): SheetRequest {
+  return { deleteDeveloperMetadata: { dataFilter: { developerMetadataLookup: { metadataId } } } };
+}
