@@ -1,7 +1,7 @@
 import * as v from 'valibot';
-import type { Event } from '../../events/cloud-event.ts';
+import type { CloudEvent } from '../../../events/cloud-event.ts';
 import { openEventDatabase } from './event-database.ts';
-import type { Attributes } from '../../events/filters.ts';
+import type { Attributes } from '../../../events/filters.ts';
 
 /** An event that could not be delivered; `attributes` hold knativeerrordest, knativeerrorcode and knativeerrordata. */
 export interface DeadLetter {
@@ -120,7 +120,7 @@ export function openEventLog({ file, route, onNew, now }: EventLogOptions) {
     for (const { resolve } of writes) resolve();
   }
 
-  function insert({ attributes, data }: Event, triggers: string[]) {
+  function insert({ attributes, data }: CloudEvent, triggers: string[]) {
     const at = now();
     const { lastInsertRowid: seq } = sql.event.run(at, JSON.stringify(attributes), data);
     for (const trigger of triggers) sql.delivery.run(seq, trigger, at);
@@ -128,7 +128,7 @@ export function openEventLog({ file, route, onNew, now }: EventLogOptions) {
 
   return {
     /** Stores an event together with a delivery for each Trigger that it is for. */
-    async append(event: Event): Promise<void> {
+    async append(event: CloudEvent): Promise<void> {
       const triggers = route(event.attributes);
       await write(() => insert(event, triggers));
       onNew(triggers);
@@ -141,7 +141,7 @@ export function openEventLog({ file, route, onNew, now }: EventLogOptions) {
     },
 
     /** A delivery's event and its place in the log; undefined when it is over. */
-    read(id: number): { seq: number; event: Event } | undefined {
+    read(id: number): { seq: number; event: CloudEvent } | undefined {
       const row = sql.read.get(id);
       if (row === undefined) return undefined;
       const { seq, attributes, data } = v.parse(ReadRow, row);
@@ -149,7 +149,7 @@ export function openEventLog({ file, route, onNew, now }: EventLogOptions) {
     },
 
     /** Ends a delivery; a reply is stored in the same transaction. */
-    async finish(id: number, reply?: Event): Promise<void> {
+    async finish(id: number, reply?: CloudEvent): Promise<void> {
       const triggers = reply ? route(reply.attributes) : [];
       await write(
         () => {
@@ -180,7 +180,7 @@ export function openEventLog({ file, route, onNew, now }: EventLogOptions) {
       write(() => void sql.retry.run(failed, at, id), { isSynced: false }),
 
     /** Ends a delivery, if there is one, and keeps its event as a dead letter, in one transaction. */
-    bury: (id: number | undefined, topic: string, trigger: string, { attributes, data }: Event) =>
+    bury: (id: number | undefined, topic: string, trigger: string, { attributes, data }: CloudEvent) =>
       write(() => {
         sql.bury.run(topic, trigger, now(), JSON.stringify(attributes), data);
         if (id !== undefined) sql.finish.run(id);

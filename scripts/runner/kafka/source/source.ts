@@ -1,14 +1,14 @@
 import type { Consumer, Kafka } from 'kafkajs';
-import type { DeadLetterSink, Send } from '../broker/broker.ts';
-import { systemClock, type Clock } from '../broker/clock.ts';
-import type { Event } from '../../events/cloud-event.ts';
-import { MAX_POLL_RECORDS } from '../../events/limits.ts';
-import type { Log } from '../log.ts';
-import type { KafkaSource, Subscriber } from '../../manifests/manifests.ts';
-import { openStandstill } from '../broker/standstill.ts';
-import { deliver } from './delivery.ts';
+import type { DeadLetterSink, Send } from '../../delivery/send.ts';
+import { systemClock, type Clock } from '../../delivery/clock.ts';
+import type { CloudEvent } from '../../../events/cloud-event.ts';
+import { MAX_POLL_RECORDS } from '../../../events/limits.ts';
+import type { Log } from '../../log.ts';
+import type { KafkaSource, Subscriber } from '../../../manifests/types.ts';
+import { openStandstill } from '../../delivery/standstill.ts';
+import { deliver } from './deliver.ts';
 import { openPartition, type Partition } from './partition.ts';
-import { type ConsumedRecord, eventOf } from '../../events/kafka-record.ts';
+import { type ConsumedRecord, eventOf } from '../../../events/kafka-record.ts';
 
 export interface SourceConsumer {
   /** Commits now what is done. */
@@ -18,7 +18,7 @@ export interface SourceConsumer {
 }
 
 /** Keeps a dead letter that no KafkaSink takes, with the name of the source that gave it up. */
-export type KeepLetter = (source: string, topic: string, letter: Event) => Promise<void>;
+export type KeepLetter = (source: string, topic: string, letter: CloudEvent) => Promise<void>;
 
 export interface SourceOptions {
   source: KafkaSource;

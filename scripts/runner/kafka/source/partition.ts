@@ -1,4 +1,4 @@
-import type { ConsumedRecord } from '../../events/kafka-record.ts';
+import type { ConsumedRecord } from '../../../events/kafka-record.ts';
 
 /** The records of one partition that a consumer has taken and not finished, from its assignment to the next rebalance. */
 export interface Partition {

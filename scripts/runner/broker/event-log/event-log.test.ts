@@ -1,7 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 import { expect, it, onTestFinished, vi } from 'vitest';
-import { temporaryFile } from './broker-testing.ts';
+import { temporaryFile } from '../broker-testing.ts';
 import { openEventLog } from './event-log.ts';
 
 const event = (id: string) => ({

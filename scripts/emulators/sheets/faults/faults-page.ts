@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import * as v from 'valibot';
 import { Fault, faultHelp, type Faults } from './faults.ts';
-import { readBody, sendJson } from './http.ts';
+import { readBody, sendJson } from '../http.ts';
 
 const Body = v.pipe(
   v.string(),

@@ -1,16 +1,16 @@
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
-import { describeKafka, kafkaStartMs, startTestKafka } from '../../testing/kafka.ts';
+import { describeKafka, kafkaStartMs, startTestKafka } from '../../../testing/kafka.ts';
 import {
   keptLog,
   manualClock,
   startSubscriber,
   type Reaction,
   type Received,
-} from '../broker/broker-testing.ts';
-import { kafkaClient } from './client.ts';
-import type { KafkaServer } from './server/server.ts';
+} from '../../broker/broker-testing.ts';
+import { kafkaClient } from '../client.ts';
+import type { KafkaServer } from '../server/server.ts';
 import { startConsumer } from './source.ts';
-import { committed, eventMessage, makeTopic, readTopic, runSource, sourceOf } from './testing.ts';
+import { committed, eventMessage, makeTopic, readTopic, runSource, sourceOf } from '../testing.ts';
 
 /** Generous: the machine may be busy, and nothing here depends on the time. */
 const soon = { timeout: 60_000 };

@@ -6,7 +6,7 @@ import {
   startBroker,
   startSubscriber,
   triggerOf,
-} from '../runner/broker/broker-testing.ts';
+} from './broker-testing.ts';
 
 const base64 = (text: string) => Buffer.from(text).toString('base64');
 

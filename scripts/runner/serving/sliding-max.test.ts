@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { slidingMax } from './window.ts';
+import { slidingMax } from './sliding-max.ts';
 
 test('a value counts while it holds and for the window after it changed', () => {
   const window = slidingMax(100);

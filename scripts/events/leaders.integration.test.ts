@@ -1,10 +1,10 @@
 import type { Admin } from 'kafkajs';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { describeKafka, kafkaStartMs, startTestKafka } from '../../testing/kafka.ts';
-import { kafkaClient } from './client.ts';
+import { describeKafka, kafkaStartMs, startTestKafka } from '../testing/kafka.ts';
+import { kafkaClient } from '../runner/kafka/client.ts';
 import { askLeaders } from './leaders.ts';
-import type { KafkaServer } from './server/server.ts';
-import { createTopics } from './topics.ts';
+import type { KafkaServer } from '../runner/kafka/server/server.ts';
+import { createTopics } from '../runner/kafka/topics.ts';
 
 // A broker is named as leader some milliseconds before it knows: of topics asked for at once every second one is refused.
 const names = (prefix: string) => Array.from({ length: 20 }, (_, n) => `${prefix}-${n}`);

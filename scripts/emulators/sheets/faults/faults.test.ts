@@ -2,7 +2,7 @@ import { createServer } from 'node:http';
 import { once } from 'node:events';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { Fault } from './faults.ts';
-import { BOOK, testSheets, type TestSheets } from './testing.ts';
+import { BOOK, testSheets, type TestSheets } from '../testing.ts';
 import * as v from 'valibot';
 
 const token = (metadataId: number) => ({

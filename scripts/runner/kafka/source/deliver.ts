@@ -1,12 +1,13 @@
-import { attempt, LOST, refusedBytes, urlOf } from '../broker/attempt.ts';
-import type { Answer, DeadLetterSink, Send } from '../broker/broker.ts';
-import { type Clock, pause } from '../broker/clock.ts';
-import type { Event } from '../../events/cloud-event.ts';
-import { backoffMs, type Delivery } from '../../manifests/delivery-schema.ts';
-import { MAX_HEADER_BYTES } from '../../events/limits.ts';
-import type { Log } from '../log.ts';
-import type { Subscriber } from '../../manifests/manifests.ts';
-import { deadLetterOf, type Failure, type Outcome, outcomeOf } from '../../events/outcome.ts';
+import { attempt, LOST, refusedBytes, urlOf } from '../../delivery/attempt.ts';
+import type { Answer } from '../../../events/outcome.ts';
+import type { DeadLetterSink, Send } from '../../delivery/send.ts';
+import { type Clock, pause } from '../../delivery/clock.ts';
+import type { CloudEvent } from '../../../events/cloud-event.ts';
+import { backoffMs, type Delivery } from '../../../manifests/delivery-schema.ts';
+import { MAX_HEADER_BYTES } from '../../../events/limits.ts';
+import type { Log } from '../../log.ts';
+import type { Subscriber } from '../../../manifests/types.ts';
+import { deadLetterOf, type Failure, type Outcome, outcomeOf } from '../../../events/outcome.ts';
 
 /** The longest that a dead letter waits for its sink to come back. */
 const LONGEST_SINK_WAIT_MS = 60_000;
@@ -29,13 +30,13 @@ export async function deliver({
   clock,
   signal,
 }: {
-  event: Event;
+  event: CloudEvent;
   to: Subscriber;
   delivery: Delivery;
   send: Send;
   deadLetterSink: DeadLetterSink;
   /** Takes a dead letter that its sink would never take. */
-  keepLetter: (topic: string, letter: Event) => Promise<void>;
+  keepLetter: (topic: string, letter: CloudEvent) => Promise<void>;
   /** Told once, when the first attempt has failed. */
   onRetry: () => void;
   /** Bears the fields that name the record. */

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { openPartition } from './partition.ts';
-import type { ConsumedRecord } from '../../events/kafka-record.ts';
+import type { ConsumedRecord } from '../../../events/kafka-record.ts';
 
 const records = (...offsets: number[]): ConsumedRecord[] =>
   offsets.map((offset) => ({

@@ -1,9 +1,10 @@
-import type { Answer, Send } from './broker.ts';
+import type { Answer } from '../../events/outcome.ts';
+import type { Send } from './send.ts';
 import type { Clock } from './clock.ts';
-import { binaryRequest, type Event } from '../../events/cloud-event.ts';
+import { binaryRequest, type CloudEvent } from '../../events/cloud-event.ts';
 import { headerBytes, MAX_HEADER_BYTES } from '../../events/limits.ts';
-import type { Subscriber } from '../../manifests/manifests.ts';
-import { NAMESPACE } from '../../manifests/metadata-schema.ts';
+import type { Subscriber } from '../../manifests/types.ts';
+import { NAMESPACE } from '../../events/namespace.ts';
 import { noAnswer, type Outcome } from '../../events/outcome.ts';
 
 /** Vert.x's `maxRedirects`. */
@@ -27,7 +28,7 @@ export async function attempt({
   clock,
   controller,
 }: {
-  event: Event;
+  event: CloudEvent;
   to: Subscriber;
   timeoutMs: number;
   judge: (answer: Answer) => Outcome;
@@ -82,13 +83,13 @@ function resolve(location: string, from: Subscriber): Subscriber {
   return 'service' in from && host === from.service ? { ...from, path: pathname + search } : { uri: href };
 }
 
-function requestOf(event: Event) {
+function requestOf(event: CloudEvent) {
   const { headers, body } = binaryRequest(event);
   return { headers: { ...headers, ...DISPATCHER_HEADERS }, body };
 }
 
 /** The bytes of its headers, if an ingress of Knative refuses the event for them. */
-export function refusedBytes(event: Event): number | undefined {
+export function refusedBytes(event: CloudEvent): number | undefined {
   const bytes = headerBytes(requestOf(event).headers);
   return bytes > MAX_HEADER_BYTES ? bytes : undefined;
 }
