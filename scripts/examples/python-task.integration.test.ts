@@ -20,8 +20,8 @@ const command = /^ {4}(cp .*)$/m.exec(readFileSync(code, 'utf8'))?.[1] ?? '';
 
 function projectCopy() {
   const root = tempFolder();
-  for (const folder of ['eventing', 'knative', 'functions', 'scripts/examples'])
-    cpSync(join(project, folder), join(root, folder), { recursive: true });
+  for (const path of ['eventing', 'knative', 'functions', 'scripts/examples', 'package.json'])
+    cpSync(join(project, path), join(root, path), { recursive: true });
   symlinkSync(join(project, 'node_modules'), join(root, 'node_modules'));
   return { root, putIn: () => execFileSync('sh', ['-c', command], { cwd: root }) };
 }

@@ -7,7 +7,8 @@ import { submissionEvent } from '../../../functions/lib/event/event.ts';
 import { postJson, startSink, student, type Sink } from '../../../functions/testing/sink.ts';
 import { buildImage, type BuiltImage } from './build.ts';
 import { startContainer } from './container.ts';
-import { loadManifests, type Service } from '../../manifests/manifests.ts';
+import { loadManifests } from '../../manifests/manifests.ts';
+import type { Service } from '../../manifests/types.ts';
 import { howToInstall } from '../../runner/processes/packages.ts';
 
 const root = join(import.meta.dirname, '../../..');

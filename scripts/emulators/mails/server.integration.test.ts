@@ -2,7 +2,7 @@ import { createConnection } from 'node:net';
 import { once } from 'node:events';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import * as v from 'valibot';
-import { tempFolder } from '../../runner/serving/testing.ts';
+import { temporaryFolder } from '../testing.ts';
 import { startMails } from './server.ts';
 import { openMailStore } from './store.ts';
 import { sendTo, startSmtpChild, testMails } from './testing.ts';
@@ -50,7 +50,7 @@ describe('what was answered 250', () => {
   });
 
   test('is there after a restart on the same folder', async () => {
-    const dir = tempFolder();
+    const dir = temporaryFolder();
     const first = await startMails({ dir });
     await sendTo(first.url);
     await first.close();
@@ -63,7 +63,7 @@ describe('what was answered 250', () => {
   });
 
   test('is there after SIGKILL right behind the answer', async () => {
-    const dir = tempFolder();
+    const dir = temporaryFolder();
     const child = await startSmtpChild(dir);
     onTestFinished(child.close);
     const { response } = await sendTo(child.url);

@@ -4,7 +4,8 @@ import { request as httpRequest } from 'node:http';
 import { gzipSync } from 'node:zlib';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { startSheets } from './server.ts';
-import { BOOK, client, tab, temporaryFolder, testSheets, texts } from './testing.ts';
+import { temporaryFolder } from '../testing.ts';
+import { BOOK, client, tab, testSheets, texts } from './testing.ts';
 
 const MINUTE = 60_000;
 const read = (url: string, query = '') =>

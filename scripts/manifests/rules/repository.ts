@@ -5,7 +5,7 @@ import { parseAllDocuments } from 'yaml';
 import { formbusOf } from '../../cli/root.ts';
 import { holderOf, readResources, type Resource } from '../manifest-files.ts';
 import { parseResources } from '../manifest-parser.ts';
-import type { Manifests } from '../manifests.ts';
+import type { Manifests } from '../types.ts';
 
 /** The manifests and what they have to agree with. Plain data, so that a test can change it. */
 export interface Repository {

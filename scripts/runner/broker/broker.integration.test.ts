@@ -13,8 +13,9 @@ import {
   temporaryFile,
   triggerOf,
 } from './broker-testing.ts';
-import { openBroker, type Send } from './broker.ts';
-import { openEventLog } from './event-log.ts';
+import { openBroker } from './broker.ts';
+import type { Send } from '../delivery/send.ts';
+import { openEventLog } from './event-log/event-log.ts';
 
 const never: Send = () => new Promise(() => {});
 const structured = { 'content-type': 'application/cloudevents+json' };

@@ -4,7 +4,8 @@ import { connect } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { hasBrowser, openBrowser } from '../../../functions/testing/browser.ts';
-import { openGateway, type GatewayParts } from './gateway.ts';
+import { openGateway } from './gateway.ts';
+import type { GatewayParts } from './parts.ts';
 import { openServices } from '../serving/services.ts';
 import { demoFunction, launcher, openGate, recordingLog, service } from '../serving/testing.ts';
 

@@ -5,7 +5,8 @@ import { text } from 'node:stream/consumers';
 import { expect, onTestFinished, test } from 'vitest';
 import * as v from 'valibot';
 import { startFormbus, temporaryFolder } from '../../testing/formbus.ts';
-import { openGateway, type GatewayParts } from './gateway.ts';
+import { openGateway } from './gateway.ts';
+import type { GatewayParts } from './parts.ts';
 
 interface Asked {
   method?: string;

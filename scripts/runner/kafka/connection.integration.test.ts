@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 import { describeKafka, kafkaStartMs, startTestKafka } from '../../testing/kafka.ts';
 import { keptLog, publish, triggerOf } from '../broker/broker-testing.ts';
-import type { KafkaSink, KafkaSource, KafkaTopic } from '../../manifests/manifests.ts';
+import type { KafkaSink, KafkaSource, KafkaTopic } from '../../manifests/types.ts';
 import { kafkaClient } from './client.ts';
 import { connectKafka } from './connection.ts';
 import type { KafkaServer } from './server/server.ts';

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import { availableParallelism } from 'node:os';
 import { expect, onTestFinished, test, vi } from 'vitest';
-import type { Service } from '../../manifests/manifests.ts';
+import type { Service } from '../../manifests/types.ts';
 import { openServices } from './services.ts';
 import { demoFunction, isRunning, launcher, openGate, recordingLog, service } from './testing.ts';
 

@@ -2,8 +2,8 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import * as v from 'valibot';
 import { projectRoot, shown } from '../../cli/root.ts';
-import { lockFile, runningFile } from '../../runner/processes/data-folder.ts';
-import { isLocked } from '../../runner/processes/lock.ts';
+import { lockFile, runningFile } from '../../runner/data-folder/data-folder.ts';
+import { isLocked } from '../../runner/data-folder/lock.ts';
 import { call } from './call.ts';
 
 /** A tool's options that say which Formbus of this machine it is about. */

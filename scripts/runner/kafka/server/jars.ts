@@ -4,7 +4,7 @@ import { delimiter, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { projectRoot } from '../../../cli/root.ts';
 import { startChild } from '../../processes/child.ts';
-import { takeLock } from '../../processes/lock.ts';
+import { takeLock } from '../../data-folder/lock.ts';
 import { ensure } from '../../processes/packages.ts';
 
 const pom = join(import.meta.dirname, 'pom.xml');
