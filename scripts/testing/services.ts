@@ -8,7 +8,7 @@ import { text } from 'node:stream/consumers';
 import * as v from 'valibot';
 import type { TestProject } from 'vitest/node';
 import { bundleFunctions } from '../build/bundle.ts';
-import { Fault } from '../emulators/sheets/faults.ts';
+import { Fault } from '../emulators/sheets/faults/faults.ts';
 import { startSheets } from '../emulators/sheets/server.ts';
 import { startPostgres } from '../runner/processes/postgres.ts';
 import { launchBrowser } from './browser.ts';
