@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import * as v from 'valibot';
-import type { Sentinels } from '../../functions/testing/sentinels.ts';
+import type { Sentinels } from '../../functions/testing/sentinels/sentinels.ts';
 import { startFormbus, type StartedFormbus, type StartOptions } from '../testing/formbus.ts';
 import { openDisk } from './faults/disk.ts';
 import { openFaults, type Faults } from './faults/faults.ts';

@@ -1,6 +1,6 @@
 import { expect, it, onTestFinished } from 'vitest';
 import { startTestSheets } from '../../testing/sheets.ts';
-import { startSentinels, type RedisPod, type Sentinels } from '../../testing/sentinels.ts';
+import { startSentinels, type RedisPod, type Sentinels } from '../../testing/sentinels/sentinels.ts';
 import { openBuffer, type Buffer } from '../buffer/buffer.ts';
 import { flush } from '../../tasks/sheets-flush/flush.ts';
 import { openLog } from '../runtime/log.ts';
