@@ -3,7 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import * as v from 'valibot';
 import { startSheets, type SheetsServer } from '../../scripts/emulators/sheets/server.ts';
-import { openBuffer, type Buffer, type Cells } from '../lib/buffer/buffer.ts';
+import type { Cells } from '../lib/buffer/types.ts';
+import { openBuffer, type RowBuffer } from '../lib/buffer/buffer.ts';
+import { openRowQueue, type RowQueue } from '../lib/buffer/row-queue.ts';
 import { flush, type FlushOptions, type FlushResult } from '../tasks/sheets-flush/flush.ts';
 import { openRedis, type DurableRedis } from '../lib/stores/redis.ts';
 import { openSheets, type Sheets } from '../lib/sheets/sheets.ts';
@@ -14,7 +16,8 @@ import { startTestRedis, type TestRedis } from './redis.ts';
 export interface Flushing {
   server: TestRedis;
   redis: DurableRedis;
-  buffer: Buffer;
+  queue: RowQueue;
+  buffer: RowBuffer;
   emulator: SheetsServer;
   /** The real client; each call to Google is counted in `calls`. */
   sheets: Sheets;
@@ -35,6 +38,7 @@ export async function startFlushing(): Promise<Flushing> {
   const dir = await mkdtemp(join(tmpdir(), 'formbus-flushing-'));
   const server = await startTestRedis();
   const redis = await openRedis({ REDIS_URL: server.url, REDIS_REPLICAS: 0 }, recordedLog().log);
+  const queue = openRowQueue({ redis, seenDays: 30 });
   const buffer = openBuffer({ redis });
   const emulator = await startSheets({ dir, quota: { perUser: 100_000, perProject: 100_000 } });
   const calls: string[] = [];
@@ -45,6 +49,7 @@ export async function startFlushing(): Promise<Flushing> {
   return {
     server,
     redis,
+    queue,
     buffer,
     emulator,
     sheets,
@@ -58,7 +63,7 @@ export async function startFlushing(): Promise<Flushing> {
       return `s${count}`;
     },
     push: (spreadsheetId, n, { tab = 'form', cells = {} } = {}) =>
-      buffer.push({
+      queue.push({
         spreadsheetId,
         tab,
         id: `id-${n}`,

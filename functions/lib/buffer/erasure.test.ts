@@ -6,7 +6,8 @@ import { startSheets } from '../../../scripts/emulators/sheets/server.ts';
 import { killPoint } from '../../testing/kill-points.ts';
 import { recordedLog } from '../../testing/log.ts';
 import { startTestRedis, type TestRedis } from '../../testing/redis.ts';
-import { openBuffer, type Buffer } from './buffer.ts';
+import { openBuffer, type RowBuffer } from './buffer.ts';
+import { openRowQueue, type RowQueue } from './row-queue.ts';
 import { flush } from '../../tasks/sheets-flush/flush.ts';
 import { openRedis, type DurableRedis } from '../stores/redis.ts';
 import { SheetsError } from '../sheets/sheets-error.ts';
@@ -15,7 +16,8 @@ import { openSheets, type SheetRequest, type Sheets } from '../sheets/sheets.ts'
 const { log } = recordedLog();
 let server: TestRedis;
 let redis: DurableRedis;
-let buffer: Buffer;
+let buffer: RowBuffer;
+let queue: RowQueue;
 let emulator: Awaited<ReturnType<typeof startSheets>>;
 let sheets: Sheets;
 let dir: string;
@@ -28,6 +30,7 @@ beforeAll(async () => {
   server = await startTestRedis();
   redis = await openRedis({ REDIS_URL: server.url, REDIS_REPLICAS: 0 }, log);
   buffer = openBuffer({ redis });
+  queue = openRowQueue({ redis, seenDays: 30 });
   const spreadsheets = Array.from({ length: 200 }, (_, i) => `s${i + 1}`);
   emulator = await startSheets({ dir, spreadsheets, quota: { perUser: 100_000, perProject: 100_000 } });
   sheets = openSheets({ SHEETS_URL: emulator.url });
@@ -45,9 +48,9 @@ beforeEach(async () => {
 });
 
 const secret = 'Asha Rao';
-const push = (id: string, { tab = 'form', to = buffer, name = secret } = {}) =>
+const push = (id: string, { tab = 'form', to = queue, name = secret } = {}) =>
   to.push({ spreadsheetId: sheet, tab, id, time: 1, cells: { '@time': 't', name } });
-const run = (more: { sheets?: Sheets; buffer?: Buffer } = {}) =>
+const run = (more: { sheets?: Sheets; buffer?: RowBuffer } = {}) =>
   flush({ buffer, sheets, log, settleMs: 0, ...more });
 
 /** Everything that stands in the spreadsheet, row by row; empty rows left out. */
@@ -126,10 +129,13 @@ it('takes out a row of a batch that is under way, landed or not, and the batch s
       throw new SheetsError('no answer', undefined);
     };
     expect((await run({ sheets: { ...sheets, apply: unanswered } })).failed).toHaveLength(1);
-    const before = await buffer.freeze(sheet, { before: 10 });
+    const before = await buffer.nextBatch(sheet, { before: 10 });
     await buffer.erase(sheet, 'a');
     expect(await dump()).not.toContain(secret);
-    expect(await buffer.freeze(sheet, { before: 10 })).toMatchObject({ digest: before?.digest, sequence: 1 });
+    expect(await buffer.nextBatch(sheet, { before: 10 })).toMatchObject({
+      digest: before?.digest,
+      sequence: 1,
+    });
     expect(await run()).toMatchObject({ failed: [] });
     expect(await ids()).toEqual(['b', 'c']);
     await expectForgotten();

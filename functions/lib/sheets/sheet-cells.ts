@@ -1,4 +1,4 @@
-import type { Cells } from '../buffer/buffer.ts';
+import type { Cells } from '../buffer/types.ts';
 
 /** https://support.google.com/drive/answer/37603: a cell holds 50,000 characters. */
 const maxCell = 50_000;

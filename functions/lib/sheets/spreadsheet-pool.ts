@@ -1,4 +1,4 @@
-import type { FrozenBatch } from '../buffer/buffer.ts';
+import type { Batch } from '../buffer/types.ts';
 import type { Collaborators } from '../../tasks/sheets-flush/deliver.ts';
 import { reasonOf } from '../runtime/log.ts';
 import type { TabLayout } from './layout.ts';
@@ -23,7 +23,7 @@ export function isFull(layout: TabLayout[], rows = 0): boolean {
  * @param inFlight the batch is still in flight and its number is out of use: it goes along with a new one
  */
 export async function moveOn(
-  { spreadsheetId, target, sequence }: Pick<FrozenBatch, 'spreadsheetId' | 'target' | 'sequence'>,
+  { spreadsheetId, target, sequence }: Pick<Batch, 'spreadsheetId' | 'target' | 'sequence'>,
   { buffer, sheets, log, spares = [] }: Collaborators,
   { inFlight = false } = {},
 ): Promise<boolean> {

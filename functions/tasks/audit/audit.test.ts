@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, expect, it, onTestFinished } from 'vitest';
 import * as v from 'valibot';
 import { startSheets } from '../../../scripts/emulators/sheets/server.ts';
-import { openBuffer, type Buffer } from '../../lib/buffer/buffer.ts';
+import { openBuffer, type RowBuffer } from '../../lib/buffer/buffer.ts';
+import { openRowQueue, type RowQueue } from '../../lib/buffer/row-queue.ts';
 import { submissionEvent, Submission } from '../../lib/event/event.ts';
 import { flush } from '../sheets-flush/flush.ts';
 import { forgottenEvent, Forgotten } from '../../lib/event/forgotten.ts';
@@ -30,7 +31,8 @@ let emulator: Awaited<ReturnType<typeof startSheets>>;
 let redis: DurableRedis;
 let database: Database;
 let archive: Archive;
-let buffer: Buffer;
+let buffer: RowBuffer;
+let queue: RowQueue;
 let sheets: Sheets;
 let dir: string;
 /** Each test has a spreadsheet of its own. */
@@ -49,6 +51,7 @@ beforeAll(async () => {
   database = openDatabase({ DATABASE_URL: postgres.url }, log);
   archive = openArchive(database);
   buffer = openBuffer({ redis });
+  queue = openRowQueue({ redis, seenDays: 30 });
   sheets = openSheets({ SHEETS_URL: emulator.url });
 });
 afterAll(async () => {
@@ -95,7 +98,7 @@ async function submit(
   const event = v.parse(Submission, submissionEvent({ ...common, spreadsheetId: sheet, tab: form }));
   await archive.keep(event);
   const row = { spreadsheetId: sheet, tab: form, id, time: receivedAt.getTime(), cells: { name: id } };
-  if (!isLost) await buffer.push(row);
+  if (!isLost) await queue.push(row);
 }
 const write = () => flush({ buffer, sheets, log, settleMs: 0 });
 async function edit(tab: string, requests: (sheetId: number) => SheetRequest[]): Promise<void> {
@@ -129,7 +132,7 @@ it('finds the row that somebody deleted and the one that is there twice; what wa
   await write();
   await submit('buffered');
   await submit('frozen', { form: 'other-form' });
-  await buffer.freeze(sheet, { before: Date.now() });
+  await buffer.nextBatch(sheet, { before: Date.now() });
   await submit('buffered later');
   await submit('refused, its mark deleted', { isLost: true });
   await server.look.hset(`buffer:refused:${sheet}`, 'demo-form\nrefused, its mark deleted', '{}');

@@ -1,5 +1,6 @@
 import * as v from 'valibot';
-import { isForgotten } from '../../lib/buffer/erasure-scripts.ts';
+import { keys, luaKeys } from '../../lib/buffer/keys.ts';
+import { isForgotten } from '../../lib/buffer/lua.ts';
 import { Unavailable } from '../../lib/runtime/errors.ts';
 import type { Log } from '../../lib/runtime/log.ts';
 import type { Query } from '../../lib/stores/postgres.ts';
@@ -117,14 +118,15 @@ function timesOf(looks: Standing[], tab: string, id: string): number {
   return Math.max(...times) > 0 ? Math.max(1, Math.min(...times)) : 0;
 }
 
-/** ARGV: spreadsheet, tab, ids. Gives those that wait, are in flight, refused or forgotten; for the keys see lib/buffer/buffer-scripts.ts. */
+/** ARGV: spreadsheet, tab, ids. Gives those that wait, are in flight, refused or forgotten. */
 const heldScript = `
+${luaKeys}
 ${isForgotten}
 local held = {}
 for i = 3, #ARGV do
-  local member = ARGV[2] .. '\\n' .. ARGV[i]
-  if redis.call('HEXISTS', 'buffer:rows:' .. ARGV[1], member) == 1
-    or redis.call('HEXISTS', 'buffer:refused:' .. ARGV[1], member) == 1
+  local member = memberOf(ARGV[2], ARGV[i])
+  if redis.call('HEXISTS', '${keys.rows}' .. ARGV[1], member) == 1
+    or redis.call('HEXISTS', '${keys.refused}' .. ARGV[1], member) == 1
     or isForgotten(ARGV[i]) then held[#held + 1] = ARGV[i] end
 end
 return held

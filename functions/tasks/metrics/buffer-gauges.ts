@@ -1,5 +1,6 @@
 import * as v from 'valibot';
-import { mapOfHash } from '../../lib/buffer/parked-tabs.ts';
+import { keys, luaKeys } from '../../lib/buffer/keys.ts';
+import { mapOfHash } from '../../lib/buffer/types.ts';
 import type { DurableRedis } from '../../lib/stores/redis.ts';
 import type { Metric } from './totals.ts';
 
@@ -75,13 +76,14 @@ const Found = v.tuple([v.string(), v.number(), v.array(v.tuple([v.string(), ...S
 
 /** Gives what INFO says of replication and memory, the time, and the states of each spreadsheet. */
 const lookScript = `
+${luaKeys}
 local clock = redis.call('TIME')
 local result = {}
-for _, sheet in ipairs(redis.call('SUNION', 'buffer:sheets', 'buffer:refusing')) do
-  local frozen, pending = 'buffer:frozen:' .. sheet, 'buffer:pending:' .. sheet
-  local parkedTabs = redis.call('HGETALL', 'buffer:parked-tabs:' .. sheet)
-  local places = { frozen, pending }
-  for i = 1, #parkedTabs, 2 do places[#places + 1] = 'buffer:aside:' .. sheet .. ':' .. parkedTabs[i] end
+for _, sheet in ipairs(redis.call('SUNION', '${keys.sheets}', '${keys.refusing}')) do
+  local inFlight, pending = '${keys.inFlight}' .. sheet, '${keys.pending}' .. sheet
+  local parkedTabs = redis.call('HGETALL', '${keys.parkedTabs}' .. sheet)
+  local places = { inFlight, pending }
+  for i = 1, #parkedTabs, 2 do places[#places + 1] = asideOf(sheet, parkedTabs[i]) end
   local count, oldest = 0, nil
   for _, place in ipairs(places) do
     count = count + redis.call('ZCARD', place)
@@ -92,8 +94,8 @@ for _, sheet in ipairs(redis.call('SUNION', 'buffer:sheets', 'buffer:refusing'))
     sheet,
     count,
     oldest or '',
-    redis.call('SISMEMBER', 'buffer:sheets', sheet) == 1 and redis.call('HGET', 'buffer:parked', sheet) or '',
-    redis.call('HLEN', 'buffer:refused:' .. sheet),
+    redis.call('SISMEMBER', '${keys.sheets}', sheet) == 1 and redis.call('HGET', '${keys.parked}', sheet) or '',
+    redis.call('HLEN', '${keys.refused}' .. sheet),
     parkedTabs,
   }
 end

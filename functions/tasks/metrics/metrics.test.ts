@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, it, onTestFinished } from 'vitest';
 import { openBuffer } from '../../lib/buffer/buffer.ts';
+import { openRowQueue } from '../../lib/buffer/row-queue.ts';
 import { openQueue } from '../../lib/later/queue.ts';
 import { openLog } from '../../lib/runtime/log.ts';
 import type { Push } from '../../lib/metrics/metric-definitions.ts';
@@ -156,11 +157,12 @@ it('reads the queues of tasks: how many events wait, and since when; an empty on
 
 it('reads the buffer: rows, age, refused ones, parked sheets; what was written is 0 and not gone', async () => {
   const buffer = openBuffer({ redis });
+  const queue = openRowQueue({ redis, seenDays: 30 });
   const hourAgo = Date.now() - 3_600_000;
   const add = (spreadsheetId: string, id: string, time: number) =>
-    buffer.push({ spreadsheetId, tab: 'demo-form', id, time, cells: { '@time': 'then' } });
+    queue.push({ spreadsheetId, tab: 'demo-form', id, time, cells: { '@time': 'then' } });
   await add('g1', '1', hourAgo);
-  const batch = await buffer.freeze('g1', { before: Date.now() });
+  const batch = await buffer.nextBatch('g1', { before: Date.now() });
   await add('g1', '2', Date.now() - 60_000);
   await add('g2', '3', Date.now() - 60_000);
   const reason = 'Google Sheets, layout of g2: 403, The caller does not have permission';
@@ -176,11 +178,11 @@ it('reads the buffer: rows, age, refused ones, parked sheets; what was written i
 
   if (!batch) throw new Error('no batch');
   await buffer.refuse(batch, { mark: { '@note': 'refused' }, reason: 'too long' });
-  const suspect = await buffer.freeze('g1', { before: Date.now() });
+  const suspect = await buffer.nextBatch('g1', { before: Date.now() });
   if (suspect) await buffer.refuse(suspect, { mark: { '@note': 'refused' }, reason: 'too long' });
   expect((await samples('formbus_refused_rows')).toSorted()).toEqual(['{sheet="g1"} 1', '{sheet="g2"} 0']);
   for (const sheet of ['g1', 'g1', 'g2']) {
-    const next = await buffer.freeze(sheet, { before: Date.now() });
+    const next = await buffer.nextBatch(sheet, { before: Date.now() });
     if (next) await buffer.acknowledge(next);
   }
   expect((await samples('formbus_buffer_rows')).toSorted()).toEqual(['{sheet="g1"} 0', '{sheet="g2"} 0']);
@@ -234,16 +236,17 @@ it('knows for an hour what a process pushed last', () => {
 
 it('reads a tab that is parked by itself, and its rows', async () => {
   const buffer = openBuffer({ redis });
+  const queue = openRowQueue({ redis, seenDays: 30 });
   const then = Date.now() - 60_000;
-  await buffer.push({ spreadsheetId: 'g3', tab: 'closed', id: '1', time: then, cells: { name: 'x' } });
-  const batch = await buffer.freeze('g3', { before: Date.now() });
+  await queue.push({ spreadsheetId: 'g3', tab: 'closed', id: '1', time: then, cells: { name: 'x' } });
+  const batch = await buffer.nextBatch('g3', { before: Date.now() });
   const reason = 'Google Sheets, batchUpdate of g3: 400, protected';
   if (batch) await buffer.parkTab(batch, 'closed', { reason, since: 0, tries: 1, retryAt: Date.now() * 2 });
   expect(await samples('formbus_sheet_parked')).toEqual(['{sheet="g3",tab="closed",reason="400"} 1']);
   expect(await samples('formbus_buffer_rows')).toContain('{sheet="g3"} 1');
   expect((await samples('formbus_buffer_oldest_row_age_seconds')).join()).toMatch(/g3"} 6\d/);
   await buffer.unparkTab('g3', 'closed');
-  const again = await buffer.freeze('g3', { before: Date.now() });
+  const again = await buffer.nextBatch('g3', { before: Date.now() });
   if (again) await buffer.acknowledge(again);
   expect(await samples('formbus_sheet_parked')).toEqual([]);
 });

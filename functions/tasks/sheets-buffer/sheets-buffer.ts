@@ -1,4 +1,6 @@
-import { openBuffer, type Cells } from '../../lib/buffer/buffer.ts';
+import type { Cells } from '../../lib/buffer/types.ts';
+import { openErasure } from '../../lib/buffer/erasure.ts';
+import { openRowQueue } from '../../lib/buffer/row-queue.ts';
 import { integer } from '../../lib/runtime/env.ts';
 import type { Submission } from '../../lib/event/event.ts';
 import { isForgotten, SubmissionOrForgotten } from '../../lib/event/forgotten.ts';
@@ -15,15 +17,16 @@ export const sheetsBuffer = task('sheets-buffer', SubmissionOrForgotten, {
   },
   async start(env, log) {
     const redis = await openRedis(env, log);
-    const buffer = openBuffer({ redis, seenDays: env.SEEN_DAYS });
+    const queue = openRowQueue({ redis, seenDays: env.SEEN_DAYS });
+    const erasure = openErasure(redis);
     return {
       async handle({ event }) {
         if (isForgotten(event)) {
-          await buffer.erase(placeOf(event).spreadsheetId, event.data.id);
+          await erasure.erase(placeOf(event).spreadsheetId, event.data.id);
           log.info({ id: event.data.id, form: event.form }, 'forgotten');
           return;
         }
-        const isNew = await buffer.push(rowOf(event));
+        const isNew = await queue.push(rowOf(event));
         if (isNew) counter('formbus_rows_buffered_total', event.form).add();
         else counter('formbus_duplicates_total').add();
         log.info({ id: event.id, form: event.form }, isNew ? 'buffered' : 'seen before');

@@ -1,4 +1,5 @@
-import type { Buffer, FrozenBatch } from '../../lib/buffer/buffer.ts';
+import type { Batch } from '../../lib/buffer/types.ts';
+import type { RowBuffer } from '../../lib/buffer/buffer.ts';
 import type { Log } from '../../lib/runtime/log.ts';
 import { dropLanded } from './reconcile.ts';
 import { afterRefusal, markNote, refusalOf } from './refusal/after-refusal.ts';
@@ -12,7 +13,7 @@ import { readColumns, withFreeColumns } from './requests/tab-columns.ts';
 import { collectTokens, parseToken } from './tokens.ts';
 
 export interface Collaborators {
-  buffer: Buffer;
+  buffer: RowBuffer;
   sheets: Sheets;
   log: Log;
   /** Ids of empty spreadsheets in which the rows of full ones go on, in this order. */
@@ -32,7 +33,7 @@ export type Delivery = { rows: number } | 'again' | { tab: string; refusal: Shee
  * Sends a frozen batch and finds out what became of it. May die at any point, and may run twice at the same time.
  * @throws SheetsError when the spreadsheet can't be written or nobody knows; the batch stays in flight
  */
-export async function deliver(batch: FrozenBatch, collaborators: Collaborators): Promise<Delivery> {
+export async function deliver(batch: Batch, collaborators: Collaborators): Promise<Delivery> {
   const { buffer, sheets, log } = collaborators;
   const { spreadsheetId, target, sequence, digest, rows, isOld } = batch;
   if (isOld) {
@@ -84,14 +85,14 @@ async function closedBy(
 
 /** A tab that is made anew lacks the rows of the one that somebody has deleted. */
 async function warnOfDeletedTabs(
-  { spreadsheetId, target, rows }: FrozenBatch,
+  { spreadsheetId, target, rows }: Batch,
   layout: TabLayout[],
   { buffer, log }: Collaborators,
 ): Promise<void> {
   const there = new Set(layout.map(({ tab }) => tab));
   const absent = new Set(rows.map(({ tab }) => tab).filter((tab) => !there.has(tab)));
   if (absent.size === 0) return;
-  for (const tab of await buffer.written(target, [...absent])) {
+  for (const tab of await buffer.tabsWritten(target, [...absent])) {
     log.error(
       { spreadsheetId, target, tab },
       'somebody has deleted the tab; it is made anew, and the audit can put its rows back',

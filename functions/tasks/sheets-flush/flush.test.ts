@@ -7,7 +7,9 @@ import { startSheets } from '../../../scripts/emulators/sheets/server.ts';
 import { counting } from '../../testing/flushing.ts';
 import { recordedLog } from '../../testing/log.ts';
 import { startTestRedis, type TestRedis } from '../../testing/redis.ts';
-import { openBuffer, type Buffer, type Cells } from '../../lib/buffer/buffer.ts';
+import type { Cells } from '../../lib/buffer/types.ts';
+import { openBuffer, type RowBuffer } from '../../lib/buffer/buffer.ts';
+import { openRowQueue, type RowQueue } from '../../lib/buffer/row-queue.ts';
 import { flush } from './flush.ts';
 import { openLog } from '../../lib/runtime/log.ts';
 import { openRedis, type DurableRedis } from '../../lib/stores/redis.ts';
@@ -17,7 +19,8 @@ import { openSheets, type SheetRequest, type Sheets } from '../../lib/sheets/she
 const log = openLog('test', 'silent');
 let server: TestRedis;
 let redis: DurableRedis;
-let buffer: Buffer;
+let buffer: RowBuffer;
+let queue: RowQueue;
 let emulator: Awaited<ReturnType<typeof startSheets>>;
 let sheets: Sheets;
 /** The calls that were made to Google, by name. */
@@ -34,6 +37,7 @@ beforeAll(async () => {
   server = await startTestRedis();
   redis = await openRedis({ REDIS_URL: server.url, REDIS_REPLICAS: 0 }, log);
   buffer = openBuffer({ redis, maxRows: 50 });
+  queue = openRowQueue({ redis, seenDays: 30 });
   const spreadsheets = Array.from({ length: 60 }, (_, i) => `s${i + 1}`);
   emulator = await startSheets({
     dir,
@@ -61,7 +65,7 @@ const push = (
   n: number,
   { tab = 'form', cells = {}, to = sheet }: { tab?: string; cells?: Cells; to?: string } = {},
 ) =>
-  buffer.push({
+  queue.push({
     spreadsheetId: to,
     tab,
     id: `id-${n}`,
@@ -267,7 +271,7 @@ describe('a flush', () => {
 
   it('waits for rows that are still settling, and takes all that came before it began', async () => {
     let clock = Date.now();
-    await buffer.push({
+    await queue.push({
       spreadsheetId: sheet,
       tab: 'form',
       id: 'young',
@@ -418,7 +422,7 @@ describe('each row stands in the sheet once', () => {
       await server.look.flushall();
       await push(1);
       await push(2);
-      await buffer.freeze(sheet, { before: Date.now() });
+      await buffer.nextBatch(sheet, { before: Date.now() });
     };
     await run();
     await run();

@@ -1,9 +1,9 @@
-import type { WaitingSheet } from '../../lib/buffer/buffer.ts';
+import type { WaitingSpreadsheet } from '../../lib/buffer/spreadsheets.ts';
+import type { Parked } from '../../lib/buffer/types.ts';
 import { deliver, type Collaborators } from './deliver.ts';
 import { eraseRows } from './erase-rows.ts';
 import { reasonOf } from '../../lib/runtime/log.ts';
 import { counter } from '../../lib/metrics/metrics.ts';
-import type { Parked } from '../../lib/buffer/parked-tabs.ts';
 import { reconcile } from './reconcile.ts';
 import { retryTab } from './retry-tab.ts';
 import { SheetsError } from '../../lib/sheets/sheets-error.ts';
@@ -37,7 +37,7 @@ export async function flush(options: FlushOptions): Promise<FlushResult> {
   const inTime = () => now() - begin <= budgetMs;
   // One batch each in turn, the one with the oldest row first: a long backlog takes the quota from nobody.
   for (let turn = waiting, isFirst = true; turn.length > 0; isFirst = false) {
-    const again: WaitingSheet[] = [];
+    const again: WaitingSpreadsheet[] = [];
     for (const sheet of turn) {
       if (!inTime()) return result;
       try {
@@ -53,7 +53,7 @@ export async function flush(options: FlushOptions): Promise<FlushResult> {
   return result;
 
   /** Writes the rows of one batch; false when there are none (any more), or somebody else has the lease. */
-  async function takeTurn(sheet: WaitingSheet, isFirst: boolean): Promise<boolean> {
+  async function takeTurn(sheet: WaitingSpreadsheet, isFirst: boolean): Promise<boolean> {
     const { spreadsheetId, parked } = sheet;
     let written = 0;
     await buffer.withLease(spreadsheetId, async () => {
@@ -62,7 +62,7 @@ export async function flush(options: FlushOptions): Promise<FlushResult> {
       // Noted before: of what is in flight by then, nothing is left when there is no batch any more.
       const erasures = await buffer.erasures(spreadsheetId);
       while (written === 0 && inTime()) {
-        const batch = await buffer.freeze(spreadsheetId, { before: begin });
+        const batch = await buffer.nextBatch(spreadsheetId, { before: begin });
         if (!batch) return erase(spreadsheetId, erasures);
         const outcome = await deliver(batch, options);
         if (outcome === 'again') continue;
@@ -81,7 +81,7 @@ export async function flush(options: FlushOptions): Promise<FlushResult> {
     return written > 0;
   }
 
-  async function retryTabs(sheet: WaitingSheet): Promise<void> {
+  async function retryTabs(sheet: WaitingSpreadsheet): Promise<void> {
     for (const [tab, { retryAt }] of sheet.parkedTabs) {
       if (retryAt > begin || !inTime()) continue;
       const refused = await retryTab(sheet, { tab, parkedAgain: tabParkedAgain(sheet, tab) }, options);
@@ -94,7 +94,7 @@ export async function flush(options: FlushOptions): Promise<FlushResult> {
     result.failed.push({ spreadsheetId, tab, reason });
   }
 
-  function tabParkedAgain({ parkedTabs }: WaitingSheet, tab: string) {
+  function tabParkedAgain({ parkedTabs }: WaitingSpreadsheet, tab: string) {
     return (reason: string) => parkedAgain(parkedTabs.get(tab), reason, now());
   }
 
@@ -104,7 +104,7 @@ export async function flush(options: FlushOptions): Promise<FlushResult> {
     await buffer.erased(spreadsheetId, ids);
   }
 
-  async function note(sheet: WaitingSheet, error: unknown): Promise<void> {
+  async function note(sheet: WaitingSpreadsheet, error: unknown): Promise<void> {
     const { spreadsheetId } = sheet;
     const reason = reasonOf(error);
     log.error({ spreadsheetId, reason }, 'not written; it stays in the buffer');

@@ -7,6 +7,7 @@ import { killPoint } from '../../testing/kill-points.ts';
 import { recordedLog } from '../../testing/log.ts';
 import { startTestRedis, type TestRedis } from '../../testing/redis.ts';
 import { openBuffer } from '../../lib/buffer/buffer.ts';
+import { openRowQueue } from '../../lib/buffer/row-queue.ts';
 import { flush } from './flush.ts';
 import { openLog } from '../../lib/runtime/log.ts';
 import { openRedis, type DurableRedis } from '../../lib/stores/redis.ts';
@@ -61,7 +62,7 @@ async function fill(spreadsheetId: string, cells: number): Promise<void> {
 }
 
 const push = (n: number, { on = redis, to = first } = {}) =>
-  openBuffer({ redis: on }).push({
+  openRowQueue({ redis: on, seenDays: 30 }).push({
     spreadsheetId: to,
     tab: 'form',
     id: `id-${n}`,

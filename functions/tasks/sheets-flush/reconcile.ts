@@ -1,4 +1,4 @@
-import type { FrozenBatch } from '../../lib/buffer/buffer.ts';
+import type { Batch } from '../../lib/buffer/types.ts';
 import type { Collaborators } from './deliver.ts';
 import { idColumn } from '../../lib/sheets/keys.ts';
 import { continuations } from '../../lib/sheets/spreadsheet-pool.ts';
@@ -37,14 +37,14 @@ export async function reconcile(
  * that another run is sending with it.
  */
 export async function dropLanded(
-  { spreadsheetId, rows }: FrozenBatch,
+  { spreadsheetId, rows }: Batch,
   { buffer, sheets, log }: Collaborators,
 ): Promise<boolean> {
   const ids = Map.groupBy(rows, ({ tab }) => tab);
   const wanted = new Map([...ids].map(([tab, same]) => [tab, new Set(same.map(({ id }) => id))]));
   const { counts } = await readStanding(spreadsheetId, sheets, { wanted: (tab) => wanted.get(tab) });
   const landed = rows.filter(({ tab, id }) => counts.get(tab)?.has(id));
-  const forgotten = await buffer.forget(spreadsheetId, landed);
+  const forgotten = await buffer.dropWritten(spreadsheetId, landed);
   if (forgotten > 0)
     log.warn(
       { spreadsheetId, forgotten },
@@ -66,7 +66,7 @@ async function forgetLanded(
     if (tab === undefined || index === undefined) continue;
     const ids = (await sheets.column(target, layout, index)).filter(Boolean);
     const landed = ids.map((id) => ({ tab, id }));
-    forgotten += await buffer.forget(spreadsheetId, landed);
+    forgotten += await buffer.dropWritten(spreadsheetId, landed);
   }
   return forgotten;
 }

@@ -1,6 +1,6 @@
-import type { WaitingSheet } from '../../lib/buffer/buffer.ts';
+import type { WaitingSpreadsheet } from '../../lib/buffer/spreadsheets.ts';
+import type { Parked } from '../../lib/buffer/types.ts';
 import type { Collaborators } from './deliver.ts';
-import type { Parked } from '../../lib/buffer/parked-tabs.ts';
 import { refusalOf } from './refusal/after-refusal.ts';
 import { idColumn } from '../../lib/sheets/keys.ts';
 import { probeRequests, tabIn } from './requests/batch.ts';
@@ -12,7 +12,7 @@ import { isFull, moveOn } from '../../lib/sheets/spreadsheet-pool.ts';
  * @throws SheetsError
  */
 export async function retryTab(
-  { spreadsheetId, target }: WaitingSheet,
+  { spreadsheetId, target }: WaitingSpreadsheet,
   { tab, parkedAgain }: { tab: string; parkedAgain: (reason: string) => Parked },
   collaborators: Collaborators,
 ): Promise<{ reason: string } | undefined> {

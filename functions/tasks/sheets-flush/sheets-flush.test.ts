@@ -52,7 +52,7 @@ it('writes what waits each time it is pinged, under the titles of the form’s f
   onTestFinished(collector.away);
   const { ping, close } = await open({ METRICS_URL: collector.url });
   const row = { spreadsheetId: sheet, tab: 'form', id: 'id-1', time: 1, form: 'demo-form' };
-  await at.buffer.push({ ...row, cells: { '@time': '2026-01-01T00:00:00Z', name: 'Asha' } });
+  await at.queue.push({ ...row, cells: { '@time': '2026-01-01T00:00:00Z', name: 'Asha' } });
   const begin = performance.now();
   expect(await ping()).toEqual([204, '']);
   expect(await at.rows(sheet)).toEqual([
@@ -84,7 +84,7 @@ it('answers 409 and names what it could not write, so that only the next ping tr
 it('a row waits SETTLE_SECONDS for ones that are late', async () => {
   const { ping } = await open({ SETTLE_SECONDS: '1' });
   const time = Date.now();
-  await at.buffer.push({ spreadsheetId: sheet, tab: 'form', id: 'id-1', time, cells: { name: 'Asha' } });
+  await at.queue.push({ spreadsheetId: sheet, tab: 'form', id: 'id-1', time, cells: { name: 'Asha' } });
   expect(await ping()).toEqual([204, '']);
   expect(Date.now() - time).toBeGreaterThanOrEqual(990);
   expect(await at.rows(sheet)).toHaveLength(2);
@@ -121,7 +121,7 @@ it('has no connection to Redis any more when it is closed', async () => {
   await expect.poll(connections).toBe(before);
 });
 
-it('logs how many rows it wrote, and an id without a row, which it drops', async () => {
+it('logs how many rows it wrote, and an id without a row, which it removes', async () => {
   const main = join(import.meta.dirname, '../../main.ts');
   const { url, kill, exited, logged } = await startFunction(main, {
     ...env(),
@@ -133,7 +133,7 @@ it('logs how many rows it wrote, and an id without a row, which it drops', async
   kill('SIGTERM');
   expect(await exited).toBe(0);
   expect(logged().slice(1, -1)).toMatchObject([
-    { msg: 'without a row; dropped', spreadsheetId: sheet },
+    { msg: 'ids without a row removed from the buffer', spreadsheetId: sheet },
     { msg: 'written', spreadsheetId: sheet, rows: 1 },
     { msg: 'flushed', rows: 1, failed: 0 },
   ]);

@@ -1,4 +1,4 @@
-import type { FrozenBatch } from '../../lib/buffer/buffer.ts';
+import type { Batch } from '../../lib/buffer/types.ts';
 import type { Collaborators } from './deliver.ts';
 import { reasonOf } from '../../lib/runtime/log.ts';
 import type { SheetRequest } from '../../lib/sheets/sheets.ts';
@@ -27,7 +27,7 @@ interface Token {
 }
 
 export function tokenValue(
-  { installation, numberedAt }: Pick<FrozenBatch, 'installation' | 'numberedAt'>,
+  { installation, numberedAt }: Pick<Batch, 'installation' | 'numberedAt'>,
   content: string,
 ): string {
   return `${content}${installation}${Math.floor(numberedAt / 60_000)
@@ -52,7 +52,7 @@ export function parseToken(value: string): Token | undefined {
  * Gives how many; what fails here is done the next time.
  */
 export async function collectTokens(
-  { spreadsheetId, target, sequence, installation }: FrozenBatch,
+  { spreadsheetId, target, sequence, installation }: Batch,
   { sheets, log, now = Date.now }: Collaborators,
 ): Promise<number> {
   try {

@@ -22,10 +22,10 @@ export async function look(
     unreadable: [],
   };
   for (const spreadsheetId of spreadsheets) {
-    const { pending, frozen, refused, parked, parkedTabs } = await buffer.states(spreadsheetId);
+    const { pending, inFlight, refused, parked, parkedTabs } = await buffer.states(spreadsheetId);
     const key = (member: string) => `${spreadsheetId}\n${member}`;
     for (const member of pending) found.buffered.add(key(member));
-    for (const member of frozen) found.frozen.add(key(member));
+    for (const member of inFlight) found.frozen.add(key(member));
     for (const [member, reason] of refused) found.refused.set(key(member), reason);
     if (parked) found.parked.push({ spreadsheetId, ...parked });
     for (const [tab, one] of parkedTabs) found.parked.push({ spreadsheetId, tab, ...one });

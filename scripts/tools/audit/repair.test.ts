@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
-import { openBuffer, type Buffer } from '../../../functions/lib/buffer/buffer.ts';
+import { openBuffer, type RowBuffer } from '../../../functions/lib/buffer/buffer.ts';
+import { openRowQueue, type RowQueue } from '../../../functions/lib/buffer/row-queue.ts';
 import { flush } from '../../../functions/tasks/sheets-flush/flush.ts';
 import { openLog } from '../../../functions/lib/runtime/log.ts';
 import { openRedis, type DurableRedis } from '../../../functions/lib/stores/redis.ts';
@@ -18,7 +19,8 @@ const log = openLog('test', 'silent');
 let folder: Awaited<ReturnType<typeof temporaryFolder>>;
 let server: TestRedis;
 let redis: DurableRedis;
-let buffer: Buffer;
+let buffer: RowBuffer;
+let queue: RowQueue;
 let emulator: Awaited<ReturnType<typeof startSheets>>;
 let sheets: Sheets;
 let audited: AuditedBuffer;
@@ -30,6 +32,7 @@ beforeAll(async () => {
   server = await startTestRedis();
   redis = await openRedis({ REDIS_URL: server.url, REDIS_REPLICAS: 0 }, log);
   buffer = openBuffer({ redis });
+  queue = openRowQueue({ redis, seenDays: 30 });
   const spreadsheets = Array.from({ length: 20 }, (_, i) => `s${i + 1}`);
   const quota = { perUser: 100_000, perProject: 100_000 };
   emulator = await startSheets({ dir: folder.path, spreadsheets, quota });
@@ -67,7 +70,7 @@ const formbus = { redeliver: (rows: LoggedRow[]) => push(rows) };
 async function push(rows: LoggedRow[]): Promise<void> {
   for (const { tab, id, time } of rows) {
     const cells = { '@time': time, name: id };
-    await buffer.push({ spreadsheetId, tab, id, time: Date.parse(time), cells });
+    await queue.push({ spreadsheetId, tab, id, time: Date.parse(time), cells });
   }
 }
 const write = () => flush({ buffer, sheets, log, settleMs: 0 });
@@ -280,7 +283,7 @@ it('leaves alone what the buffer has by now: waiting or in flight', async () => 
   const rows = logged(1, 2);
   const [waiting, frozen] = rows;
   await push(rows.slice(1));
-  await buffer.freeze(spreadsheetId, { before: Date.now() });
+  await buffer.nextBatch(spreadsheetId, { before: Date.now() });
   await push(rows.slice(0, 1));
   const { sequence } = await audited.states(spreadsheetId);
   const ids = [waiting, frozen].map((row) => row?.id ?? '');

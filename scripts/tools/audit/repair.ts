@@ -1,3 +1,4 @@
+import { memberOf } from '../../../functions/lib/buffer/keys.ts';
 import { continuations } from '../../../functions/lib/sheets/spreadsheet-pool.ts';
 import { timeIn } from '../../../functions/lib/sheets/sheet-cells.ts';
 import { readTabs, type ReadSheets, type ReadTab } from '../../../functions/lib/sheets/standing.ts';
@@ -61,8 +62,8 @@ async function repairSpreadsheet(
 ): Promise<Repaired> {
   const putBack = new Set<string>();
   for (let tries = 0; tries < 3; tries += 1) {
-    const { sequence, pending, frozen } = await buffer.states(spreadsheetId);
-    const held = new Set([...pending, ...frozen]);
+    const { sequence, pending, inFlight } = await buffer.states(spreadsheetId);
+    const held = new Set([...pending, ...inFlight]);
     // Twice, for a person may sort a long tab between two pages of it.
     const tabs = [
       ...(await readAll(spreadsheetId, sheets)),
@@ -70,7 +71,7 @@ async function repairSpreadsheet(
     ];
     const absent = missing.filter(
       ({ tab, id }) =>
-        !held.has(`${tab}\n${id}`) && !tabs.some((one) => one.tab === tab && one.ids?.has(id) === true),
+        !held.has(memberOf({ tab, id })) && !tabs.some((one) => one.tab === tab && one.ids?.has(id) === true),
     );
     const left = absent.flatMap((row) => {
       const reason = doubtOf(row, tabs, simultaneous.get(timeKey(row)));
@@ -90,9 +91,9 @@ async function repairSpreadsheet(
         const ids = part.map(({ id }) => id);
         const taken = await buffer.takeBack(spreadsheetId, { tab, ids, sequence });
         if (!taken) return false;
-        const forgotten = new Set(taken.forgotten);
-        await formbus.redeliver(part.filter(({ id }) => forgotten.has(id)));
-        for (const id of [...taken.forgotten, ...taken.restored]) putBack.add(id);
+        const unseen = new Set(taken.unseen);
+        await formbus.redeliver(part.filter(({ id }) => unseen.has(id)));
+        for (const id of [...taken.unseen, ...taken.restored]) putBack.add(id);
       }
     }
     return true;

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { openBuffer, type Buffer } from '../../../functions/lib/buffer/buffer.ts';
+import { openBuffer, type RowBuffer } from '../../../functions/lib/buffer/buffer.ts';
+import { openRowQueue, type RowQueue } from '../../../functions/lib/buffer/row-queue.ts';
 import { flush } from '../../../functions/tasks/sheets-flush/flush.ts';
 import { openLog } from '../../../functions/lib/runtime/log.ts';
 import { openRedis, type DurableRedis } from '../../../functions/lib/stores/redis.ts';
@@ -17,7 +18,8 @@ import { repair } from './repair.ts';
 let folder: Awaited<ReturnType<typeof temporaryFolder>>;
 let server: TestRedis;
 let redis: DurableRedis;
-let buffer: Buffer;
+let buffer: RowBuffer;
+let queue: RowQueue;
 let emulator: Awaited<ReturnType<typeof startSheets>>;
 let sheets: Sheets;
 let audited: AuditedBuffer;
@@ -27,6 +29,7 @@ beforeAll(async () => {
   server = await startTestRedis();
   redis = await openRedis({ REDIS_URL: server.url, REDIS_REPLICAS: 0 }, openLog('test', 'silent'));
   buffer = openBuffer({ redis });
+  queue = openRowQueue({ redis, seenDays: 30 });
   const quota = { perUser: 100_000, perProject: 100_000 };
   const spreadsheets = ['ill', 'well', 'spare'].flatMap((id) => [0, 1, 2, 3, 4].map((n) => `${id}-${n}`));
   emulator = await startSheets({ dir: folder.path, spreadsheets, quota });
@@ -55,7 +58,7 @@ const logged = (spreadsheetId: string, n: number): LoggedRow => ({
 async function push(rows: LoggedRow[]): Promise<void> {
   for (const { spreadsheetId, tab, id, time } of rows) {
     const cells = { '@time': time, name: `Name of ${id}` };
-    await buffer.push({ spreadsheetId, tab, id, time: Date.parse(time), cells });
+    await queue.push({ spreadsheetId, tab, id, time: Date.parse(time), cells });
   }
 }
 /** What stands in the tabs of these spreadsheets, with the audit's own means. */

@@ -1,6 +1,7 @@
 import type { CloudEventV1 } from 'cloudevents';
 import * as v from 'valibot';
 import { belongsTo } from '../../../functions/lib/buffer/erasure.ts';
+import { keys } from '../../../functions/lib/buffer/keys.ts';
 import { connectRedis } from '../../../functions/lib/stores/redis-address.ts';
 import { call } from '../client/call.ts';
 import { connectArchive, isNotMadeYet, type Archive } from '../client/database.ts';
@@ -110,7 +111,7 @@ export async function openStores(url: string): Promise<Stores> {
       return { done: [], waiting: ['the Broker'], dead: [] };
     },
     isErasing: (spreadsheetId, id) =>
-      redis.sismember(`buffer:erase:${spreadsheetId}`, id).then(
+      redis.sismember(keys.erase + spreadsheetId, id).then(
         (count) => count === 1,
         (cause: unknown) => {
           throw redisFailure(connections.redis, cause);

@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
-import type { FrozenBatch } from '../../../lib/buffer/buffer.ts';
+import type { Batch } from '../../../lib/buffer/types.ts';
 import type { Collaborators, Delivery } from '../deliver.ts';
 import { reconcile } from '../reconcile.ts';
 import type { TabLayout } from '../../../lib/sheets/layout.ts';
@@ -22,7 +22,7 @@ export interface Refused {
  * @throws SheetsError when nothing at all can be written
  */
 export async function afterRefusal(
-  batch: FrozenBatch,
+  batch: Batch,
   { refusal, closed, layout, columnsOf }: Refused,
   collaborators: Collaborators,
 ): Promise<'landed' | Exclude<Delivery, { rows: number }>> {
@@ -74,11 +74,7 @@ export async function refusalOf(applied: Promise<void>): Promise<SheetsError | u
 }
 
 /** Takes the number out of use, so that the refused batch can't land later. False when that is not done, and the batch to be sent again. */
-async function fence(
-  batch: FrozenBatch,
-  refusal: SheetsError,
-  collaborators: Collaborators,
-): Promise<boolean> {
+async function fence(batch: Batch, refusal: SheetsError, collaborators: Collaborators): Promise<boolean> {
   const { sheets } = collaborators;
   const { target, sequence } = batch;
   if (!(await refusalOf(sheets.apply(target, [fenceRequest(batch)])))) return true;
@@ -95,7 +91,7 @@ async function fence(
  * aside with a mark in its place.
  */
 async function narrow(
-  batch: FrozenBatch,
+  batch: Batch,
   { refusal, layout, columnsOf }: Omit<Refused, 'closed'>,
   { buffer, sheets, log }: Collaborators,
 ): Promise<Exclude<Delivery, { rows: number }>> {

@@ -1,4 +1,4 @@
-import type { Cells, FrozenBatch } from '../../../lib/buffer/buffer.ts';
+import type { Cells, Batch } from '../../../lib/buffer/types.ts';
 import { cellOf, type SheetCell } from '../../../lib/sheets/sheet-cells.ts';
 import type { SheetColumns } from '../../../lib/fields/sheet-columns.ts';
 import type { TabLayout } from '../../../lib/sheets/layout.ts';
@@ -11,7 +11,7 @@ import { fenced, tokenValue } from '../tokens.ts';
  * and as an id can't be given twice, Google refuses the whole batch when it has landed before.
  */
 export function batchRequests(
-  batch: FrozenBatch,
+  batch: Batch,
   layout: TabLayout[],
   columnsOf: ColumnsOf = noColumns,
 ): SheetRequest[] {
@@ -26,7 +26,7 @@ export type ColumnsOf = (tab: string) => SheetColumns;
 const noColumns: ColumnsOf = () => ({});
 
 /** Takes a batch's number out of use, so that whatever of it is still on its way can't land any more. */
-export function fenceRequest(batch: FrozenBatch): SheetRequest {
+export function fenceRequest(batch: Batch): SheetRequest {
   return tokenRequest(batch, fenced);
 }
 
@@ -35,7 +35,7 @@ export function fenceRequest(batch: FrozenBatch): SheetRequest {
  * themselves are at fault.
  */
 export function probeRequests(
-  { rows }: Pick<FrozenBatch, 'rows'>,
+  { rows }: Pick<Batch, 'rows'>,
   layout: TabLayout[],
   columnsOf: ColumnsOf = noColumns,
 ): SheetRequest[] {
@@ -61,13 +61,13 @@ export function probeRequests(
   });
 }
 
-function tokenRequest(batch: FrozenBatch, content: string): SheetRequest {
+function tokenRequest(batch: Batch, content: string): SheetRequest {
   const value = tokenValue(batch, content);
   return metadata(metadataKeys.batch, value, { spreadsheet: true }, { metadataId: batch.sequence });
 }
 
 function readyTabs(
-  rows: FrozenBatch['rows'],
+  rows: Batch['rows'],
   layout: TabLayout[],
   columnsOf: ColumnsOf,
 ): (ReadyTab & { tab: string; cells: Cells[] })[] {
@@ -86,7 +86,7 @@ function readyTabs(
 }
 
 /** Tabs that lack a column for a field of the rows. */
-export function growingTabs(rows: FrozenBatch['rows'], layout: TabLayout[]): TabLayout[] {
+export function growingTabs(rows: Batch['rows'], layout: TabLayout[]): TabLayout[] {
   return [...Map.groupBy(rows, (row) => row.tab)].flatMap(([tab, same]) => {
     const found = tabIn(layout, tab);
     const lacks = (key: string) => !found?.columns.has(key);

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { startSheets } from '../../../../scripts/emulators/sheets/server.ts';
-import type { FrozenBatch } from '../../../lib/buffer/buffer.ts';
+import type { Batch } from '../../../lib/buffer/types.ts';
 import type { TabLayout } from '../../../lib/sheets/layout.ts';
 import { batchRequests } from './batch.ts';
 import { openSheets, type SheetRequest, type Sheets } from '../../../lib/sheets/sheets.ts';
@@ -79,7 +79,7 @@ it('a row finds its columns after whatever people did to the tab, before the loo
         sequence += 1;
         const cells = { '@time': `t-${sequence}`, name: `n-${sequence}`, city: `c-${sequence}` };
         const row = { tab: `form ${next}`, id: `id-${sequence}`, cells };
-        const batch: FrozenBatch = {
+        const batch: Batch = {
           spreadsheetId,
           target: spreadsheetId,
           sequence,

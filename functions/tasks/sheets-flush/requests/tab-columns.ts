@@ -1,4 +1,4 @@
-import type { FrozenBatch } from '../../../lib/buffer/buffer.ts';
+import type { Batch } from '../../../lib/buffer/types.ts';
 import type { Collaborators } from '../deliver.ts';
 import type { TabLayout } from '../../../lib/sheets/layout.ts';
 import { growingTabs, type ColumnsOf } from './batch.ts';
@@ -6,7 +6,7 @@ import { sharedColumns } from '../../../lib/fields/sheet-columns.ts';
 
 /** What the fields of a batch are in its tabs. What comes to moderators has the fields of many forms, as texts under their names. */
 export async function readColumns(
-  { spreadsheetId, rows }: FrozenBatch,
+  { spreadsheetId, rows }: Batch,
   { buffer, columnsOfForm }: Collaborators,
 ): Promise<ColumnsOf> {
   if (!columnsOfForm) return () => ({});
@@ -21,7 +21,7 @@ export async function readColumns(
 /** A tab that somebody made beforehand has columns that are free; only for fields that have none yet it is looked where. */
 export async function withFreeColumns(
   layout: TabLayout[],
-  { target, rows }: Pick<FrozenBatch, 'target' | 'rows'>,
+  { target, rows }: Pick<Batch, 'target' | 'rows'>,
   { sheets }: Pick<Collaborators, 'sheets'>,
 ): Promise<TabLayout[]> {
   const growing = new Set(growingTabs(rows, layout));

@@ -20,7 +20,7 @@ beforeEach(async () => {
 
 const columnsOfForm = openSheetColumns(recordedLog().log);
 const push = (n: number, form: string, cells: Record<string, string>, time = '2026-01-31T12:00:00.100Z') =>
-  at.buffer.push({
+  at.queue.push({
     spreadsheetId: sheet,
     tab: 'form',
     id: `id-${n}`,
