@@ -287,7 +287,7 @@ it('leaves alone what the buffer has by now: waiting or in flight', async () => 
   await push(rows.slice(0, 1));
   const { sequence } = await audited.states(spreadsheetId);
   const ids = [waiting, frozen].map((row) => row?.id ?? '');
-  const nothing = { forgotten: [], restored: [] };
+  const nothing = { unseen: [], restored: [] };
   expect(await audited.takeBack(spreadsheetId, { tab: 'form', ids, sequence })).toEqual(nothing);
   await push(rows);
   expect(await server.look.get('buffer:duplicates')).toBe('2');
