@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import type { ReadSheets } from '../../lib/sheets/standing.ts';
 
 /** It takes longer than a request may. */
@@ -38,10 +39,4 @@ export function paced(sheets: ReadSheets, { perMinute, isLate, sleep = pause }: 
       return sheets.page(...place);
     },
   };
-}
-
-function pause(ms: number): Promise<void> {
-  return new Promise((resolve) => {
-    setTimeout(resolve, ms);
-  });
 }

@@ -1,9 +1,9 @@
-import type { Collaborators } from './deliver.ts';
+import type { Collaborators } from './types.ts';
 import { belongsTo } from '../../lib/buffer/erasure.ts';
 import { idColumn } from '../../lib/sheets/keys.ts';
 import type { TabLayout } from '../../lib/sheets/layout.ts';
 import { SheetsError } from '../../lib/sheets/sheets-error.ts';
-import { eraseRequests, type FoundRow } from './requests/batch.ts';
+import { eraseRequests, type FoundRow } from './requests/erase.ts';
 import { continuations } from '../../lib/sheets/spreadsheet-pool.ts';
 
 /** People may sort and move rows all the while; what was not where it had been seen is looked for again. */

@@ -91,7 +91,7 @@ it('the rows of a spreadsheet that is 80 % full go on in the next of the pool', 
   await fill(first, 27_000);
   await push(2);
   const { messages } = await run();
-  expect(messages).toContain('the spreadsheet is 80 % full; its rows go on in the next one');
+  expect(messages).toContain('the spreadsheet is 80 % full; its rows continue in the next one');
   await push(3);
   await push(1);
   await run();
@@ -150,7 +150,7 @@ it('no two spreadsheets go on in the same one', async () => {
   await push(1);
   await push(2, { to: second });
   const { messages } = await run({ pool });
-  expect(messages.filter((one) => one.includes('its rows go on in the next one'))).toHaveLength(1);
+  expect(messages.filter((one) => one.includes('its rows continue in the next one'))).toHaveLength(1);
   expect(messages.filter((one) => one.includes('no spare is left'))).toHaveLength(1);
 });
 

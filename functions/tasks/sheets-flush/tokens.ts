@@ -1,5 +1,5 @@
 import type { Batch } from '../../lib/buffer/types.ts';
-import type { Collaborators } from './deliver.ts';
+import type { Collaborators } from './types.ts';
 import { reasonOf } from '../../lib/runtime/log.ts';
 import type { SheetRequest } from '../../lib/sheets/sheets.ts';
 
@@ -49,12 +49,12 @@ export function parseToken(value: string): Token | undefined {
 
 /**
  * Deletes tokens that no request can come back to: of this installation all but the newest 256, of others those older than a day.
- * Gives how many; what fails here is done the next time.
+ * A failure is logged; the next collection makes up for it.
  */
 export async function collectTokens(
   { spreadsheetId, target, sequence, installation }: Batch,
   { sheets, log, now = Date.now }: Collaborators,
-): Promise<number> {
+): Promise<'deleted' | 'none' | 'failed'> {
   try {
     const old = (await sheets.tokens(target)).filter((one) => {
       const token = parseToken(one.value);
@@ -63,10 +63,10 @@ export async function collectTokens(
     });
     if (old.length > 0) await sheets.apply(target, old.map(deletion));
     log.info({ spreadsheetId, tokens: old.length }, 'tokens collected');
-    return old.length;
+    return old.length > 0 ? 'deleted' : 'none';
   } catch (error) {
     log.warn({ spreadsheetId, reason: reasonOf(error) }, 'tokens not collected');
-    return 0;
+    return 'failed';
   }
 }
 

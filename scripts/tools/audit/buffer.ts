@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import * as v from 'valibot';
 import { connectRedis } from '../../../functions/lib/stores/redis-address.ts';
 import { redisFailure } from '../client/redis.ts';
@@ -194,9 +195,3 @@ const States = v.pipe(
     sequence,
   })),
 );
-
-function pause(ms: number): Promise<void> {
-  return new Promise((resolve) => {
-    setTimeout(resolve, ms);
-  });
-}

@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import { SheetsError } from '../../../functions/lib/sheets/sheets-error.ts';
 import type { ReadSheets } from '../../../functions/lib/sheets/standing.ts';
 
@@ -16,7 +17,7 @@ export function waitForQuota(
       } catch (error) {
         if (!(error instanceof SheetsError && error.status === 429) || n === tries) throw error;
         say(`Google's quota for reading is used up; next try in ${pauseMs / 1_000} s`);
-        await new Promise((resolve) => setTimeout(resolve, pauseMs));
+        await pause(pauseMs);
       }
     }
   }

@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import { forgottenEvent } from '../../../functions/lib/event/forgotten.ts';
 import type { Stores, Told } from './stores.ts';
 
@@ -53,7 +54,7 @@ export async function forget(
         flushed = true;
         await stores.flush();
       }
-      await new Promise((resolve) => setTimeout(resolve, pauseMs));
+      await pause(pauseMs);
     }
   } catch (error) {
     trouble = error instanceof Error ? error.message : String(error);

@@ -1,7 +1,7 @@
 import type { Batch } from '../../../lib/buffer/types.ts';
-import type { Collaborators } from '../deliver.ts';
+import type { Collaborators } from '../types.ts';
 import type { TabLayout } from '../../../lib/sheets/layout.ts';
-import { growingTabs, type ColumnsOf } from './batch.ts';
+import { growingTabs, type ColumnsOf } from './tabs.ts';
 import { sharedColumns } from '../../../lib/fields/sheet-columns.ts';
 
 /** What the fields of a batch are in its tabs. What comes to moderators has the fields of many forms, as texts under their names. */
