@@ -5,17 +5,17 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import * as v from 'valibot';
 import type { Sentinels } from '../../functions/testing/sentinels.ts';
 import { startFormbus, type StartedFormbus, type StartOptions } from '../testing/formbus.ts';
-import { openDisk } from './disk.ts';
-import { openFaults, type Faults } from './faults.ts';
-import { compareMails, deferredMails, startMailServer } from './mails.ts';
-import { openMemory, type Memory } from './memory.ts';
+import { openDisk } from './faults/disk.ts';
+import { openFaults, type Faults } from './faults/faults.ts';
+import { compareMails, deferredMails, startMailServer } from './judge/mails.ts';
+import { openMemory, type Memory } from './judge/memory.ts';
 import { makePlan, serviceNames, type Step } from './plan.ts';
-import { makeProject } from './project.ts';
-import { audit, deliverAll, drain } from './quiet.ts';
-import { isClean, sum, type Report } from './report.ts';
-import { openSentinelFaults } from './sentinel-faults.ts';
-import { formsOfCampaign as forms, openSubmitter, type Submitter } from './submitter.ts';
-import { isRunning, residents, signal } from './victims.ts';
+import { makeProject } from './traffic/project.ts';
+import { audit, deliverAll, drain } from './judge/quiet.ts';
+import { isClean, sum, type Report } from './judge/report.ts';
+import { openSentinelFaults } from './faults/sentinel-faults.ts';
+import { formsOfCampaign as forms, openSubmitter, type Submitter } from './traffic/submitter.ts';
+import { isRunning, residents, signal } from './faults/victims.ts';
 
 export interface CampaignOptions {
   seed: number;

@@ -3,10 +3,10 @@ import { request } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { text } from 'node:stream/consumers';
 import * as v from 'valibot';
-import type { KubernetesApi } from './api.ts';
-import { forwardPort } from './forward.ts';
-import { Meta } from './pods.ts';
-import { troubleOf } from './pod-trouble.ts';
+import type { KubernetesApi } from './api/api.ts';
+import { forwardPort } from './api/forward.ts';
+import { Meta } from './api/pods.ts';
+import { troubleOf } from './api/pod-trouble.ts';
 
 const Condition = v.object({
   type: v.string(),

@@ -184,7 +184,7 @@ function commands(options: ClusterOptions) {
     release(part: string, file: string, namespace?: string) {
       const where = namespace === undefined ? '' : ` --namespace ${namespace}`;
       const options = `--profile ${profile} --context ${name}${where}`;
-      return `node scripts/cluster/release.ts ${versions.releases[part]}/${file} ${options}`;
+      return `node scripts/cluster/release/release.ts ${versions.releases[part]}/${file} ${options}`;
     },
   };
 }

@@ -2,7 +2,9 @@ import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
-import { openApi } from '../cluster/api.ts';
+import { command } from '../cli/command.ts';
+import { ownRoot } from '../cli/root.ts';
+import { openApi } from '../cluster/api/api.ts';
 import { checkFunctions } from '../cluster/check.ts';
 import {
   contextOf,
@@ -32,8 +34,6 @@ const help = `A cluster with all that Formbus stands on: Knative, Kafka, Redis u
 Then: skaffold dev -p dev --cleanup=false
 `;
 
-const root = resolve(import.meta.dirname, '../..');
-
 async function main() {
   const { values, positionals } = parseArgs({
     allowPositionals: true,
@@ -43,29 +43,25 @@ async function main() {
       context: { type: 'string' },
       google: { type: 'string' },
       'dry-run': { type: 'boolean', default: false },
-      help: { type: 'boolean', default: false },
     },
   });
-  const [command, ...more] = positionals;
-  if (values.help || command === undefined) {
-    process.stdout.write(help);
-    return;
-  }
+  const [verb, ...more] = positionals;
+  if (verb === undefined) return void process.stdout.write(help);
   const { profile, tool, context } = values;
   if (profile !== 'dev' && profile !== 'prod') throw new Error(`--profile is dev or prod, not ${profile}`);
   if (tool !== 'kind' && tool !== 'minikube') throw new Error(`--tool is kind or minikube, not ${tool}`);
   if (more.length > 0) throw new Error(`one command at a time; ${more.join(' ')} is too much`);
   const google = values.google === undefined ? undefined : resolve(values.google);
   if (google !== undefined && !existsSync(google)) throw new Error(`--google: there is no ${google}`);
-  const options = { versions: readVersions(root), profile, tool, context, google } as const;
-  if (command === 'check') return check(contextOf(options));
-  const steps = stepsOf(command, options);
+  const options = { versions: readVersions(ownRoot), profile, tool, context, google } as const;
+  if (verb === 'check') return check(contextOf(options));
+  const steps = stepsOf(verb, options);
   if (!values['dry-run']) requireTools(steps);
   for (const [index, step] of steps.entries()) {
     if (values['dry-run']) console.log(`# ${step.title}\n${step.command}\n`);
     else run(step, `[${index + 1}/${steps.length}]`);
   }
-  if (command === 'up' && !values['dry-run'])
+  if (verb === 'up' && !values['dry-run'])
     console.log(
       profile === 'dev'
         ? 'Ready for: skaffold dev -p dev --cleanup=false'
@@ -73,15 +69,14 @@ async function main() {
     );
 }
 
-function stepsOf(command: string, options: ClusterOptions): Step[] {
+function stepsOf(verb: string, options: ClusterOptions): Step[] {
   const { profile, context } = options;
-  if (command === 'status') return statusSteps(options);
-  if (command === 'down') {
+  if (verb === 'status') return statusSteps(options);
+  if (verb === 'down') {
     if (context === undefined) return downSteps(options);
     throw new Error(`down takes away only what up has made; ${context} was there before`);
   }
-  if (command !== 'up')
-    throw new Error(`there is no command ${command}; there are up, status, check and down`);
+  if (verb !== 'up') throw new Error(`there is no command ${verb}; there are up, status, check and down`);
   if (profile === 'prod' && context === undefined)
     throw new Error('--profile prod needs --context: a cluster of three nodes or more');
   return upSteps(options);
@@ -97,7 +92,7 @@ async function check(context: string) {
 function requireTools(steps: Step[]) {
   // A release is fetched by curl.
   const text = steps
-    .map(({ command }) => command.replace(/^node scripts.cluster.release/, 'curl $&'))
+    .map(({ command }) => command.replace(/^node scripts.cluster.release.release/, 'curl $&'))
     .join('\n');
   const needed = ['kubectl', 'kind', 'minikube', 'curl'].filter((tool) =>
     new RegExp(`(^|[|&({] *)${tool} `, 'm').test(text),
@@ -111,14 +106,14 @@ function requireTools(steps: Step[]) {
 
 function run({ title, command }: Step, place: string) {
   console.log(`${place} ${title}`);
-  const { status } = spawnSync('sh', ['-c', command], { cwd: root, stdio: ['ignore', 'inherit', 'inherit'] });
+  const { status } = spawnSync('sh', ['-c', command], {
+    cwd: ownRoot,
+    stdio: ['ignore', 'inherit', 'inherit'],
+  });
   if (status === 0) return;
   throw new Error(
     `${place} ${title} did not work:\n  ${command}\nPut right what it says above and run the same again: what is done stays done.`,
   );
 }
 
-main().catch((error: unknown) => {
-  console.error(error instanceof Error ? error.message : error);
-  process.exitCode = 1;
-});
+command(help, main, { failed: 1 });

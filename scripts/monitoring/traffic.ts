@@ -1,6 +1,6 @@
 import * as v from 'valibot';
 import { student } from '../../functions/testing/sink.ts';
-import { protectTab } from '../chaos/owner.ts';
+import { protectTab } from '../chaos/faults/owner.ts';
 import type { StartedFormbus } from '../testing/formbus.ts';
 
 const Connections = v.object({ broker: v.string(), services: v.string() });

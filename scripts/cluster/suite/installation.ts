@@ -1,5 +1,5 @@
 import * as v from 'valibot';
-import { ApiError, type KubernetesApi } from '../api.ts';
+import { ApiError, type KubernetesApi } from '../api/api.ts';
 
 const Secret = v.object({ data: v.optional(v.record(v.string(), v.string()), {}) });
 const ConfigMap = Secret;

@@ -1,6 +1,6 @@
 import * as v from 'valibot';
-import { ApiError, type KubernetesApi } from '../api.ts';
-import { Conditions } from '../pods.ts';
+import { ApiError, type KubernetesApi } from '../api/api.ts';
+import { Conditions } from '../api/pods.ts';
 import { until, type SuiteFormbus, type SuiteResource } from './formbus.ts';
 
 const Applied = v.object({

@@ -1,5 +1,5 @@
 import type { KubernetesObject } from '@kubernetes/client-node';
-import type { FakeApi } from '../fake-api.ts';
+import type { FakeApi } from '../api/fake-api.ts';
 
 export const core = '/api/v1/namespaces/formbus';
 export const serving = '/apis/serving.knative.dev/v1/namespaces/formbus/services';

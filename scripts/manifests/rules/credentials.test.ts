@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { expect, it } from 'vitest';
 import * as v from 'valibot';
-import { resource } from './change.ts';
+import { resource } from './testing/change.ts';
 import { at, readRepository } from './repository.ts';
 
 const root = join(import.meta.dirname, '../../..');

@@ -4,7 +4,7 @@ import { pathToFileURL } from 'node:url';
 import { expect, it } from 'vitest';
 import * as v from 'valibot';
 import { at, readRepository } from './repository.ts';
-import { resource } from './change.ts';
+import { resource } from './testing/change.ts';
 
 const root = join(import.meta.dirname, '../../..');
 const repository = readRepository(root);

@@ -1,7 +1,7 @@
 import { onTestFinished, expect, it, vi } from 'vitest';
 import type { KubernetesObject } from '@kubernetes/client-node';
-import { openApi } from '../../cluster/api.ts';
-import { podOf, startFakeApi } from '../../cluster/fake-api.ts';
+import { openApi } from '../../cluster/api/api.ts';
+import { podOf, startFakeApi } from '../../cluster/api/fake-api.ts';
 import { tempFolder } from '../../runner/serving/testing.ts';
 import { readCrds } from '../../manifests/rules/crds.ts';
 import { watchCluster } from './cluster.ts';

@@ -1,6 +1,6 @@
 import * as v from 'valibot';
-import { ApiError, type KubernetesApi } from '../../cluster/api.ts';
-import { isReady, Meta, Pods, serviceLabel, type Pod } from '../../cluster/pods.ts';
+import { ApiError, type KubernetesApi } from '../../cluster/api/api.ts';
+import { isReady, Meta, Pods, serviceLabel, type Pod } from '../../cluster/api/pods.ts';
 import { readQueueStats, statsType, type QueueStats } from './queue-stats.ts';
 import { inOrder, type ServiceState, type Source } from './source.ts';
 
