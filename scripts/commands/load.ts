@@ -25,7 +25,7 @@ const help = `Submits to a form that runs, many times, and prints how long the a
   --data DIR     without a URL: the data folder of the Formbus that is meant, as for npm start (default .formbus)
   --help         this text
 
-Exit code 1 when nothing was accepted, and when --verify finds one that is lost or doubled; 2 when it could not be run.
+Exit code 1 when nothing was accepted, and when --verify finds one that is lost or duplicated; 2 when it could not be run.
 `;
 
 async function main(): Promise<void> {
@@ -71,7 +71,7 @@ async function main(): Promise<void> {
       console.error('nothing was accepted; see the errors above');
       process.exitCode = 1;
     }
-    if (verified && verified.lost.length + verified.doubled.length > 0) process.exitCode = 1;
+    if (verified && verified.lost.length + verified.duplicated.length > 0) process.exitCode = 1;
   } finally {
     verifier?.close();
   }

@@ -1,12 +1,12 @@
 import * as v from 'valibot';
-import { keys, luaKeys } from '../../lib/buffer/keys.ts';
-import { isForgotten } from '../../lib/buffer/lua.ts';
+import { readHeld } from '../../lib/buffer/held.ts';
 import { Unavailable } from '../../lib/runtime/errors.ts';
 import type { Log } from '../../lib/runtime/log.ts';
 import type { Query } from '../../lib/stores/postgres.ts';
 import type { DurableRedis } from '../../lib/stores/redis.ts';
 import { SheetsError } from '../../lib/sheets/sheets-error.ts';
 import { readStanding, type ReadSheets, type Standing } from '../../lib/sheets/standing.ts';
+import { timesSeen, whereIs } from '../../lib/whereabouts/whereabouts.ts';
 import { forgottenOf, type Wanted } from './archived.ts';
 
 export const Counts = v.object({ checked: v.number(), lost: v.number(), duplicated: v.number() });
@@ -87,7 +87,7 @@ async function standingIn(
   }
 }
 
-/** Those that do not stand in their tab once; without those that are not there and need not be. */
+/** Ids that do not stand in their tab once; without the absent ones that need not stand there. */
 async function suspectsOf(
   spreadsheetId: string,
   tabs: Map<string, Map<string, string>>,
@@ -100,9 +100,11 @@ async function suspectsOf(
     const absent = [...others.keys()].filter((id) => timesOf(looks, tab, id) === 0);
     for (let first = 0; first < absent.length; first += idsAtOnce) {
       const some = absent.slice(first, first + idsAtOnce);
-      const held = v.parse(v.array(v.string()), await redis.run(heldScript, [spreadsheetId, tab, ...some]));
-      // A Redis that lost its state knows nothing of the forgotten ones.
-      for (const id of [...held, ...(await forgottenOf(query, some))]) others.delete(id);
+      const held = await readHeld(redis, { spreadsheetId, tab }, some);
+      // A Redis that lost its state does not know what is forgotten.
+      for (const id of await forgottenOf(query, some)) held.set(id, 'forgotten');
+      for (const id of some)
+        if (whereIs({ times: 0, held: held.get(id), isReadable: true }) !== 'lost') others.delete(id);
     }
     if (others.size > 0) suspects.set(tab, others);
   }
@@ -112,22 +114,6 @@ async function suspectsOf(
 /** Few enough that Redis is not held up for long. */
 const idsAtOnce = 1_000;
 
-/** Two looks as one: what one of them found is there, and is there twice when both found it twice. */
 function timesOf(looks: Standing[], tab: string, id: string): number {
-  const times = looks.map(({ counts }) => counts.get(tab)?.get(id) ?? 0);
-  return Math.max(...times) > 0 ? Math.max(1, Math.min(...times)) : 0;
+  return timesSeen(looks.map(({ counts }) => counts.get(tab)?.get(id) ?? 0));
 }
-
-/** ARGV: spreadsheet, tab, ids. Gives those that wait, are in flight, refused or forgotten. */
-const heldScript = `
-${luaKeys}
-${isForgotten}
-local held = {}
-for i = 3, #ARGV do
-  local member = memberOf(ARGV[2], ARGV[i])
-  if redis.call('HEXISTS', '${keys.rows}' .. ARGV[1], member) == 1
-    or redis.call('HEXISTS', '${keys.refused}' .. ARGV[1], member) == 1
-    or isForgotten(ARGV[i]) then held[#held + 1] = ARGV[i] end
-end
-return held
-`;

@@ -25,7 +25,7 @@ const Report = v.object({
   errors: v.record(v.string(), v.number()),
   latency: v.record(v.string(), v.number()),
   verified: v.optional(
-    v.looseObject({ inSheet: v.number(), lost: v.array(v.string()), doubled: v.array(v.string()) }),
+    v.looseObject({ inSheet: v.number(), lost: v.array(v.string()), duplicated: v.array(v.string()) }),
   ),
 });
 
@@ -69,7 +69,7 @@ it('submits as so many users, and finds all of it in the sheet once', async () =
     requests: 100,
     accepted: 100,
     errors: {},
-    verified: { inSheet: 100, lost: [], doubled: [] },
+    verified: { inSheet: 100, lost: [], duplicated: [] },
   });
   expect(code).toBe(0);
   const rows = await formbus.rows('student-data-form');
@@ -152,7 +152,7 @@ it('fails when a submission stands in the sheet twice', async () => {
     '--patience',
     '1',
   );
-  expect(output).toContain('doubled: twice');
+  expect(output).toContain('duplicated: twice');
   expect(code).toBe(1);
 }, 120_000);
 

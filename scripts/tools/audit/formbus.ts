@@ -1,7 +1,7 @@
 import * as v from 'valibot';
 import { placeOf } from '../../../functions/lib/event/destination.ts';
 import { call } from '../client/call.ts';
-import type { LoggedRow } from './reconcile.ts';
+import type { LoggedRow } from './report.ts';
 
 const Events = v.array(
   v.object({

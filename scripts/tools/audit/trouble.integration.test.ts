@@ -12,7 +12,8 @@ import { startSheets } from '../../emulators/sheets/server.ts';
 import { temporaryFolder } from '../../testing/formbus.ts';
 import { openAuditedBuffer, type AuditedBuffer } from './buffer.ts';
 import { look } from './look.ts';
-import { keyOf, reconcile, type LoggedRow } from './reconcile.ts';
+import { keyOf, type LoggedRow } from './report.ts';
+import { reconcile } from './reconcile.ts';
 import { repair } from './repair.ts';
 
 let folder: Awaited<ReturnType<typeof temporaryFolder>>;
@@ -93,7 +94,7 @@ const troubles: Trouble[] = [
     what: 'a tab that somebody deleted',
     harm: async (ill) => sheets.apply(ill, [{ deleteSheet: { sheetId: await sheetIdOf(ill) } }]),
     heard: 'somebody has deleted the tab',
-    named: ({ missing }) => missing.map(({ id }) => id),
+    named: ({ lost }) => lost.map(({ id }) => id),
     as: ['id-0', 'id-1'],
     mend: () => {},
   },
@@ -163,16 +164,16 @@ it.each(troubles.map((trouble, n) => ({ ...trouble, n })))(
     expect(await standing([well])).toEqual(new Map(others.map((row) => [keyOf(row), 1])));
 
     await mend(ill);
-    const { missing, refused } = await report();
-    const lacking = [...missing, ...refused.filter(({ hasMark }) => !hasMark)];
+    const { lost, refused } = await report();
+    const lacking = [...lost, ...refused.filter(({ hasMark }) => !hasMark)];
     await repair(lacking, rows, { formbus: { redeliver: push }, buffer: audited, sheets });
     await write(sheets, { spares: pool, laterMs: 120_000 });
 
     expect(await standing([ill, well])).toEqual(new Map([...rows, ...others].map((row) => [keyOf(row), 1])));
     const { tabs } = await report();
     expect(tabs).toMatchObject([
-      { 'in sheet': 4, missing: 0, refused: 0, buffered: 0, frozen: 0 },
-      { 'in sheet': 2, missing: 0 },
+      { 'in sheet': 4, lost: 0, refused: 0, buffered: 0, 'in flight': 0 },
+      { 'in sheet': 2, lost: 0 },
     ]);
   },
 );
