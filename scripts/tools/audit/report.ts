@@ -54,7 +54,7 @@ export interface TabReport {
   duplicated: number;
 }
 
-export interface RefusedRow extends LoggedRow {
+interface RefusedRow extends LoggedRow {
   reason: string;
   /** False when somebody has deleted the mark: the row may be sent again. */
   hasMark: boolean;
