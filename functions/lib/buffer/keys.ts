@@ -57,9 +57,6 @@ export const keys = {
   erase: 'buffer:erase:',
 } as const;
 
-/** The longest that an id may be remembered, in days: as far back as its sets are looked for. */
-export const mostSeenDays = 400;
-
 export interface Place {
   tab: string;
   id: string;

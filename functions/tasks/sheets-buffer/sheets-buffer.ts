@@ -1,19 +1,19 @@
 import type { Cells } from '../../lib/buffer/types.ts';
 import { openErasure } from '../../lib/buffer/erasure.ts';
 import { openRowQueue } from '../../lib/buffer/row-queue.ts';
-import { integer } from '../../lib/runtime/env.ts';
 import type { Submission } from '../../lib/event/event.ts';
 import { isForgotten, SubmissionOrForgotten } from '../../lib/event/forgotten.ts';
 import { counter } from '../../lib/metrics/metrics.ts';
 import { placeOf } from '../../lib/event/destination.ts';
 import { openRedis, redisEnv } from '../../lib/stores/redis.ts';
+import { seenDaysEnv } from '../../lib/stores/seen-days.ts';
 import { task } from '../../lib/task/task.ts';
 
 /** Puts a submission into the buffer as a row of its sheet; suspected ones, and what was found out about others, go to the moderators' tab. A forgotten one is taken out. */
 export const sheetsBuffer = task('sheets-buffer', SubmissionOrForgotten, {
   env: {
     ...redisEnv,
-    SEEN_DAYS: integer('for how many days an id is remembered', { min: 1, max: 400, fallback: 30 }),
+    ...seenDaysEnv,
   },
   async start(env, log) {
     const redis = await openRedis(env, log);

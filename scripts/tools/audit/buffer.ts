@@ -2,7 +2,8 @@ import { setTimeout as pause } from 'node:timers/promises';
 import * as v from 'valibot';
 import { connectRedis } from '../../../functions/lib/stores/redis-address.ts';
 import { redisFailure } from '../client/redis.ts';
-import { keys, luaKeys, mostSeenDays } from '../../../functions/lib/buffer/keys.ts';
+import { keys, luaKeys } from '../../../functions/lib/buffer/keys.ts';
+import { mostSeenDays } from '../../../functions/lib/stores/seen-days.ts';
 import { leaseMs, leaseScript, releaseScript, renewScript } from '../../../functions/lib/buffer/lease.ts';
 import { mapOfHash } from '../../../functions/lib/buffer/types.ts';
 
