@@ -3,14 +3,14 @@ import { keys, luaKeys, placeIn } from './keys.ts';
 import { leaveWhenDone } from './lua.ts';
 import type { DurableRedis } from '../stores/redis.ts';
 
-/** What a buffer does so that a submission is forgotten, and with it what other tasks found out about it (ids `<its id>/<task>`). */
+/** Forgets a submission and what other tasks found out about it (ids `<its id>/<task>`). */
 export interface Erasure {
   /**
-   * Removes a submission's rows and lets none come again, for good. A row that is on its way to the sheet goes as an empty one: which
-   * rows a frozen batch has is settled. That rows are to be taken out of the spreadsheet is noted. @throws Unavailable
+   * Removes a submission's rows and never accepts them again. A row in flight is written as an empty one, because a batch never changes.
+   * Notes that the spreadsheet's rows are still to be taken out. @throws Unavailable
    */
   erase(spreadsheetId: string, id: string): Promise<void>;
-  /** Ids of the submissions whose rows are to be taken out of the spreadsheet. */
+  /** Ids of the submissions whose rows are still to be taken out of the spreadsheet. */
   erasures(spreadsheetId: string): Promise<string[]>;
   /** Notes that no row of these stands in the spreadsheet any more. */
   erased(spreadsheetId: string, ids: string[]): Promise<void>;
@@ -33,7 +33,7 @@ export function openErasure(redis: DurableRedis): Erasure {
 
   return {
     async erase(spreadsheetId, id) {
-      // From here on none comes in, so all that there are can be found.
+      // From here on no row of it comes in, so all of them can be found.
       await redis.write(beginScript, [spreadsheetId, id]);
       for (const key of [keys.rows, keys.refused])
         for await (const members of find(key, spreadsheetId, id))

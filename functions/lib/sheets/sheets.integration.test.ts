@@ -25,7 +25,7 @@ describe('a page that a proxy answers with status 200', () => {
       await at.push(sheet, 1);
       await at.push(sheet, 2);
       at.emulator.faults.add([{ kind, calls: 'write', times: 1 }]);
-      expect(await at.flush()).toMatchObject({ rows: 0, failed: [{ reason: /not an answer to it/ }] });
+      expect(await at.flush()).toMatchObject({ rows: 0, failed: [{ reason: /not Google's answer/ }] });
       expect(await at.flush()).toMatchObject({ rows: 2, failed: [] });
       expect(await ids()).toEqual(['id-1', 'id-2']);
     },

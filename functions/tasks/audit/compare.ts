@@ -10,7 +10,7 @@ import { timesSeen, whereIs } from '../../lib/whereabouts/whereabouts.ts';
 import { forgottenOf, type Wanted } from './archived.ts';
 
 export const Counts = v.object({ checked: v.number(), lost: v.number(), duplicated: v.number() });
-/** Of a form's submissions: how many could be looked for, were nowhere, stood in the sheet more than once. */
+/** Of a form's submissions, how many could be checked, were nowhere, stood in the sheet more than once. */
 export type Counts = v.InferOutput<typeof Counts>;
 
 export interface Collaborators {
@@ -21,10 +21,10 @@ export interface Collaborators {
 }
 
 /**
- * Looks for submissions in the sheets. One that is not there may be in the buffer, refused by Google (and then kept there) or forgotten; when it is
- * not, both are looked at again, for it may have been on its way between them, and a person may sort a long tab while it is read.
- * What can't be read is not judged.
- * @throws Unavailable when Google, Redis or the database are away
+ * Looks for submissions in the sheets. A submission that is not there may be in the buffer, kept there because Google refused it, or forgotten.
+ * If it is none of these, sheet and buffer are read again, because its row may have moved between the two reads, and a person may sort a long
+ * tab while it is read. What cannot be read is not judged.
+ * @throws Unavailable when Google, Redis or the database cannot be reached
  */
 export async function compare(wanted: Wanted, collaborators: Collaborators): Promise<Map<string, Counts>> {
   const { log } = collaborators;
@@ -69,7 +69,7 @@ function add(found: Map<string, Counts>, form: string, more: Partial<Counts>) {
 
 const idsToTell = 20;
 
-/** Undefined when the spreadsheet can't be read for good: no permission, deleted. */
+/** Undefined when the spreadsheet cannot be read permanently: no permission, deleted. */
 async function standingIn(
   spreadsheetId: string,
   tabs: Map<string, Map<string, string>>,

@@ -88,8 +88,8 @@ it('gives a histogram with all that is in the buckets below, and the latest valu
   expect(await samples('formbus_audit_timestamp_seconds')).toEqual(['{service="demo"} 2']);
 });
 
-it('refuses what are no increments, and passes over those that it does not know', async () => {
-  expect(await post('{')).toEqual([400, expect.stringContaining('no increments')]);
+it('refuses what is not an increment, and skips metrics that it does not know', async () => {
+  expect(await post('{')).toEqual([400, expect.stringContaining('Not increments')]);
   expect(await post({ ...push([]), sequence: 'one' })).toEqual([400, expect.stringContaining('sequence')]);
   expect(await post(push([]), { 'content-type': 'text/plain' })).toEqual([
     400,

@@ -9,7 +9,7 @@ import { openRedis, redisEnv } from '../../lib/stores/redis.ts';
 import { seenDaysEnv } from '../../lib/stores/seen-days.ts';
 import { task } from '../../lib/task/task.ts';
 
-/** Puts a submission into the buffer as a row of its sheet; suspected ones, and what was found out about others, go to the moderators' tab. A forgotten one is taken out. */
+/** Puts a submission into the buffer as a row of its sheet. Suspected submissions, and what tasks found out about others, go to the moderators' tab. Removes a forgotten submission. */
 export const sheetsBuffer = task('sheets-buffer', SubmissionOrForgotten, {
   env: {
     ...redisEnv,
@@ -47,7 +47,7 @@ function rowOf({ id, type, form, sheet, time, data }: Submission) {
   };
 }
 
-/** What another task found out has columns of its own, as `analyzed.terms`, beside those of the forms' fields. */
+/** What another task found out gets columns of its own, such as `analyzed.terms`, beside those of the forms' fields. */
 function columnPrefix(type: string): string {
   return type === 'form.submitted' || type === 'form.suspected' ? '' : `@${type.replace(/^form\./, '')}.`;
 }

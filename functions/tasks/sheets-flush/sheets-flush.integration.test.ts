@@ -104,8 +104,8 @@ it('does not start with a wrong environment, and says what to set', async () => 
   const wrong = { SPREADSHEET_POOL: 'a,https://docs.google.com/b', SETTLE_SECONDS: '61' };
   await expect(open(wrong)).rejects.toThrow(
     new EnvError(`The environment is not complete:
-  SPREADSHEET_POOL is wrong (not ids with commas between them); set it to ids of empty spreadsheets in which the rows of full ones go on, with commas between them (default: none)
-  SETTLE_SECONDS is wrong (more than 60); set it to how long a row waits for ones that are late, in seconds (0 to 60, default 2)`),
+  SPREADSHEET_POOL is wrong (not ids separated by commas); set it to ids of empty spreadsheets in which the rows of full ones continue, separated by commas (default: none)
+  SETTLE_SECONDS is wrong (more than 60); set it to how long rows are held back so that late arrivals keep their order, in seconds (0 to 60, default 2)`),
   );
 });
 

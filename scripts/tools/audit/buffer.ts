@@ -16,7 +16,7 @@ interface BufferStates {
   parked: { reason: string; since: number } | undefined;
   /** Tabs that are parked by themselves; their rows are among those of `pending`. */
   parkedTabs: Map<string, { reason: string; since: number }>;
-  /** Number of the last batch, '' before the first. As long as it stays, no row has left for the sheet that was not in a batch. */
+  /** Number of the last batch, '' before the first. As long as it stays, no further batch was made. */
   sequence: string;
 }
 
@@ -25,7 +25,7 @@ export interface AuditedBuffer {
   /** Spreadsheets with rows to send, and those that are parked. */
   spreadsheets(): Promise<string[]>;
   states(spreadsheetId: string): Promise<BufferStates>;
-  /** Ids of the submissions that were forgotten. */
+  /** Ids of forgotten submissions. */
   forgotten(): Promise<Set<string>>;
   /**
    * Lets these ids come again, except those that wait or are in flight. Rows that Google refused wait again (`restored`); the other
@@ -36,16 +36,16 @@ export interface AuditedBuffer {
     spreadsheetId: string,
     options: { tab: string; ids: string[]; sequence: string },
   ): Promise<{ unseen: string[]; restored: string[] } | undefined>;
-  /** Runs `work` while no flush writes to the spreadsheet. @throws Error when a flush has it for longer than the patience */
+  /** Runs `work` while no flush writes to the spreadsheet. @throws Error when a flush holds the lease for longer than the patience */
   withLease<T>(spreadsheetId: string, work: () => Promise<T>): Promise<T>;
   close(): void;
 }
 
-/** A flush that was killed holds its lease for 60 s; longer than that is not to be waited for. */
+/** A flush that was killed holds its lease for 60 s; after this, waiting does not help. */
 const patience = 90_000;
 const commandTimeout = 60_000;
 
-/** @param options.password for Redis and its Sentinels; @throws Error when Redis is not to be reached */
+/** @param options.password for Redis and its Sentinels; @throws Error when Redis cannot be reached */
 export async function openAuditedBuffer(
   url: string,
   { patienceMs = patience, password = process.env['REDIS_PASSWORD'] } = {},
@@ -85,7 +85,7 @@ export async function openAuditedBuffer(
       for (const begin = performance.now(); (await take()) !== 1; await pause(250)) {
         if (performance.now() - begin > patienceMs)
           throw new Error(
-            `${spreadsheetId} is being written all the time; repair it when there is less to do`,
+            `${spreadsheetId} is being written without a pause; repair it when there is less to do`,
           );
       }
       const renewal = setInterval(() => {

@@ -3,7 +3,7 @@ import { SheetsError } from '../../../functions/lib/sheets/sheets-error.ts';
 import type { ReadSheets } from '../../../functions/lib/sheets/standing.ts';
 
 /**
- * Calls again what Google refuses for lack of quota: 60 reads a minute, which the flush needs, too.
+ * Repeats calls that Google refuses for lack of quota: 60 reads a minute, which the flush shares.
  * https://developers.google.com/workspace/sheets/api/limits
  */
 export function waitForQuota(

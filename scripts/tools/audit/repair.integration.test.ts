@@ -259,7 +259,7 @@ it('begins anew when a batch of other rows was made meanwhile, and says so when 
     };
   };
   const busy = await repair(lost, rows, { formbus, buffer: noLease, sheets: busyFor(3) });
-  const reason = expect.stringContaining('repair it again');
+  const reason = expect.stringContaining('run it again');
   expect(busy).toEqual({ putBack: [], left: [{ id: 'id-2', reason }] });
   const calm = await repair(lost, rows, { formbus, buffer: noLease, sheets: busyFor(1) });
   expect(calm).toEqual({ putBack: ['id-2'], left: [] });
@@ -372,7 +372,7 @@ it('does not wait for ever for a spreadsheet that a flush has', async () => {
   const lost = await lostOf(rows);
   await buffer.withLease(spreadsheetId, async () => {
     const { putBack, left } = await repair(lost, rows, { formbus, buffer: audited, sheets });
-    const reason = expect.stringContaining('is being written all the time');
+    const reason = expect.stringContaining('is being written without a pause');
     expect([putBack, left]).toEqual([[], [{ id: 'id-1', reason }]]);
   });
   const { putBack } = await repair(lost, rows, { formbus, buffer: audited, sheets });

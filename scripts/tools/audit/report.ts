@@ -24,7 +24,7 @@ export interface LoggedRow {
 export interface Found {
   buffered: Set<string>;
   inFlight: Set<string>;
-  /** Kept aside because Google refused them, for this reason; a mark with the same id stands in the sheet, or is on its way there. */
+  /** Rows that Google refused, with the reason; a mark with the same id stands in the sheet, or is on its way there. */
   refused: Map<string, string>;
   /** How many rows have this id. */
   inSheet: Map<string, number>;

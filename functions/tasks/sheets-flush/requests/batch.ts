@@ -8,8 +8,8 @@ import { metadata } from './metadata.ts';
 import { noColumns, readyTabs, type ColumnsOf } from './tabs.ts';
 
 /**
- * The requests that write a frozen batch, for one atomic batchUpdate. First the token: its id is the batch's sequence number,
- * and as an id can't be given twice, Google refuses the whole batch when it has landed before.
+ * The requests that write a batch, for one atomic batchUpdate. First the token: its id is the batch's sequence number, and because
+ * an id cannot be given twice, Google refuses the whole batch when it is already written.
  */
 export function batchRequests(
   batch: Batch,
@@ -22,7 +22,7 @@ export function batchRequests(
   return requests;
 }
 
-/** Takes a batch's number out of use, so that whatever of it is still on its way can't land any more. */
+/** Takes a batch's number out of use, so that a call with it that is still on its way cannot be carried out any more. */
 export function fenceRequest(batch: Batch): SheetRequest {
   return tokenRequest(batch, fenced);
 }

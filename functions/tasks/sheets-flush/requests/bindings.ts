@@ -14,9 +14,9 @@ export interface Headings {
 }
 
 /**
- * Requests that make Google refuse the batch when somebody has moved or deleted a column since the look at the layout. A binding is
- * deleted at the place where it was, and made again with the same id: somewhere else it is not deleted, and no id can be given twice.
- * Of a column that was deleted the id is free, but then the tab has no longer the last column, which gets something bound to it for a moment.
+ * Requests that make Google refuse the batch when somebody has moved or deleted a column since the layout was read. A binding is deleted at
+ * the place where it was, and made again with the same id: elsewhere it is not deleted, and an id cannot be given twice. When a column was
+ * deleted, its id is free; but then the tab has lost its last column, to which something is bound for a moment.
  */
 export function stillThere(layout: TabLayout, keys: string[]): SheetRequest[] {
   const last = columnAt(layout.sheetId, layout.columnCount - 1);
@@ -44,7 +44,7 @@ function bindAgain({ sheetId, columns, bindings }: TabLayout, key: string): Shee
   ];
 }
 
-/** A copy that a person makes of the tab has the same metadata, and another id. */
+/** A copy that a person makes of the tab has the same metadata but another id. */
 export function bindTab(sheetId: number, tab: string): SheetRequest[] {
   return [
     metadata(metadataKeys.tab, tab, { sheetId }),

@@ -12,9 +12,9 @@ export interface FoundRow {
 }
 
 /**
- * The requests that delete rows, each only if its id still stands where it was seen: a row with the same id is put in above it, and
- * Google deletes what is the same below. Whatever else has come to that place stays. The one put in goes again; an empty
- * row may be left, for it is not said whether Google deletes or empties it.
+ * The requests that delete rows, each only if its id still stands where it was seen: a row with the same id is inserted above it, and
+ * Google deletes its duplicate below. Whatever else has come to that place stays. Then the inserted row is deleted; an empty row may remain,
+ * because Google does not document whether it deletes or empties a duplicate.
  */
 export function eraseRequests(found: FoundRow[]): SheetRequest[] {
   const requests: SheetRequest[] = [];
@@ -22,7 +22,7 @@ export function eraseRequests(found: FoundRow[]): SheetRequest[] {
     const { sheetId, columnCount } = tab;
     const column = tab.columns.get(idColumn) ?? 0;
     requests.push(...stillThere(tab, [idColumn]));
-    // From below, so that those above stay where they are.
+    // From below, so that the rows above stay where they are.
     for (const { row, rowId } of rows.toSorted((a, b) => b.row - a.row)) {
       const range = { sheetId, dimension: 'ROWS', startIndex: row, endIndex: row + 1 };
       const rowsOfId = [{ values: [{ userEnteredValue: { stringValue: rowId } }] }];

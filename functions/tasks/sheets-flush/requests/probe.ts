@@ -6,8 +6,8 @@ import { appendRequest } from './append.ts';
 import { noColumns, readyTabs, type ColumnsOf } from './tabs.ts';
 
 /**
- * The requests that do to the tabs of a batch what it does, with a row of short texts that does not stay. They are refused where the tabs
- * themselves are at fault.
+ * The requests that do to the tabs of a batch what the batch does, with a row of short texts that does not stay. Google refuses them where
+ * the tabs themselves are at fault.
  */
 export function probeRequests(
   { rows }: Pick<Batch, 'rows'>,
@@ -22,7 +22,7 @@ export function probeRequests(
     const range = { sheetId, dimension: 'ROWS', startIndex: rowCount, endIndex: rowCount + 1 };
     return [
       ...prepare,
-      // Put in, so that it is a row of its own whatever has been added meanwhile.
+      // Inserted, so that it is a row of its own whatever has been added meanwhile.
       { insertDimension: { range, inheritFromBefore: true } },
       ...Object.keys(row).map((key) => ({
         updateCells: {

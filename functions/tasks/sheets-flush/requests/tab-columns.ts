@@ -4,7 +4,7 @@ import type { TabLayout } from '../../../lib/sheets/layout.ts';
 import { growingTabs, type ColumnsOf } from './tabs.ts';
 import { sharedColumns } from '../../../lib/schema/sheet-columns.ts';
 
-/** What the fields of a batch are in its tabs. What comes to moderators has the fields of many forms, as texts under their names. */
+/** The columns for a batch's fields. The moderators' tab has fields of many forms, as texts under their names. */
 export async function readColumns(
   { spreadsheetId, rows }: Batch,
   { buffer, columnsOfForm }: Collaborators,
@@ -18,7 +18,7 @@ export async function readColumns(
   return (tab) => columns[tabs.indexOf(tab)] ?? {};
 }
 
-/** A tab that somebody made beforehand has columns that are free; only for fields that have none yet it is looked where. */
+/** A tab that somebody made beforehand has free columns; where, is only read for tabs that lack a column for a field. */
 export async function withFreeColumns(
   layout: TabLayout[],
   { target, rows }: Pick<Batch, 'target' | 'rows'>,

@@ -5,10 +5,11 @@ import type { TabLayout } from '../../../lib/sheets/layout.ts';
 import type { SheetRequest } from '../../../lib/sheets/sheets.ts';
 import { bindColumns, bindTab, stillThere, type Headings } from './bindings.ts';
 
-/** What the fields are that stand in a tab; those that it lacks are texts under their names. */
+/** The columns for a tab's fields; fields that it does not name are texts under their own names. */
 export type ColumnsOf = (tab: string) => SheetColumns;
 export const noColumns: ColumnsOf = () => ({});
 
+/** For each tab of the rows: what has to be done to it first, and its rows' cells with their ids. */
 export function readyTabs(
   rows: Batch['rows'],
   layout: TabLayout[],
@@ -37,12 +38,12 @@ export function growingTabs(rows: Batch['rows'], layout: TabLayout[]): TabLayout
   });
 }
 
-/** Where a tab's rows go: what is bound to it, else what has its name and is bound to none. Of copies that a person made, the original. */
+/** Where a tab's rows go: to the sheet that is bound to it, else to an unbound sheet of its name. Of copies that a person made, to the original. */
 export function tabIn(layout: TabLayout[], tab: string): TabLayout | undefined {
   const bound = layout.filter((sheet) => sheet.tab === tab);
   return (
     bound.find(({ sheetId, boundAs }) => sheetId === boundAs) ??
-    // Before tabs said which one they are.
+    // Tabs of older versions do not name the sheet that they are bound to.
     bound.find(({ sheetId }) => sheetId === hash(tab)) ??
     bound[0] ??
     layout.find((sheet) => sheet.title === tab && sheet.tab === undefined)
@@ -52,13 +53,13 @@ export function tabIn(layout: TabLayout[], tab: string): TabLayout | undefined {
 /** What has to be done to a tab first, and the column indexes that then hold. */
 interface ReadyTab {
   sheetId: number;
-  /** How many rows its grid has; undefined for one that is not there yet. */
+  /** How many rows its grid has; undefined for a tab that does not exist yet. */
   rowCount: number | undefined;
   columns: Map<string, number>;
   prepare: SheetRequest[];
 }
 
-/** What a new tab can't have. Google tells titles apart without regard to case. */
+/** Ids and titles that a new tab cannot have. Google compares titles without regard to case. */
 interface Taken {
   ids: Set<number>;
   titles: Set<string>;
@@ -73,7 +74,7 @@ function addTab(tab: string, { keys, titles }: Headings, taken: Taken): ReadyTab
   taken.ids.add(sheetId);
   taken.titles.add(title.toLowerCase());
   const columns = new Map(keys.map((key, index) => [key, index]));
-  // Google lets no sheet have frozen rows only.
+  // Google refuses a sheet that has frozen rows only.
   const gridProperties = { rowCount: 2, columnCount: keys.length, frozenRowCount: 1 };
   const prepare: SheetRequest[] = [
     { addSheet: { properties: { sheetId, title, gridProperties } } },
