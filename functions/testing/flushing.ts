@@ -1,11 +1,8 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import * as v from 'valibot';
-import { startSheets, type SheetsServer } from '../../scripts/emulators/sheets/server.ts';
-import type { Cells } from '../lib/buffer/types.ts';
+import { startTestSheets, type TestSheets } from './sheets.ts';
 import { openBuffer, type RowBuffer } from '../lib/buffer/buffer.ts';
 import { openRowQueue, type RowQueue } from '../lib/buffer/row-queue.ts';
+import type { Cells } from '../lib/buffer/types.ts';
 import { flush, type FlushOptions, type FlushResult } from '../tasks/sheets-flush/flush.ts';
 import { openRedis, type DurableRedis } from '../lib/stores/redis.ts';
 import { openSheets, type Sheets } from '../lib/sheets/sheets.ts';
@@ -18,7 +15,7 @@ export interface Flushing {
   redis: DurableRedis;
   queue: RowQueue;
   buffer: RowBuffer;
-  emulator: SheetsServer;
+  emulator: TestSheets;
   /** The real client; each call to Google is counted in `calls`. */
   sheets: Sheets;
   calls: string[];
@@ -35,12 +32,11 @@ export interface Flushing {
 }
 
 export async function startFlushing(): Promise<Flushing> {
-  const dir = await mkdtemp(join(tmpdir(), 'formbus-flushing-'));
   const server = await startTestRedis();
   const redis = await openRedis({ REDIS_URL: server.url, REDIS_REPLICAS: 0 }, recordedLog().log);
   const queue = openRowQueue({ redis, seenDays: 30 });
   const buffer = openBuffer({ redis });
-  const emulator = await startSheets({ dir, quota: { perUser: 100_000, perProject: 100_000 } });
+  const emulator = await startTestSheets();
   const calls: string[] = [];
   const sheets = counting(openSheets({ SHEETS_URL: emulator.url }, { timeout: 5_000 }), (name) =>
     calls.push(name),
@@ -57,8 +53,8 @@ export async function startFlushing(): Promise<Flushing> {
     async begin() {
       count += 1;
       await server.look.flushall();
-      emulator.faults.clear();
-      emulator.make([`s${count}`]);
+      await emulator.faults.clear();
+      await emulator.make([`s${count}`]);
       calls.length = 0;
       return `s${count}`;
     },
@@ -84,7 +80,6 @@ export async function startFlushing(): Promise<Flushing> {
       await emulator.close();
       await redis.close();
       await server.close();
-      await rm(dir, { recursive: true });
     },
   };
 }

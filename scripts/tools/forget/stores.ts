@@ -128,9 +128,7 @@ export async function openStores(url: string): Promise<Stores> {
         ...(received === undefined
           ? []
           : [`the Broker's log: the event of ${received}, for 7 days from then`]),
-        ...(letters === 0
-          ? []
-          : [`dead letters: ${letters}, which are kept; see npm run dead-letters`]),
+        ...(letters === 0 ? [] : [`dead letters: ${letters}, which are kept; see npm run dead-letters`]),
         ...(connections.kafka === null
           ? []
           : ['Kafka: its events in the topics, until their retention ends']),
