@@ -48,7 +48,7 @@ describe('push', () => {
     expect(await ids()).toEqual(['id-1', 'id-1']);
   });
 
-  it('knows an id again after its row was sent and forgotten', async () => {
+  it('knows an id after its row was acknowledged', async () => {
     await queue.push(row(1));
     const batch = await buffer.nextBatch(sheet, all);
     expect(batch && (await buffer.acknowledge(batch))).toMatchObject({ wasInFlight: true });
@@ -57,7 +57,7 @@ describe('push', () => {
     expect(await buffer.waiting()).toEqual([]);
   });
 
-  it('knows an id that came on an earlier day, and forgets it after the configured days', async () => {
+  it('knows an id that came on an earlier day, for the configured number of days', async () => {
     const today = Math.floor(Date.now() / 86_400_000);
     await server.look.sadd(`buffer:seen:${sheet}:${today - 30}:form`, 'id-1');
     await server.look.sadd(`buffer:seen:${sheet}:${today - 31}:form`, 'id-2');
@@ -67,14 +67,14 @@ describe('push', () => {
     expect(left).toBeGreaterThan(30 * 86_400);
   });
 
-  it('knows an id that came on the day ahead: before a failover, by a clock that is fast', async () => {
+  it('knows an id that came a day ahead: before a failover, by a clock that is fast', async () => {
     const today = Math.floor(Date.now() / 86_400_000);
     await server.look.sadd(`buffer:seen:${sheet}:${today + 1}:form`, 'id-1');
     expect(await queue.push(row(1))).toBe(false);
     expect(await buffer.waiting()).toEqual([]);
   });
 
-  it('sends pushes that come together in few transactions, and answers each for itself', async () => {
+  it('sends pushes that come together in few transactions, and answers each of them', async () => {
     const before = Number(/cmdstat_eval:calls=(\d+)/.exec(await server.look.info('commandstats'))?.[1] ?? 0);
     const pushed = await Promise.all(Array.from({ length: 200 }, (_, i) => queue.push(row(i % 100))));
     expect(pushed.filter(Boolean)).toHaveLength(100);
@@ -97,13 +97,13 @@ it.each(['waits', 'is in flight'])(
   },
 );
 
-it.each(['pending', 'frozen'])(
-  'drops an id without a row that stands among the %s ones, says which, and goes on',
+it.each(['that waits', 'in flight'])(
+  'removes an id %s without a row, logs it, and continues',
   async (place) => {
     const { log: heard, lines } = recordedLog();
     const speaking = open({ log: heard });
     for (const n of [1, 2]) await queue.push(row(n));
-    if (place === 'frozen') await buffer.nextBatch(sheet, all);
+    if (place === 'in flight') await buffer.nextBatch(sheet, all);
     await server.look.hdel(`buffer:rows:${sheet}`, 'form\nid-1');
     const batch = await speaking.nextBatch(sheet, all);
     expect(batch?.rows.map(({ id }) => id)).toEqual(['id-2']);
@@ -113,13 +113,13 @@ it.each(['pending', 'frozen'])(
   },
 );
 
-describe('freeze', () => {
+describe('the next batch', () => {
   it('takes the oldest rows first, and only those that are old enough', async () => {
     for (const n of [3, 1, 2, 9]) await queue.push(row(n));
     expect(await ids(1_005)).toEqual(['id-1', 'id-2', 'id-3']);
   });
 
-  it('gives the batch in flight, unchanged, until it is acknowledged', async () => {
+  it('is the batch in flight, unchanged, until it is acknowledged', async () => {
     await queue.push(row(1));
     const first = await buffer.nextBatch(sheet, all);
     await queue.push(row(0));
@@ -136,7 +136,7 @@ describe('freeze', () => {
   it.each([
     ['rows', { maxRows: 3 }, [3, 2]],
     ['bytes', { maxBytes: 100 }, [2, 2, 1]],
-  ])('keeps to the most %s of a batch', async (_, most, sizes) => {
+  ])('has no more %s than a batch may have', async (_, most, sizes) => {
     for (let n = 0; n < 5; n += 1) await queue.push(row(n));
     const small = open(most);
     const found: number[] = [];
@@ -147,7 +147,7 @@ describe('freeze', () => {
     expect(found).toEqual(sizes);
   });
 
-  it('sends a row alone that is larger than a batch may be', async () => {
+  it('has a single row when that is larger than a batch may be', async () => {
     const small = open({ maxBytes: 100 });
     await queue.push(row(0));
     await queue.push({ ...row(-1), id: 'large', cells: { text: 'x'.repeat(500) } });
@@ -157,20 +157,20 @@ describe('freeze', () => {
     expect((await small.nextBatch(sheet, all))?.rows.map(({ id }) => id)).toEqual(['id-0']);
   });
 
-  it('takes a row whose time is ahead of the clock as one of now', async () => {
+  it('counts a time ahead of the clock as now', async () => {
     await queue.push({ ...row(1), time: Date.now() + 86_400_000 });
     expect(await ids(Date.now() + 60_000)).toEqual(['id-1']);
   });
 
-  it('keeps rows, the batch in flight and what was seen through a kill of Redis', async () => {
+  it('survives a kill of Redis, as do the rows and the ids that were seen', async () => {
     await queue.push(row(1));
-    const frozen = await buffer.nextBatch(sheet, all);
+    const inFlight = await buffer.nextBatch(sheet, all);
     await queue.push(row(2));
     server.kill('SIGKILL');
     await server.restart();
     const again = await openRedis({ REDIS_URL: server.url, REDIS_REPLICAS: 0 }, log);
     const reopened = openBuffer({ redis: again });
-    expect(await reopened.nextBatch(sheet, all)).toEqual(frozen);
+    expect(await reopened.nextBatch(sheet, all)).toEqual(inFlight);
     expect(await openRowQueue({ redis: again, seenDays: 30 }).push(row(2))).toBe(false);
     await again.close();
     await expect.poll(() => buffer.waiting().then(Boolean, () => false)).toBe(true);
@@ -187,7 +187,7 @@ it('names the spreadsheets that wait, the one with the oldest row first', async 
   ]);
 });
 
-it('runs work under a lease for one at a time', async () => {
+it('runs work under a lease, one process at a time', async () => {
   const order: string[] = [];
   await buffer.withLease(sheet, async () => {
     order.push('first');
@@ -197,7 +197,7 @@ it('runs work under a lease for one at a time', async () => {
   expect(order).toEqual(['first', 'second']);
 });
 
-it('has a lease at once again that it could not give back, as in a failover', async () => {
+it('has a lease at once that it could not release before, as in a failover', async () => {
   const order: string[] = [];
   const broken = buffer.withLease(sheet, async () => {
     server.kill('SIGKILL');
@@ -214,7 +214,7 @@ it('has a lease at once again that it could not give back, as in a failover', as
 });
 
 describe('with replicas', () => {
-  it('answers only when a replica has the row, also for one that comes again', async () => {
+  it('answers only when a replica has the row, also when the row comes again', async () => {
     const master = await startTestRedis();
     onTestFinished(master.close);
     const replica = await startTestRedis('--replicaof', '127.0.0.1', String(master.port));
@@ -238,7 +238,7 @@ describe('with replicas', () => {
     expect(await replica.look.hexists(`buffer:rows:${sheet}`, 'form\nid-2')).toBe(1);
   });
 
-  it('fails at once when Redis is away, and goes on when it is back', async () => {
+  it('fails at once when Redis is down, and works again when it is back', async () => {
     server.kill('SIGKILL');
     await expect.poll(() => queue.push(row(3)).catch(String)).toContain('Redis did not answer');
     await server.restart();

@@ -81,7 +81,7 @@ async function expectForgotten(): Promise<void> {
   expect(await buffer.waiting()).toEqual([]);
 }
 
-it('removes a row that waits, and takes neither it nor what tasks find out about it again', async () => {
+it('removes a row that waits, and never again accepts it or what tasks find out about it', async () => {
   await push('a');
   await push('b', { name: 'Ben' });
   await push('a/detect-slang', { tab: 'Moderation' });
@@ -98,7 +98,7 @@ it('removes a row that waits, and takes neither it nor what tasks find out about
   await expectForgotten();
 });
 
-it('takes rows out of every tab of the sheet, and nobody else’s', async () => {
+it('takes rows out of every tab of the spreadsheet, and no other submission’s', async () => {
   for (const id of ['a', 'b', 'ab']) await push(id, id === 'a' ? {} : { name: id });
   await push('a/detect-slang', { tab: 'Moderation' });
   await run();
@@ -113,7 +113,7 @@ it('takes rows out of every tab of the sheet, and nobody else’s', async () => 
   expect(await buffer.waiting()).toEqual([]);
 });
 
-it('takes out a row of a batch that is under way, landed or not, and the batch stays what it was', async () => {
+it('takes out a row of a batch in flight, written or not, and the batch stays what it was', async () => {
   for (const hasLanded of [true, false]) {
     count += 1;
     sheet = `s${count}`;
@@ -175,7 +175,7 @@ it.each<[string, (sheetId: number) => SheetRequest]>([
   expect(names).not.toContain(secret);
 });
 
-it('hits no other row when people sort, insert or move while it looks', async () => {
+it('deletes no other row when people sort, insert or move rows meanwhile', async () => {
   const edits: ((sheetId: number) => SheetRequest)[] = [
     (sheetId) => ({
       sortRange: {
@@ -222,7 +222,7 @@ it('hits no other row when people sort, insert or move while it looks', async ()
 });
 
 it(
-  'may be killed at any step, of the flush or of the task, and is done in the end',
+  'is done in the end after a kill at any step, of the flush or of the task',
   { timeout: 120_000 },
   async () => {
     let wasReached = true;

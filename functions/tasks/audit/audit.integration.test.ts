@@ -110,7 +110,7 @@ const append = (sheetId: number, id: string): SheetRequest => ({
   },
 });
 
-it('finds the row that somebody deleted and the one that is there twice; what waits, is refused, forgotten, young or old is neither', async () => {
+it('reports the deleted row as lost and the repeated row as duplicated; a row that waits, is refused, forgotten, young or old is neither', async () => {
   for (const id of ['deleted', 'doubled', 'there', 'forgotten']) await submit(id);
   await submit('elsewhere', { form: 'other-form' });
   await submit('young', { age: hour / 2, isLost: true });
@@ -138,13 +138,13 @@ it('finds the row that somebody deleted and the one that is there twice; what wa
   expect(messages).toEqual(['lost', 'duplicated', 'audit complete']);
 });
 
-it('finds what never came to the buffer, and nothing before the first submission', async () => {
+it('finds submissions that never came to the buffer, and nothing before the first submission', async () => {
   expect(await run()).toEqual({});
   await submit('lost', { isLost: true });
   expect(await run()).toEqual({ 'demo-form': { checked: 1, lost: 1, duplicated: 0 } });
 });
 
-it('does not take for lost what goes from the buffer into the sheet, or is sorted, while it looks', async () => {
+it('calls no row lost that moves from the buffer into the sheet, or is sorted, while it looks', async () => {
   await submit('a');
   await write();
   await submit('b');
@@ -179,7 +179,7 @@ it('does not judge what it cannot read: a spreadsheet without permission, a tab 
   expect(messages.filter((message) => message !== 'audit complete')).toEqual(wanted);
 });
 
-it('raises no false alarm while Google, Redis or the database is away, and is completed afterwards', async () => {
+it('raises no false alarm while Google, Redis or the database is down, and is completed afterwards', async () => {
   await submit('a');
   await submit('deleted');
   await write();
@@ -214,7 +214,7 @@ it('killed at each of its steps, it is completed by the next runs with the same 
   }
 }, 120_000);
 
-it('leaves an audit to the process that has gone on with it meanwhile', async () => {
+it('leaves an audit to the process that has continued it meanwhile', async () => {
   for (const form of ['a', 'b', 'c']) await submit(`there ${form}`, { form });
   await write();
   const before = (page: number, act: () => Promise<unknown>): Sheets => {
@@ -257,7 +257,7 @@ it('makes parts smaller that take longer than a request may', async () => {
   expect(runs).toBeGreaterThan(1);
 });
 
-it('answers with the result, tells the metrics, begins none when it is only to go on, and does nothing without an archive', async () => {
+it('answers with the result, sets the metrics, begins no audit when it may only continue one, and does nothing without an archive', async () => {
   const collector = await startCollector();
   const env = {
     PORT: '0',

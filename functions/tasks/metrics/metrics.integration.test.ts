@@ -48,7 +48,7 @@ const post = async (body: unknown, headers = {}) => {
   return [answer.status, await answer.text()];
 };
 
-it('adds up what processes push; what comes again counts once; a counter begins at 0', async () => {
+it('adds up what processes push; a repeated push counts once; a counter begins at 0', async () => {
   const name = 'formbus_flush_rows_total';
   const one = push([{ name, labels: ['s1'], value: 3 }]);
   expect(await post(one)).toEqual([204, '']);
@@ -70,7 +70,7 @@ it('adds up what processes push; what comes again counts once; a counter begins 
   ]);
 });
 
-it('gives a histogram with all that is in the buckets below, and the latest value of a gauge', async () => {
+it('returns histograms with cumulative buckets, and the latest value of a gauge', async () => {
   const counts = [1, 0, 2, 0, 0, 0, 0, 0, 0, 5];
   await post(push([{ name: 'formbus_publish_batch_events', labels: [], counts, sum: 5_000 }]));
   await samples('');
@@ -121,7 +121,7 @@ it('refuses what is not an increment, and skips metrics that it does not know', 
   ]);
 });
 
-it('takes all that one process may have counted, and has no connection to Redis any more when it is closed', async () => {
+it('accepts the most that one process may have counted, and has no connection to Redis any more when it is closed', async () => {
   const clients = async () =>
     String(await server.look.client('LIST'))
       .trim()
@@ -140,7 +140,7 @@ it('takes all that one process may have counted, and has no connection to Redis 
   await expect.poll(clients).toBe(before);
 });
 
-it('reads the queues of tasks: how many events wait, and since when; an empty one is 0 and not gone', async () => {
+it('reads the queues of tasks: how many events wait, and since when; an empty queue is 0 and does not disappear', async () => {
   const queue = openQueue({ redis, task: 'webhook', days: 1, atOnce: 5, leaseMs: 1_000 });
   const message = { headers: {}, body: '' };
   const entry = { message, destination: 'example.org', reason: '', pauseMs: 0, redriven: false };
@@ -155,7 +155,7 @@ it('reads the queues of tasks: how many events wait, and since when; an empty on
   expect(await samples('formbus_later_oldest_age_seconds')).toEqual(['{task="webhook"} 0']);
 });
 
-it('reads the buffer: rows, age, refused ones, parked sheets; what was written is 0 and not gone', async () => {
+it('reads the buffer: rows, age, refused ones, parked sheets; a spreadsheet without rows is 0 and does not disappear', async () => {
   const buffer = openBuffer({ redis });
   const queue = openRowQueue({ redis, seenDays: 30 });
   const hourAgo = Date.now() - 3_600_000;
@@ -198,14 +198,14 @@ it('counts the replicas that follow', async () => {
   expect(await samples('formbus_redis_replicas')).toEqual(['1']);
 });
 
-it('tells how much of its memory Redis uses', async () => {
+it('reports how much of its memory Redis uses', async () => {
   expect(await samples('formbus_redis_memory_max_bytes')).toEqual(['0']);
   await server.look.config('SET', 'maxmemory', '64mb');
   expect(await samples('formbus_redis_memory_max_bytes')).toEqual([String(64 * 1024 * 1024)]);
   expect(Number(await samples('formbus_redis_memory_used_bytes'))).toBeGreaterThan(100_000);
 });
 
-it('answers without Redis, whether that hangs or is gone, and has it again by itself', async () => {
+it('answers without Redis, whether it hangs or is down, and reconnects by itself', async () => {
   const total = () => samples('formbus_flush_rows_total');
   const before = await total();
   server.kill('SIGSTOP');
@@ -220,7 +220,7 @@ it('answers without Redis, whether that hangs or is gone, and has it again by it
   expect(await samples('formbus_buffer_rows')).toHaveLength(2);
 });
 
-it('knows for an hour what a process pushed last', () => {
+it('remembers for an hour what a process pushed last', () => {
   let now = 0;
   const totals = openTotals({ now: () => now });
   const one = push([{ name: 'formbus_duplicates_total', labels: [], value: 1 }]);

@@ -64,7 +64,7 @@ it.each([
   ['rows of two tabs', async () => {}],
   ['a row that Google refuses', (queue: RowQueue) => push(queue, 3, 'bad')],
   [
-    'rows that Redis has forgotten to have written',
+    'rows of which Redis has lost that it wrote them',
     async (queue: RowQueue, buffer: RowBuffer) => {
       await flush({ buffer, sheets, log, settleMs: 0 });
       await server.look.flushall();

@@ -81,7 +81,7 @@ it('answers 409 and names what it could not write, so that only the next ping tr
   );
 });
 
-it('a row waits SETTLE_SECONDS for ones that are late', async () => {
+it('rows are held back for SETTLE_SECONDS', async () => {
   const { ping } = await open({ SETTLE_SECONDS: '1' });
   const time = Date.now();
   await at.queue.push({ spreadsheetId: sheet, tab: 'form', id: 'id-1', time, cells: { name: 'Asha' } });
@@ -90,7 +90,7 @@ it('a row waits SETTLE_SECONDS for ones that are late', async () => {
   expect(await at.rows(sheet)).toHaveLength(2);
 });
 
-it('the rows of a full spreadsheet go on in the first of SPREADSHEET_POOL', async () => {
+it('the rows of a full spreadsheet continue in the first of SPREADSHEET_POOL', async () => {
   const spare = `${sheet}-spare_1`;
   await at.emulator.make([spare]);
   const gridProperties = { rowCount: 9_973_999, columnCount: 1 };

@@ -70,7 +70,7 @@ const deleteRows = (sheetId: number, startIndex: number, endIndex: number): Shee
 });
 const idsInSheet = async () => (await formbus.rows('demo-form')).map(({ id }) => id);
 
-it('finds nothing wrong with rows on their way and in the sheet', async () => {
+it('reports nothing lost while rows are on their way, and once they are in the sheet', async () => {
   const ids: string[] = [];
   for (const name of ['Asha', 'Ben', 'Cleo']) ids.push(await submit(name));
   // Wherever they are by now.
@@ -193,7 +193,7 @@ it('names a spreadsheet that is parked and a row that was refused, with the reas
   expect(output).toContain('delete its mark in the sheet');
 });
 
-it('the nightly audit finds what is lost and what is there twice, on this machine as on a cluster', async () => {
+it('the nightly audit finds what is lost and what is duplicated, on this machine as on a cluster', async () => {
   const gone = await submit('Gone');
   const twice = await submit('Twice');
   await expect.poll(waiting, { timeout: 30_000 }).toEqual([]);

@@ -119,7 +119,7 @@ it('removes a submission from every store, wherever it is on its way, and no rep
   expect([again.code, again.output]).toEqual([0, expect.stringContaining('archive: was removed before')]);
 }, 120_000);
 
-it('says that Redis stands still and that it may be run again, and has removed it then', async () => {
+it('says that Redis does not answer, and removes the submission when it is run again', async () => {
   const id = await submit({ name: 'Frozen', message: 'x' });
   await settled();
   const [pid = 0] = pidsOf(formbus.pid, 'redis');

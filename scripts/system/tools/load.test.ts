@@ -62,7 +62,7 @@ async function startProxy(act: (n: number, answer: (status: number, body: string
   return `http://127.0.0.1:${port}/demo-form/`;
 }
 
-it('submits as so many users, and finds all of it in the sheet once', async () => {
+it('submits as that many users, and finds every submission in the sheet once', async () => {
   const form = `${formbus.url}/student-data-form/`;
   const { code, output } = await load(form, '--users', '20', '--requests', '5', '--verify', '--json');
   expect(reportOf(output)).toMatchObject({
@@ -156,7 +156,7 @@ it('fails when a submission stands in the sheet twice', async () => {
   expect(code).toBe(1);
 }, 120_000);
 
-it('says what to do when nobody answers', async () => {
+it('says what to do when there is no answer', async () => {
   const { code, complaint } = await load('http://127.0.0.1:1/demo-form/');
   expect(code).toBe(2);
   expect(complaint).toBe(

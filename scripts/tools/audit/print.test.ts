@@ -3,7 +3,7 @@ import { verdictOf } from './print.ts';
 
 const good = { lost: [], duplicated: [], unreadable: [], archive: { lost: [] } };
 
-it('all is well only where all was looked at and nothing is lost, in the archive neither', () => {
+it('says that nothing is lost only when everything was checked, the archive included', () => {
   expect(verdictOf(good)).toBe('Nothing is lost, nothing is duplicated.');
   expect(verdictOf({ ...good, archive: { lost: ['an id'] } })).toBeUndefined();
   const partly = 'Nothing is lost and nothing is duplicated in what could be checked.';

@@ -81,17 +81,17 @@ it('counts an id that stands in the log twice as one submission, and the same id
   ]);
 });
 
-it('finds a row that has reached the sheet and is still in the buffer where it counts: in the sheet', () => {
+it('counts a row that has reached the sheet and is still in the buffer as in the sheet', () => {
   const found = { ...nothing(), inFlight: new Set([key('a')]), inSheet: new Map([[key('a'), 1]]) };
   expect(reconcile([row('a')], found).tabs[0]).toMatchObject({ 'in sheet': 1, 'in flight': 0 });
 });
 
-it('takes an id that stands in the log twice for waiting while one of the two does', () => {
+it('counts an id that stands in the log twice as waiting while one of the two waits', () => {
   const log = [row('a', { waiting: true }), row('a', { seq: 2 })];
   expect(reconcile(log, nothing()).tabs[0]).toMatchObject({ accepted: 1, waiting: 1, lost: 0 });
 });
 
-it('calls nothing lost that it could not look for, in a spreadsheet or in one tab of it', () => {
+it('calls nothing lost where it could not look, in a spreadsheet or in one of its tabs', () => {
   const log = [row('a'), row('b', { tab: 'other' }), row('c', { spreadsheetId: 'closed' })];
   const unreadable = [
     { spreadsheetId: 'closed', tab: undefined, reason: '403' },
@@ -102,7 +102,7 @@ it('calls nothing lost that it could not look for, in a spreadsheet or in one ta
   expect(report.tabs.map((tab) => tab['not checked'])).toEqual([0, 1, 1]);
 });
 
-it('counts rows that the log has not by their tab', () => {
+it('counts rows that are not in the log by their tab', () => {
   const inSheet = new Map([
     [key('logged'), 1],
     [key('old'), 1],

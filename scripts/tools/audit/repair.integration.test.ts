@@ -102,7 +102,7 @@ async function writeThree(): Promise<LoggedRow[]> {
   return rows;
 }
 
-it('puts a row back that is gone from its sheet, once, whether it is repaired once more or not', async () => {
+it('puts a row back that is gone from its sheet, once, however often it is repaired', async () => {
   const rows = await writeThree();
   await deleteRow(2);
   const lost = await lostOf(rows);
@@ -168,7 +168,7 @@ it('brings back all rows of a tab that was deleted', async () => {
   expect(await idsInSheet()).toEqual(['id-1', 'id-2', 'id-3']);
 });
 
-it('looks into all spreadsheets in which the rows of a full one have gone on, and names it', async () => {
+it('reads all spreadsheets in which the rows of a full one continue, and names it', async () => {
   const rows = await writeThree();
   const gridProperties = { rowCount: 400_000, columnCount: 20 };
   await sheets.apply(spreadsheetId, [{ addSheet: { properties: { title: 'large', gridProperties } } }]);
@@ -198,7 +198,7 @@ it('looks into all spreadsheets in which the rows of a full one have gone on, an
   expect((await report()).duplicated.map(({ id }) => id)).toEqual(['id-1']);
 });
 
-it('doubles nothing when another repair and a flush come between its reading and its forgetting, lease or not', async () => {
+it('duplicates nothing when another repair and a flush run between its reading and its writing, lease or not', async () => {
   const rows = await writeThree();
   await deleteRow(2);
   const lost = await lostOf(rows);
@@ -239,7 +239,7 @@ it('many repairs and flushes at once put each row back once', async () => {
   expect((await idsInSheet()).toSorted()).toEqual(['id-1', 'id-2', 'id-3']);
 });
 
-it('begins anew when a batch of other rows was made meanwhile, and says so when that goes on', async () => {
+it('begins again when a batch of other rows was made meanwhile, and says so when that keeps happening', async () => {
   const rows = await writeThree();
   await deleteRow(2);
   const lost = await lostOf(rows);
@@ -366,7 +366,7 @@ it('finds rows by the binding of their columns, while somebody moves those', asy
   expect(reconcile(rows, found).lost).toEqual([]);
 });
 
-it('does not wait for ever for a spreadsheet that a flush has', async () => {
+it('does not wait for ever for a spreadsheet whose lease a flush holds', async () => {
   const rows = await writeThree();
   await deleteRow(1);
   const lost = await lostOf(rows);

@@ -54,7 +54,7 @@ const edits: Record<string, Edit> = {
   ],
 };
 
-it('a row finds its columns after whatever people did to the tab, before the look at it or after', async () => {
+it('a row finds its columns whatever people did to the tab, before its layout was read or after', async () => {
   const edit = fc.tuple(fc.constantFrom(...Object.keys(edits)), fc.nat(9), fc.nat(9), fc.boolean());
   await fc.assert(
     fc.asyncProperty(fc.array(edit, { maxLength: 8 }), async (plan) => {
