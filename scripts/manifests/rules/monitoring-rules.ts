@@ -54,7 +54,7 @@ export const scrapes: Rule = (repository, { services }) => {
 export const alerts: Rule = (repository) => {
   const all = ofKind(repository, 'PrometheusRule').flatMap(alertsOf);
   return all.flatMap(({ file, alert, rule }) => {
-    const expected = `knative/README.md#${alert.toLowerCase()}`;
+    const expected = `{{ or $externalLabels.runbooks "knative/README.md" }}#${alert.toLowerCase()}`;
     return [
       ...(['critical', 'warning'].includes(String(at(rule, 'labels', 'severity')))
         ? []

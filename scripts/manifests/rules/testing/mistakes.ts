@@ -479,7 +479,7 @@ export const MISTAKES: [mistake: string, changes: Change[], finding: string][] =
   [
     'an alert without a place to read on',
     [[ALERTS, [...ALERT, 'annotations', 'runbook_url'], 'knative/README.md#redis']],
-    'its runbook_url is not knative/README.md#redisdown',
+    'its runbook_url is not {{ or $externalLabels.runbooks "knative/README.md" }}#redisdown',
   ],
   [
     'two alerts of one name',
