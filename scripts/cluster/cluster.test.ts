@@ -4,13 +4,13 @@ import { join } from 'node:path';
 import * as v from 'valibot';
 import { describe, expect, it } from 'vitest';
 import { parseAllDocuments } from 'yaml';
-import { upSteps } from './steps.ts';
+import { upSteps } from './up.ts';
 import { readRepository, readVersions } from '../manifests/rules/repository.ts';
 import { tempFolder } from '../runner/serving/testing.ts';
 
 const root = join(import.meta.dirname, '../..');
 const versions = readVersions(root);
-const steps = upSteps({ versions, profile: 'dev', tool: 'kind' });
+const steps = upSteps({ versions, profile: 'dev', overlay: 'knative/environments/dev', tool: 'kind' });
 const text = steps.map(({ command }) => command).join('\n');
 const cluster = (args: string[], env: Record<string, string> = {}) => {
   const script = join(root, 'scripts/commands/cluster.ts');
@@ -23,7 +23,7 @@ const cluster = (args: string[], env: Record<string, string> = {}) => {
 
 describe('npm run cluster -- up', () => {
   it.each([
-    ['kind create cluster', 'platform/namespaces/'],
+    ['kind create cluster', 'platform/namespaces'],
     ['serving-crds.yaml', 'serving-core.yaml'],
     ['serving-core.yaml', 'kourier.yaml'],
     // Knative's own webhook looks at its settings: it has to be there.
@@ -33,7 +33,7 @@ describe('npm run cluster -- up', () => {
     ['eventing-core.yaml', 'eventing-kafka-controller.yaml'],
     ['strimzi-cluster-operator', '-k knative/environments/dev'],
     // Its kinds have to be there, and the namespace that it is put into.
-    ['platform/namespaces/', 'bundle.yaml'],
+    ['platform/namespaces', 'bundle.yaml'],
     ['rollout status deployment/prometheus-operator', '-k knative/environments/dev'],
     ['get secret grafana ', '-k knative/environments/dev'],
     // They read it once, when they start.
@@ -44,7 +44,7 @@ describe('npm run cluster -- up', () => {
     ['get secret formbus ', '-k knative/environments/dev'],
     ['kourier.yaml', '-k knative/environments/dev'],
     ['-k knative/environments/dev', 'wait kafka/formbus'],
-    ['wait kafka/formbus', 'kafka/topics/'],
+    ['-k knative/environments/dev', 'wait kafkatopic'],
     ['wait kafka/formbus', 'name: formbus-kafka'],
     ['eventing-kafka-controller.yaml', 'eventing-kafka-broker.yaml'],
     ['eventing-kafka-controller.yaml', 'rollout status deployment/kafka-webhook-eventing'],
@@ -55,7 +55,7 @@ describe('npm run cluster -- up', () => {
 
   it('names only files that there are and releases that are pinned, and all of those', () => {
     const files = [...text.matchAll(/(?:-f|-k) (knative\/\S+)/g)].map(([, file = '']) => file);
-    expect(files.length).toBeGreaterThan(2);
+    expect(files).toHaveLength(2);
     expect(files.filter((file) => !existsSync(join(root, file)))).toEqual([]);
     const urls = [...text.matchAll(/https?:\/\/\S+/g)].map(([url]) => url);
     const releases = Object.values(versions.releases);
@@ -78,6 +78,18 @@ describe('npm run cluster -- up', () => {
     expect(stdout).not.toMatch(/kind |minikube/);
     expect(stdout.match(/kubectl (?!--context mine )/g)).toBeNull();
     expect(stdout).toContain('-k knative/environments/prod');
+    const own = cluster([
+      'up',
+      '--overlay',
+      'scripts/examples/installation',
+      '--context',
+      'mine',
+      '--dry-run',
+    ]);
+    expect(own.stdout).toContain(`-k ${join(root, 'scripts/examples/installation')}\n`);
+    expect(cluster(['up', '--overlay', 'nowhere', '--dry-run']).stderr).toContain(
+      'has no kustomization.yaml',
+    );
     expect(cluster(['down', '--context', 'mine', '--dry-run']).status).toBe(1);
     expect(cluster(['up', '--profile', 'prod', '--dry-run']).stderr).toContain('needs --context');
   });
@@ -86,7 +98,7 @@ describe('npm run cluster -- up', () => {
     const tools = fakeTools();
     const failed = cluster(['up'], { ...tools.env, FAIL: 'wait kafka/formbus' });
     expect(failed.status).toBe(1);
-    expect(failed.stderr).toContain('wait for Kafka did not work');
+    expect(failed.stderr).toContain('wait for Kafka: failed');
     expect(tools.secrets('formbus-kafka')).toEqual([]);
     expect(cluster(['up'], tools.env).status).toBe(0);
     expect(cluster(['up'], tools.env).status).toBe(0);

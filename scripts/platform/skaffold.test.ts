@@ -1,10 +1,12 @@
+import { execFileSync } from 'node:child_process';
 import { existsSync, globSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Ajv } from 'ajv';
 import { expect, it } from 'vitest';
 import * as v from 'valibot';
 import { parse } from 'yaml';
-import { readRepository, readVersions } from '../manifests/rules/repository.ts';
+import { readApplication } from '../cluster/render.ts';
+import { at, readRepository, readVersions } from '../manifests/rules/repository.ts';
 
 const root = join(import.meta.dirname, '../..');
 const Skaffold = v.looseObject({
@@ -15,7 +17,12 @@ const Skaffold = v.looseObject({
   resourceSelector: v.strictObject({
     deny: v.array(v.object({ groupKind: v.string(), labels: v.array(v.string()) })),
   }),
-  profiles: v.array(v.looseObject({ name: v.string() })),
+  profiles: v.array(
+    v.looseObject({
+      name: v.string(),
+      patches: v.optional(v.array(v.looseObject({ path: v.string(), value: v.optional(v.unknown()) })), []),
+    }),
+  ),
 });
 const content: unknown = parse(readFileSync(join(root, 'skaffold.yaml'), 'utf8'));
 const skaffold = v.parse(Skaffold, content);
@@ -56,6 +63,21 @@ it('leaves the template of a revision alone, so that a run by itself makes none'
 it('has a profile for each environment', () => {
   const environments = globSync('*', { cwd: join(root, 'knative/environments') });
   expect(skaffold.profiles.map(({ name }) => name).toSorted()).toEqual(environments.toSorted());
+});
+
+it("passes a release through the installation's changes, of which prod itself has none", () => {
+  const patch = skaffold.profiles
+    .find(({ name }) => name === 'prod')
+    ?.patches.find(({ path }) => path === '/manifests/hooks');
+  const host = at(patch?.value, 'after', 0, 'host');
+  const { command, withChange } = v.parse(
+    v.object({ command: v.tupleWithRest([v.string()], v.string()), withChange: v.boolean() }),
+    host,
+  );
+  expect(withChange).toBe(true);
+  const [tool, ...args] = command;
+  const input = readApplication(root);
+  expect(execFileSync(tool, args, { cwd: root, input, encoding: 'utf8' })).toBe(input);
 });
 
 const schema = join(process.env['CRDS_DIR'] ?? '', 'skaffold-v4beta14.json');
