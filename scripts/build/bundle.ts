@@ -1,20 +1,20 @@
 import { createHash } from 'node:crypto';
 import { existsSync, readdirSync } from 'node:fs';
 import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
-import { dirname, join, relative, resolve } from 'node:path';
-import { parseArgs } from 'node:util';
+import { dirname, join, parse, relative } from 'node:path';
 import { build, formatMessages, type BuildFailure, type OutputFile } from 'esbuild';
+import { formbusOf } from '../cli/root.ts';
 import { leftOut } from './left-out.ts';
 import { openReader } from './reader.ts';
 
 /**
- * Bundles every function of `root` for a fast cold start: `main.mjs`, one `<name>.mjs` per function beside it, and what
- * they share in `chunks/`. The folder appears complete or not at all.
+ * Bundles every function of `root`, and the built-in tasks of the Formbus that it uses, for a fast cold start: `main.mjs`, one
+ * `<name>.mjs` per function beside it, and what they share in `chunks/`. The folder appears complete or not at all.
  * @param outDir where the bundle goes; with `versioned`, the folder in which the bundle gets one named by its content, so
  *   that running instances keep theirs and an unchanged bundle keeps its path (and with it Node's compile cache); its
  *   `versions.json` has a digest of each function's sources
  * @returns the folder that holds `main.mjs`
- * @throws Error with esbuild's messages
+ * @throws Error with esbuild's messages, or what to do when the project has no Formbus
  */
 export async function bundleFunctions({
   root,
@@ -26,7 +26,10 @@ export async function bundleFunctions({
   versioned?: boolean;
 }): Promise<string> {
   if (!versioned) refuseForeign(outDir);
-  const { files, versions } = await compile(root, entryPoints(join(root, 'functions')));
+  const formbus = formbusOf(root);
+  if (formbus === undefined)
+    throw new Error(`${root} has no package formbus among its packages; run npm install there`);
+  const { files, versions } = await compile(root, formbus);
   if (versioned) files.push({ path: 'versions.json', contents: Buffer.from(JSON.stringify(versions)) });
   const target = versioned ? join(outDir, digest(files)) : outDir;
   if (versioned && existsSync(target)) return target;
@@ -47,15 +50,32 @@ function refuseForeign(dir: string) {
   throw new Error(`${dir} has something else in it than a bundle; give another folder`);
 }
 
-/** main.ts, and in each folder of forms/ and tasks/ the file of the folder's name. */
-function entryPoints(functions: string): string[] {
-  const named = ['forms', 'tasks'].flatMap((kind) => {
-    const folder = join(functions, kind);
-    if (!existsSync(folder)) return [];
-    return readdirSync(folder).map((name) => join(folder, name, `${name}.ts`));
-  });
-  return [join(functions, 'main.ts'), ...named.filter((file) => existsSync(file))];
+/** main, and in each folder of forms/ and tasks/ the file of the folder's name. A task of the project's own replaces the built-in one. */
+function entryPoints(root: string, formbus: string): string[] {
+  const own = functionFiles(root);
+  const builtIn = formbus === root ? [] : functionFiles(formbus);
+  const names = new Set(own.map(nameOf));
+  const main = ['ts', 'js'].map((extension) => join(formbus, `functions/main.${extension}`));
+  return [
+    ...main.filter((file) => existsSync(file)),
+    ...own,
+    ...builtIn.filter((file) => !names.has(nameOf(file))),
+  ];
 }
+
+function functionFiles(root: string): string[] {
+  return ['forms', 'tasks'].flatMap((kind) => {
+    const folder = join(root, 'functions', kind);
+    if (!existsSync(folder)) return [];
+    const files = readdirSync(folder).flatMap((name) => [
+      join(folder, name, `${name}.ts`),
+      join(folder, name, `${name}.js`),
+    ]);
+    return files.filter((file) => existsSync(file));
+  });
+}
+
+const nameOf = (file: string) => parse(file).name;
 
 interface Compiled {
   files: { path: string; contents: Uint8Array }[];
@@ -63,13 +83,13 @@ interface Compiled {
   versions: Record<string, string>;
 }
 
-async function compile(root: string, entryPoints: string[]): Promise<Compiled> {
-  const { alias, plugins } = leftOut(join(root, 'functions/lib'));
+async function compile(root: string, formbus: string): Promise<Compiled> {
+  const { alias, plugins } = leftOut(join(formbus, 'functions/lib'));
   const out = join(root, 'dist');
   const reader = openReader(root);
   const { outputFiles, metafile } = await build({
     absWorkingDir: root,
-    entryPoints,
+    entryPoints: entryPoints(root, formbus),
     outdir: out,
     write: false,
     metafile: true,
@@ -123,28 +143,4 @@ async function replace(target: string, fresh: string) {
   if (existsSync(target)) await rename(target, old);
   await rename(fresh, target);
   await rm(old, { recursive: true, force: true });
-}
-
-const help = `Bundles functions/ for the image and the runner.
-
-  node scripts/build/bundle.ts --out DIR
-
-  --out DIR   the folder for the bundle (default dist); what is in it is replaced
-  --help      this text
-`;
-
-if (import.meta.main) {
-  try {
-    const { values } = parseArgs({
-      options: { out: { type: 'string', default: 'dist' }, help: { type: 'boolean' } },
-    });
-    if (values.help) console.log(help);
-    else
-      console.log(
-        await bundleFunctions({ root: resolve(import.meta.dirname, '../..'), outDir: resolve(values.out) }),
-      );
-  } catch (error) {
-    console.error(error instanceof Error ? error.message : error);
-    process.exitCode = 1;
-  }
 }

@@ -8,13 +8,16 @@ import type { BuildOptions, Plugin } from 'esbuild';
  * these the function answers as it does without, which its tests hold from its source and from its bundle.
  */
 export function leftOut(lib: string): Required<Pick<BuildOptions, 'alias' | 'plugins'>> {
-  const standIns = ['domain', 'body-parser', 'mime-types'].map((name) => [
-    name,
-    join(lib, 'serve', `${name}.ts`),
-  ]);
+  // TypeScript in a checkout of Formbus, JavaScript in its package.
+  const find = (path: string) =>
+    ['ts', 'js'].map((extension) => join(lib, `${path}.${extension}`)).find((file) => existsSync(file));
+  const standIns = ['domain', 'body-parser', 'mime-types'].flatMap((name) => {
+    const file = find(`serve/${name}`);
+    return file === undefined ? [] : [[name, file]];
+  });
   return {
-    alias: Object.fromEntries(standIns.filter(([, file]) => existsSync(file ?? ''))),
-    plugins: [requiredBuiltins, silentRouter, recordEncoder(join(lib, 'publish/kafka-record-bytes.ts'))],
+    alias: Object.fromEntries(standIns),
+    plugins: [requiredBuiltins, silentRouter, recordEncoder(find('publish/kafka-record-bytes'))],
   };
 }
 
@@ -48,14 +51,14 @@ const silentRouter: Plugin = {
 };
 
 /** kafkajs's encoder of a record is no module of its own that an alias could name. */
-function recordEncoder(file: string): Plugin {
+function recordEncoder(file: string | undefined): Plugin {
   const contents = `module.exports = require(${JSON.stringify(file)}).encodeRecord`;
   return {
     name: 'record-encoder',
     setup({ onLoad }) {
       onLoad(
         { filter: /kafkajs[\\/]src[\\/]protocol[\\/]recordBatch[\\/]record[\\/]v0[\\/]index\.js$/ },
-        ({ path }) => (existsSync(file) ? { contents, resolveDir: dirname(path) } : undefined),
+        ({ path }) => (file !== undefined ? { contents, resolveDir: dirname(path) } : undefined),
       );
     },
   };

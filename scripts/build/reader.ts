@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
-import { basename, relative } from 'node:path';
+import { parse, relative } from 'node:path';
 import type { Metafile, Plugin } from 'esbuild';
 
-/** Who has this may import any form by its name. */
-const loader = 'functions/lib/form/load-form.ts';
+/** What imports this may import any form by its name. */
+const loader = /(^|\/)functions\/lib\/form\/load-form\.[jt]s$/;
 
 /** Notes what esbuild reads of our own sources, as it is read: a file may be saved again while the build is under way. */
 export function openReader(root: string): {
@@ -30,13 +30,15 @@ export function openReader(root: string): {
       return Object.fromEntries(
         entryPoints.map((entry) => {
           const own = reachable(inputs, entry);
-          const loaded = own.includes(loader) ? entryPoints.filter((one) => one.includes('/forms/')) : [];
+          const loaded = own.some((path) => loader.test(path))
+            ? entryPoints.filter((one) => one.includes('/forms/'))
+            : [];
           const sources = [
             ...new Set([...own, ...loaded.flatMap((one) => reachable(inputs, one))]),
           ].toSorted();
           // Packages do not change while something runs.
           const parts = sources.map((path) => [path, digests.get(path) ?? inputs[path]?.bytes]);
-          return [basename(entry, '.ts'), digestOf(JSON.stringify(parts))];
+          return [parse(entry).name, digestOf(JSON.stringify(parts))];
         }),
       );
     },

@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util';
+import { command } from '../cli/command.ts';
 import { openSheets } from '../../functions/lib/sheets/sheets.ts';
 import type { ReadSheets } from '../../functions/lib/sheets/standing.ts';
 import { refuseUnknownForm } from '../tools/client/forms.ts';
@@ -51,10 +52,8 @@ async function main(): Promise<void> {
       ...placeOptions,
       repair: { type: 'boolean', default: false },
       json: { type: 'boolean', default: false },
-      help: { type: 'boolean', default: false },
     },
   });
-  if (values.help) return void process.stdout.write(help);
   const url = addressOf(values);
   const formbus = openFormbus(url);
   const { redis, sheets: root } = await connectionsOf(url);
@@ -140,7 +139,4 @@ async function audit(
   }
 }
 
-main().catch((error: unknown) => {
-  console.error(error instanceof Error ? error.message : 'failed');
-  process.exitCode = 2;
-});
+command(help, main);

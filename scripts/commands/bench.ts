@@ -4,6 +4,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { cpus } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { command } from '../cli/command.ts';
 import { markdownOf } from '../bench/parts/markdown.ts';
 import type { Measured } from '../bench/parts/measured.ts';
 
@@ -25,16 +26,19 @@ interface Benchmark {
 }
 
 async function main(): Promise<void> {
+  await measureNamed();
+  process.exit();
+}
+
+async function measureNamed(): Promise<void> {
   const { values, positionals } = parseArgs({
     allowPositionals: true,
     options: {
       json: { type: 'boolean', default: false },
       runs: { type: 'string' },
-      help: { type: 'boolean', default: false },
     },
   });
   const [name = ''] = positionals;
-  if (values.help) return void process.stdout.write(help);
   if (name === 'all') return measureAll();
   if (!names.includes(name)) throw new Error(`there is no benchmark "${name}"\n\n${help}`);
   const runs = values.runs === undefined ? undefined : Number(values.runs);
@@ -65,10 +69,4 @@ function measureAll(): void {
 }
 
 process.once('SIGINT', () => process.exit(130)).once('SIGTERM', () => process.exit(143));
-main().then(
-  () => process.exit(),
-  (error: unknown) => {
-    console.error(error instanceof Error ? error.message : error);
-    process.exit(1);
-  },
-);
+command(help, main, { failed: 1, isAbrupt: true });

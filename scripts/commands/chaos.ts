@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util';
+import { command } from '../cli/command.ts';
 import { startSentinels, type Sentinels } from '../../functions/testing/sentinels.ts';
 import { runCampaign } from '../chaos/campaign.ts';
 import { makePlan } from '../chaos/plan.ts';
@@ -41,11 +42,9 @@ async function main(): Promise<void> {
       sentinel: { type: 'boolean', default: false },
       plan: { type: 'boolean', default: false },
       json: { type: 'boolean', default: false },
-      help: { type: 'boolean', default: false },
     },
   });
   const { kafka, sentinel } = values;
-  if (values.help) return void process.stdout.write(help);
   const lengthMs = positive('--minutes', values.minutes) * 60_000;
   const rate = positive('--rate', values.rate);
   const seed =
@@ -85,7 +84,4 @@ function positive(option: string, text: string): number {
   return number;
 }
 
-main().catch((error: unknown) => {
-  console.error(error instanceof Error ? error.message : 'failed');
-  process.exitCode ||= 1;
-});
+command(help, main, { failed: 1 });

@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util';
+import { command } from '../cli/command.ts';
 import { openApi } from '../cluster/api/api.ts';
 import { cases } from '../cluster/suite/cases.ts';
 import { openClusterFormbus } from '../cluster/suite/cluster.ts';
@@ -27,10 +28,8 @@ async function main(): Promise<void> {
       context: { type: 'string' },
       namespace: { type: 'string', default: 'formbus' },
       list: { type: 'boolean', default: false },
-      help: { type: 'boolean', default: false },
     },
   });
-  if (values.help) return void process.stdout.write(help);
   if (values.list) return cases.forEach(({ title }) => console.log(title));
   if (!process.env['KUBECONFIG'])
     throw new Error(
@@ -48,7 +47,4 @@ async function main(): Promise<void> {
 
 const say = (line: string) => console.log(line);
 
-main().catch((error: unknown) => {
-  console.error(error instanceof Error ? error.message : 'failed');
-  process.exitCode = 2;
-});
+command(help, main);

@@ -1,7 +1,9 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
-import { resolve } from 'node:path';
+import { join, relative, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
+import { command } from '../cli/command.ts';
+import { ownRoot, projectRoot } from '../cli/root.ts';
 import { openApi } from '../cluster/api/api.ts';
 import { checkFunctions } from '../cluster/check.ts';
 import { readApplication, renderApplication } from '../cluster/render.ts';
@@ -19,8 +21,9 @@ const help = `The cluster that Formbus runs on: Knative, Kafka, Redis under Sent
   npm run cluster -- down      deletes the cluster that up created, its data included
 
   --profile P     dev: one Kafka node (default); prod: three, on a cluster of three nodes or more
-  --overlay DIR   an installation's own environment instead of knative/environments/PROFILE: DIR/kustomization.yaml changes
-                  the platform, DIR/application/kustomization.yaml the functions; scripts/examples/installation is one
+  --overlay DIR   the environment, by default knative/environments/PROFILE of the project or else of Formbus:
+                  DIR/kustomization.yaml changes the platform, DIR/application/kustomization.yaml the functions;
+                  scripts/examples/installation is an example
   --tool T        creates the cluster: kind (default) or minikube
   --context C     kubectl's name of a cluster that exists; then none is created
   --google FILE   the service account's key for Google Sheets
@@ -34,8 +37,6 @@ Then: skaffold dev -p dev --cleanup=false
 Without skaffold: npm run --silent cluster -- render --profile prod | kubectl apply -n formbus -f -
 `;
 
-const root = resolve(import.meta.dirname, '../..');
-
 async function main() {
   const { values, positionals } = parseArgs({
     allowPositionals: true,
@@ -47,37 +48,30 @@ async function main() {
       google: { type: 'string' },
       stdin: { type: 'boolean', default: false },
       'dry-run': { type: 'boolean', default: false },
-      help: { type: 'boolean', default: false },
     },
   });
-  const [command, ...more] = positionals;
-  if (values.help || command === undefined) {
-    process.stdout.write(help);
-    return;
-  }
+  const [verb, ...more] = positionals;
+  if (verb === undefined) return void process.stdout.write(help);
   const { profile, tool, context } = values;
   if (profile !== 'dev' && profile !== 'prod') throw new Error(`--profile is dev or prod, not ${profile}`);
   if (tool !== 'kind' && tool !== 'minikube') throw new Error(`--tool is kind or minikube, not ${tool}`);
   if (more.length > 0) throw new Error(`takes one command, not also ${more.join(' ')}`);
   const google = values.google === undefined ? undefined : resolve(values.google);
   if (google !== undefined && !existsSync(google)) throw new Error(`--google: ${google} does not exist`);
-  const overlay = values.overlay === undefined ? `knative/environments/${profile}` : resolve(values.overlay);
-  if (!existsSync(resolve(root, overlay, 'kustomization.yaml')))
-    throw new Error(`--overlay: ${overlay} has no kustomization.yaml`);
-  if (command === 'render') {
-    const manifests = values.stdin ? readFileSync(0, 'utf8') : readApplication(root);
-    process.stdout.write(renderApplication(manifests, resolve(root, overlay)));
-    return;
+  const overlay = findOverlay(values.overlay ?? `knative/environments/${profile}`);
+  if (verb === 'render') {
+    const manifests = values.stdin ? readFileSync(0, 'utf8') : readApplication(projectRoot());
+    return void process.stdout.write(renderApplication(manifests, resolve(ownRoot, overlay)));
   }
-  const options = { versions: readVersions(root), profile, overlay, tool, context, google } as const;
-  if (command === 'check') return check(contextOf(options));
-  const steps = stepsOf(command, options);
+  const options = { versions: readVersions(ownRoot), profile, overlay, tool, context, google } as const;
+  if (verb === 'check') return check(contextOf(options));
+  const steps = stepsOf(verb, options);
   if (!values['dry-run']) requireTools(steps);
   for (const [index, step] of steps.entries()) {
     if (values['dry-run']) console.log(`# ${step.title}\n${step.command}\n`);
     else run(step, `[${index + 1}/${steps.length}]`);
   }
-  if (command === 'up' && !values['dry-run'])
+  if (verb === 'up' && !values['dry-run'])
     console.log(
       profile === 'dev'
         ? 'Ready for: skaffold dev -p dev --cleanup=false'
@@ -85,14 +79,23 @@ async function main() {
     );
 }
 
-function stepsOf(command: string, options: ClusterOptions): Step[] {
+/** A folder of the project, or else of Formbus; relative to Formbus, where the commands run. */
+function findOverlay(folder: string): string {
+  const found = [process.cwd(), ownRoot]
+    .map((root) => resolve(root, folder))
+    .find((path) => existsSync(join(path, 'kustomization.yaml')));
+  if (found === undefined) throw new Error(`--overlay: ${folder} has no kustomization.yaml`);
+  return relative(ownRoot, found);
+}
+
+function stepsOf(verb: string, options: ClusterOptions): Step[] {
   const { profile, context } = options;
-  if (command === 'status') return statusSteps(options);
-  if (command === 'down') {
+  if (verb === 'status') return statusSteps(options);
+  if (verb === 'down') {
     if (context === undefined) return downSteps(options);
     throw new Error(`down deletes only a cluster that up created, not ${context}`);
   }
-  if (command !== 'up') throw new Error(`${command} is not a command; use up, status, check, render or down`);
+  if (verb !== 'up') throw new Error(`${verb} is not a command; use up, status, check, render or down`);
   if (profile === 'prod' && context === undefined)
     throw new Error('--profile prod needs --context: a cluster of three nodes or more');
   return upSteps(options);
@@ -122,14 +125,14 @@ function requireTools(steps: Step[]) {
 
 function run({ title, command }: Step, place: string) {
   console.log(`${place} ${title}`);
-  const { status } = spawnSync('sh', ['-c', command], { cwd: root, stdio: ['ignore', 'inherit', 'inherit'] });
+  const { status } = spawnSync('sh', ['-c', command], {
+    cwd: ownRoot,
+    stdio: ['ignore', 'inherit', 'inherit'],
+  });
   if (status === 0) return;
   throw new Error(
     `${place} ${title}: failed:\n  ${command}\nRepair what the output above says and run up again: it continues here.`,
   );
 }
 
-main().catch((error: unknown) => {
-  console.error(error instanceof Error ? error.message : error);
-  process.exitCode = 1;
-});
+command(help, main, { failed: 1 });

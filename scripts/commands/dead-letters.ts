@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util';
+import { command } from '../cli/command.ts';
 import { addressOf, placeHelp, placeOptions } from '../tools/client/running.ts';
 import { parseTime } from '../tools/client/time.ts';
 import { choose, type Letter, type Letters } from '../tools/dead-letters/letters.ts';
@@ -39,20 +40,19 @@ async function main(): Promise<void> {
       ...placeOptions,
       ...clusterOptions,
       topic: { type: 'string', default: 'form-dead-letters' },
-      help: { type: 'boolean', default: false },
     },
   });
-  const [command, ...ids] = positionals;
-  if (values.help || command === undefined) return void process.stdout.write(help);
-  if (!['list', 'show', 'redrive'].includes(command)) {
-    throw new Error(`there is no command ${command}; there are list, show and redrive`);
+  const [verb, ...ids] = positionals;
+  if (verb === undefined) return void process.stdout.write(help);
+  if (!['list', 'show', 'redrive'].includes(verb)) {
+    throw new Error(`there is no command ${verb}; there are list, show and redrive`);
   }
   const { form, task } = values;
   const error = values.error === 'none' ? '' : values.error;
   if (error && !/^\d{3}$/.test(error))
     throw new Error(`--error is an HTTP status such as 400, or none; not ${error}`);
   const isChosen = ids.length > 0 || [form, task, error, values.since].some((value) => value !== undefined);
-  if (command === 'redrive' && !isChosen && !values.all)
+  if (verb === 'redrive' && !isChosen && !values.all)
     throw new Error('say which: ids, --form, --task, --error, --since, or --all');
 
   const since = values.since === undefined ? undefined : parseTime('--since', values.since);
@@ -66,8 +66,8 @@ async function main(): Promise<void> {
     if (unknown !== undefined)
       throw new Error(`there is no dead letter ${unknown}; list, with --redriven, has all`);
     const chosen = choose(all, { ids, form, task, error, since });
-    if (command === 'redrive') await redrive(letters, chosen, values['dry-run']);
-    else print(chosen, { ...values, whole: command === 'show', isChosen });
+    if (verb === 'redrive') await redrive(letters, chosen, values['dry-run']);
+    else print(chosen, { ...values, whole: verb === 'show', isChosen });
   } finally {
     await cluster?.close();
   }
@@ -130,7 +130,4 @@ const oneLine = (text: string) => visible(text).slice(0, 100);
 /** Nothing that came from outside may steer the terminal. */
 const visible = (text: string) => text.replaceAll(/[\p{Cc}\p{Cf}]+/gu, ' ').trim();
 
-main().catch((error: unknown) => {
-  console.error(error instanceof Error ? error.message : 'failed');
-  process.exitCode = 2;
-});
+command(help, main);

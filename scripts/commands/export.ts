@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { createWriteStream } from 'node:fs';
 import { rename, rm } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
+import { command } from '../cli/command.ts';
 import { connectArchive, isNotMadeYet } from '../tools/client/database.ts';
 import { addressOf, placeHelp, placeOptions } from '../tools/client/running.ts';
 import { parseTimes } from '../tools/client/time.ts';
@@ -36,10 +37,8 @@ async function main(): Promise<void> {
       separator: { type: 'string', default: ',' },
       'no-bom': { type: 'boolean', default: false },
       ...placeOptions,
-      help: { type: 'boolean', default: false },
     },
   });
-  if (values.help) return void process.stdout.write(help);
   const { form, format, out } = values;
   if (form === undefined || format === undefined)
     throw new Error('say which and how: --form F --format csv|jsonl; see --help');
@@ -74,7 +73,4 @@ const separators: Record<string, string> = { ',': ',', ';': ';', tab: '\t' };
 const say = (line: string) => void process.stderr.write(`${line}\n`);
 const isFormat = (text: string): text is Format => formats.some((format) => format === text);
 
-main().catch((error: unknown) => {
-  console.error(error instanceof Error ? error.message : 'failed');
-  process.exitCode = 2;
-});
+command(help, main);

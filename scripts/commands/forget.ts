@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util';
+import { command } from '../cli/command.ts';
 import { addressOf, placeHelp, placeOptions } from '../tools/client/running.ts';
 import { openClusterStores } from '../tools/forget/cluster.ts';
 import { openStores } from '../tools/forget/stores.ts';
@@ -29,10 +30,8 @@ async function main(): Promise<void> {
       id: { type: 'string' },
       ...placeOptions,
       kafka: clusterOptions.kafka,
-      help: { type: 'boolean', default: false },
     },
   });
-  if (values.help) return void process.stdout.write(help);
   const { form, id } = values;
   if (form === undefined || id === undefined) throw new Error('say which: --form F --id ID; see --help');
   const cluster = values.kafka ? await openCluster({ gateway: clusterOptions.gateway.default }) : undefined;
@@ -55,7 +54,4 @@ async function main(): Promise<void> {
 
 const say = (line: string) => void process.stderr.write(`${line}\n`);
 
-main().catch((error: unknown) => {
-  console.error(error instanceof Error ? error.message : 'failed');
-  process.exitCode = 2;
-});
+command(help, main);

@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util';
+import { command } from '../cli/command.ts';
 import * as v from 'valibot';
 import { call } from '../tools/client/call.ts';
 import { addressOf, placeOptions } from '../tools/client/running.ts';
@@ -39,10 +40,8 @@ async function main(): Promise<void> {
       patience: { type: 'string', default: '120' },
       json: { type: 'boolean', default: false },
       data: placeOptions.data,
-      help: { type: 'boolean', default: false },
     },
   });
-  if (values.help) return void process.stdout.write(help);
   const [address = `${addressOf(values)}/student-data-form/`] = positionals;
   if (!URL.canParse(address)) throw new Error(`${address} is no address of a form\n\n${help}`);
   const url = new URL(address.replace(/\/?$/, '/'));
@@ -87,7 +86,4 @@ function positive(option: string, text: string): number {
   return value;
 }
 
-main().catch((error: unknown) => {
-  console.error(error instanceof Error ? error.message : 'failed');
-  process.exitCode = 2;
-});
+command(help, main);

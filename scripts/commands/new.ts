@@ -1,5 +1,6 @@
-import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
+import { command } from '../cli/command.ts';
+import { projectRoot } from '../cli/root.ts';
 import { addressOf } from '../tools/client/running.ts';
 import { curlOf, exampleCurl } from '../runner/gateway/example.ts';
 import { planForm, planTask } from '../tools/new/plan.ts';
@@ -18,8 +19,6 @@ const help = `Writes a new form or task: the code, its test and the manifests, m
 No file that stands is changed. An npm start that runs takes the new function up at once.
 `;
 
-const root = resolve(import.meta.dirname, '../..');
-
 /** Where an npm start runs, or will when it is told nothing else. */
 function addressToShow(): string {
   try {
@@ -34,11 +33,9 @@ async function main() {
     options: {
       form: { type: 'string' },
       type: { type: 'string' },
-      help: { type: 'boolean', default: false },
     },
     allowPositionals: true,
   });
-  if (values.help) return console.log(help);
   const [kind, name, ...more] = positionals;
   if ((kind !== 'form' && kind !== 'task') || name === undefined || more.length > 0) {
     throw new Error('say what to make and its name: form NAME or task NAME; see --help');
@@ -46,6 +43,7 @@ async function main() {
   if (kind === 'form' && (values.form ?? values.type) !== undefined) {
     throw new Error('--form and --type are for tasks');
   }
+  const root = projectRoot();
   const files = kind === 'form' ? await planForm(root, name) : await planTask(root, name, values);
   writeAll(root, files);
   const url = addressToShow();
@@ -60,7 +58,4 @@ Next:
 `);
 }
 
-main().catch((error: unknown) => {
-  console.error(error instanceof Error ? error.message : error);
-  process.exitCode = 1;
-});
+command(help, main, { failed: 1 });

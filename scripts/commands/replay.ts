@@ -1,5 +1,7 @@
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { command } from '../cli/command.ts';
+import { projectRoot } from '../cli/root.ts';
 import { clusterHelp, clusterOptions, openCluster } from '../tools/client/kafka-cluster.ts';
 import { loadManifests } from '../manifests/manifests.ts';
 import type { History, PastEvent } from '../tools/replay/history.ts';
@@ -39,18 +41,15 @@ async function main(): Promise<void> {
       ...clusterOptions,
       namespace: { type: 'string', default: 'formbus' },
       topic: { type: 'string', default: 'form-dead-letters' },
-      help: { type: 'boolean', default: false },
     },
   });
-  if (values.help) return void process.stdout.write(help);
   const { form, task } = values;
   if (form === undefined || task === undefined) throw new Error('say which: --form F --task T; see --help');
   const rate = Number(values.rate);
   if (!Number.isInteger(rate) || rate < 1 || rate > 10_000)
     throw new Error('--rate is a number of events a second, from 1 to 10000');
 
-  const root = join(import.meta.dirname, '../..');
-  const { filter, host, memoryDays } = taskOf(root, task, values.namespace);
+  const { filter, host, memoryDays } = taskOf(projectRoot(), task, values.namespace);
   const isDryRun = values['dry-run'];
   const { from, to } = parseTimes(values);
   const say = (line: string) => void process.stderr.write(`${line}\n`);
@@ -108,7 +107,4 @@ function taskOf(root: string, name: string, namespace: string) {
   };
 }
 
-main().catch((error: unknown) => {
-  console.error(error instanceof Error ? error.message : 'failed');
-  process.exitCode = 2;
-});
+command(help, main);

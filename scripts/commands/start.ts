@@ -1,5 +1,7 @@
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
+import { command } from '../cli/command.ts';
+import { projectRoot } from '../cli/root.ts';
 import type { Runner } from '../runner/runner.ts';
 
 const help = `Runs Formbus on this machine.
@@ -20,8 +22,6 @@ With GOOGLE_APPLICATION_CREDENTIALS (a file) and SPREADSHEET_ID in the environme
 With SMTP_URL in the environment (and SMTP_USER, SMTP_PASSWORD, MAIL_FROM), mails are really sent.
 `;
 
-const root = resolve(import.meta.dirname, '../..');
-
 /** npm hands on a Ctrl-C that the terminal has sent here as well; a person's second one comes later. */
 const againMs = 500;
 
@@ -31,8 +31,8 @@ async function main() {
       `Formbus needs Node 24 or newer, this is ${process.version}; use npm start, which brings its own.`,
     );
   }
-  const { port, data, host, kafka, help: wantsHelp } = readOptions();
-  if (wantsHelp) return console.log(help);
+  const { port, data, host, kafka } = readOptions();
+  const root = projectRoot();
 
   // What is written from here on, by our processes as well, is for this user alone.
   process.umask(0o077);
@@ -91,7 +91,6 @@ function readOptions() {
         data: { type: 'string' },
         host: { type: 'string' },
         kafka: { type: 'boolean', default: false },
-        help: { type: 'boolean', default: false },
       },
     });
     const port = values.port === undefined ? undefined : Number(values.port);
@@ -109,4 +108,4 @@ function fail(error: unknown) {
   process.exit(1);
 }
 
-main().catch(fail);
+command(help, main, { failed: 1, isAbrupt: true });

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
+import { command } from '../cli/command.ts';
 import { addressOf, placeHelp, placeOptions } from '../tools/client/running.ts';
 import { openApi } from '../cluster/api/api.ts';
 import { watchCluster } from '../tools/watch/cluster.ts';
@@ -34,10 +35,8 @@ async function main(): Promise<void> {
       context: { type: 'string' },
       namespace: { type: 'string' },
       json: { type: 'boolean', default: false },
-      help: { type: 'boolean', default: false },
     },
   });
-  if (values.help) return void process.stdout.write(help);
   const over = new AbortController();
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => over.abort());
   // Whoever reads our output has enough, as head does.
@@ -149,7 +148,4 @@ function openOutput(): Output {
   };
 }
 
-main().catch((error: unknown) => {
-  console.error(error instanceof Error ? error.message : 'failed');
-  process.exitCode = 2;
-});
+command(help, main);

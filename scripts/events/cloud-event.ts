@@ -2,14 +2,14 @@ import * as v from 'valibot';
 import type { Attributes } from './filters.ts';
 
 /** A CloudEvent that passes through: attributes and data stay as they came, apart from the form of `time`. */
-export interface Event {
+export interface CloudEvent {
   /** All context attributes, `specversion` and `datacontenttype` too, as they stand in `ce-` headers. */
   attributes: Attributes;
   /** Empty = no data. */
   data: Buffer;
 }
 
-type Headers = Record<string, string | string[] | undefined>;
+type HeaderFields = Record<string, string | string[] | undefined>;
 
 const STRUCTURED = 'application/cloudevents+json';
 
@@ -18,7 +18,7 @@ const STRUCTURED = 'application/cloudevents+json';
  * version 0.3 as well, and empty attributes. Header names in lower case.
  * @throws Error with a short text that says what is wrong
  */
-export function readEvent(headers: Headers, body: Buffer): Event {
+export function readEvent(headers: HeaderFields, body: Buffer): CloudEvent {
   const contentType = headers['content-type'];
   const structured = typeof contentType === 'string' && contentType.startsWith('application/cloudevents');
   const { attributes, data } = structured ? readStructured(contentType, body) : readBinary(headers, body);
@@ -28,7 +28,7 @@ export function readEvent(headers: Headers, body: Buffer): Event {
 }
 
 /** The event as an HTTP request in binary mode. */
-export function binaryRequest({ attributes, data }: Event): {
+export function binaryRequest({ attributes, data }: CloudEvent): {
   headers: Record<string, string>;
   body: Buffer;
 } {
@@ -45,7 +45,7 @@ export function binaryRequest({ attributes, data }: Event): {
 /** What HTTP takes in no header value; percent-encoded as the HTTP protocol binding wants it. All else passes unchanged. */
 const NOT_IN_HEADERS = /[^\x20-\x7e]/gu;
 
-function readBinary(headers: Headers, body: Buffer) {
+function readBinary(headers: HeaderFields, body: Buffer) {
   const attributes: Record<string, string> = {};
   for (const [name, value] of Object.entries(headers)) {
     if (typeof value !== 'string') continue;

@@ -1,9 +1,11 @@
 import type { IHeaders } from 'kafkajs';
-import { type Event, readEvent } from './cloud-event.ts';
-import type { KafkaSink } from '../manifests/manifests.ts';
-import { NAMESPACE } from '../manifests/metadata-schema.ts';
+import { type CloudEvent, readEvent } from './cloud-event.ts';
+import { NAMESPACE } from './namespace.ts';
 
-/** A record as kafkajs gives it, with its place. */
+/** How an event is written into a record (Kafka protocol binding of CloudEvents): its attributes as headers, or all of it as JSON. */
+export type ContentMode = 'binary' | 'structured';
+
+/** A record as kafkajs returns it, with its place. */
 export interface ConsumedRecord {
   topic: string;
   partition: number;
@@ -20,7 +22,7 @@ export interface ConsumedRecord {
  * data plane does it (`InvalidCloudEventInterceptor`): its place as id, its key and headers as extensions.
  * @param source name of the KafkaSource
  */
-export function eventOf(record: ConsumedRecord, source: string): Event {
+export function eventOf(record: ConsumedRecord, source: string): CloudEvent {
   const headers = readHeaders(record.headers);
   try {
     return readEvent(toHttp(headers), record.value ?? Buffer.alloc(0));
@@ -30,7 +32,7 @@ export function eventOf(record: ConsumedRecord, source: string): Event {
 }
 
 /** A CloudEvent as a record of a KafkaSink: key = `partitionkey`, without one records go round the partitions. */
-export function recordOf({ attributes, data }: Event, contentMode: KafkaSink['contentMode']) {
+export function recordOf({ attributes, data }: CloudEvent, contentMode: ContentMode) {
   const key = attributes['partitionkey'] ?? null;
   if (contentMode === 'structured') {
     const members = Object.entries(attributes).map(
@@ -71,7 +73,7 @@ function wrapped(
   { topic, partition, offset, timestamp, key, value }: ConsumedRecord,
   headers: Record<string, string>,
   source: string,
-): Event {
+): CloudEvent {
   const attributes: Record<string, string> = {
     specversion: '1.0',
     id: `partition:${partition}/offset:${offset}`,

@@ -1,4 +1,4 @@
-import type { Event } from './cloud-event.ts';
+import type { CloudEvent } from './cloud-event.ts';
 
 /** Vert.x's `maxHeaderSize`: what the ingresses of Knative's Broker and KafkaSink take of headers in all. */
 export const MAX_HEADER_BYTES = 8_192;
@@ -26,7 +26,7 @@ export const MAX_RECORD_BYTES = 1_048_576;
 const HEADROOM = 65_536;
 
 /** Whether Knative's producer refuses the event (`RecordTooLargeException`), by Kafka's upper bound of the record's size. */
-export function isTooLarge({ attributes, data }: Event): boolean {
+export function isTooLarge({ attributes, data }: CloudEvent): boolean {
   if (data.length <= MAX_RECORD_BYTES - HEADROOM) return false;
   const lengths = Object.entries(attributes).flatMap(([name, value]) => [
     Buffer.byteLength(name === 'datacontenttype' ? 'content-type' : `ce_${name}`),

@@ -1,6 +1,13 @@
-import type { Answer } from '../runner/broker/broker.ts';
-import { type Event, readEvent } from './cloud-event.ts';
+import { type CloudEvent, readEvent } from './cloud-event.ts';
 import { isTooLarge } from './limits.ts';
+
+/** The answer to one HTTP request. */
+export interface Answer {
+  status: number;
+  /** Names in lower case. */
+  headers: Record<string, string>;
+  body: Buffer;
+}
 
 /** Why a delivery failed. What the dead letter says of it: the HTTP status, if there was an answer, and the answer's body. */
 export interface Failure {
@@ -14,7 +21,7 @@ export interface Failure {
 
 export type Outcome =
   | { kind: 'done' }
-  | { kind: 'reply'; event: Event }
+  | { kind: 'reply'; event: CloudEvent }
   | { kind: 'retry'; failure: Failure }
   | { kind: 'dead'; failure: Failure };
 
@@ -76,7 +83,11 @@ function extensionsIn(headers: Answer['headers']): Record<string, string> {
  * The dead letter of an event, as `RecordDispatcherImpl.errorTransform` makes it: version 1.0, with extensions that tell where it was to go and
  * why it is not there.
  */
-export function deadLetterOf({ attributes, data: own }: Event, destination: string, failure: Failure): Event {
+export function deadLetterOf(
+  { attributes, data: own }: CloudEvent,
+  destination: string,
+  failure: Failure,
+): CloudEvent {
   const { code, data, extensions } = failure;
   const text = data.subarray(0, LONGEST_ERROR_DATA).toString('base64');
   return {

@@ -2,6 +2,7 @@ import { existsSync, globSync, readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import * as v from 'valibot';
 import { parseAllDocuments } from 'yaml';
+import { formbusOf } from '../cli/root.ts';
 
 /** A resource as it stands in its file. */
 export interface Resource {
@@ -14,12 +15,20 @@ export interface Resource {
 }
 
 const FOLDERS = ['eventing', 'knative'];
+const PLATFORM = 'knative/platform';
 
 const ResourceHead = v.looseObject({
   apiVersion: v.string(),
   kind: v.string(),
   metadata: v.looseObject({ name: v.string() }),
 });
+
+/** The folder that holds a manifest of a project: the project's own, or for the platform that of the Formbus it uses. */
+export function holderOf(root: string): (file: string) => string {
+  const formbus = formbusOf(root) ?? root;
+  const platform = existsSync(join(root, PLATFORM)) ? root : formbus;
+  return (file) => (file.startsWith(`${PLATFORM}/`) ? platform : root);
+}
 
 /**
  * Reads every YAML file below `eventing/` and `knative/`, one resource each; what cannot be read is a line in `problems`. A
@@ -29,14 +38,17 @@ export function readResources(root: string): { resources: Resource[]; problems: 
   const problems = FOLDERS.filter((folder) => !existsSync(join(root, folder))).map(
     (folder) => `${folder}/: there is no such folder in ${root}`,
   );
-  const files = globSync(
-    FOLDERS.map((folder) => `${folder}/**/*.{yaml,yml}`),
-    { cwd: root },
-  )
+  const holder = holderOf(root);
+  const platform = holder(`${PLATFORM}/`);
+  const below = (folder: string) => `${folder}/**/*.{yaml,yml}`;
+  const files = [
+    ...globSync(FOLDERS.map(below), { cwd: root }),
+    ...(platform === root ? [] : globSync(below(PLATFORM), { cwd: platform })),
+  ]
     .filter((file) => basename(file) !== 'kustomization.yaml')
     .toSorted();
   const resources = files.flatMap((file) => {
-    const read = readResource(file, readFileSync(join(root, file), 'utf8'));
+    const read = readResource(file, readFileSync(join(holder(file), file), 'utf8'));
     if (typeof read !== 'string') return [read];
     problems.push(`${file}: ${read}`);
     return [];

@@ -4,12 +4,10 @@ import { BrokerSchema, ConfigMapSchema, PingSourceSchema, TriggerSchema } from '
 import type { Filter } from '../events/filters.ts';
 import { KafkaSinkSchema, KafkaSourceSchema, KafkaTopicSchema } from './kafka-schemas.ts';
 import type { Resource } from './manifest-files.ts';
-import type { Manifests, Subscriber } from './manifests.ts';
+import type { Report } from './report.ts';
+import type { Manifests, Subscriber } from './types.ts';
 import { serviceOf } from './service-manifest.ts';
 import { ServiceSchema } from './service-schema.ts';
-
-/** Tells one problem: the file, the field and what is wrong with it. */
-export type Report = (file: string, path: string, message: string) => void;
 
 /** Checks resources one by one and against each other; `problems` lists all that is wrong, a line each. */
 export function parseResources(resources: Resource[]): { manifests: Manifests; problems: string[] } {

@@ -1,8 +1,5 @@
 import * as v from 'valibot';
 
-/** Where a cluster has what the runner runs: part of names that tasks and operators see. */
-export const NAMESPACE = 'formbus';
-
 /** Labels or annotations: those of Knative's that are not in `known` are refused, those of other tools are theirs. */
 export function keys<const E extends v.ObjectEntries>(known: E) {
   return v.pipe(

@@ -1,5 +1,5 @@
-import type { Report } from './manifest-parser.ts';
-import type { ConfigMap, EnvVar, Service } from './manifests.ts';
+import type { Report } from './report.ts';
+import type { ConfigMap, EnvVar, Service } from './types.ts';
 import type { ServiceResource } from './service-schema.ts';
 
 interface Context {

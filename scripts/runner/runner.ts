@@ -3,20 +3,22 @@ import { existsSync } from 'node:fs';
 import { join, relative, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { allMetrics } from './gateway/all-metrics.ts';
-import { openBroker, type DeadLetterSink } from './broker/broker.ts';
+import { openBroker } from './broker/broker.ts';
+import type { DeadLetterSink } from './delivery/send.ts';
 import { openClusterLocal } from './gateway/cluster-local.ts';
-import { takeDataFolder } from './processes/data-folder.ts';
+import { takeDataFolder } from './data-folder/data-folder.ts';
 import { openDeadLetterSink } from './broker/dead-letter-sink.ts';
 import { deploy } from './project/deployment.ts';
 import { describeOverrides, valuesOf } from './project/environment.ts';
-import { warnOfUnknownForms } from '../manifests/form-filters.ts';
+import { warnOfUnknownForms } from './project/unknown-forms.ts';
 import { openGateway } from './gateway/gateway.ts';
 import { findKafka } from './kafka/given.ts';
 import { openKafka } from './kafka/open.ts';
 import { bundleInto, openLauncher } from './serving/launch.ts';
 import { terminalLog, type Log } from './log.ts';
 import { startMails } from '../emulators/mails/server.ts';
-import { loadManifests, onlyBroker, type Service } from '../manifests/manifests.ts';
+import { loadManifests, onlyBroker } from '../manifests/manifests.ts';
+import type { Service } from '../manifests/types.ts';
 import { openMetrics } from './gateway/metrics.ts';
 import {
   databaseOf,

@@ -1,6 +1,6 @@
 import type { Broker } from './broker/broker.ts';
 import type { ClusterLocal } from './gateway/cluster-local.ts';
-import type { DataFolder } from './processes/data-folder.ts';
+import type { DataFolder } from './data-folder/data-folder.ts';
 import type { Gateway } from './gateway/gateway.ts';
 import type { Ingress } from './broker/ingress.ts';
 import type { KafkaConnection } from './kafka/connection.ts';

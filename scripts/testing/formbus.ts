@@ -57,6 +57,7 @@ export async function startFormbus(
   const script = join(root, 'scripts/commands/start.ts');
   const options = ['--port', String(port), '--data', data, ...(kafka ? ['--kafka'] : [])];
   const child = spawn(process.execPath, [...nodeOptions, script, ...options], {
+    cwd: root,
     env: { PATH: process.env['PATH'], HOME: process.env['HOME'], ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });

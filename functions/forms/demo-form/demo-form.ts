@@ -1,6 +1,5 @@
+import { form, text } from 'formbus';
 import * as v from 'valibot';
-import { text } from '../../lib/fields/fields.ts';
-import { form } from '../../lib/form/form.ts';
 
 /** The form to copy. */
 export const demoForm = form(

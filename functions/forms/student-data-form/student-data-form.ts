@@ -1,6 +1,5 @@
+import { choice, decimal, email, form, phone, text } from 'formbus';
 import * as v from 'valibot';
-import { choice, decimal, email, phone, text } from '../../lib/fields/fields.ts';
-import { form } from '../../lib/form/form.ts';
 
 export const studentDataForm = form(
   'student-data-form',

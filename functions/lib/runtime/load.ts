@@ -2,8 +2,15 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 
-/** From its source this file is in `functions/lib/runtime`; bundled, it is beside the functions or in `chunks`. */
-const roots = ['.', '..', '../..'].map((path) => join(import.meta.dirname, path));
+/**
+ * Bundled, this file is beside the functions or in `chunks`; from its source it is in `functions/lib/runtime`. The functions of the
+ * project, whose folder is the current one, come before those that Formbus brings.
+ */
+const roots = [
+  ...['.', '..'].map((path) => join(import.meta.dirname, path)),
+  join(process.cwd(), 'functions'),
+  join(import.meta.dirname, '../..'),
+];
 
 /**
  * Imports the form or the task of that name from this image, from its source or from the bundle, and returns what it exports;
@@ -15,8 +22,13 @@ export async function loadModule(
   kinds: ('forms' | 'tasks')[] = ['forms', 'tasks'],
 ): Promise<unknown[] | undefined> {
   if (!/^[a-z0-9-]+$/.test(name)) return undefined;
-  const places = [`${name}.mjs`, ...kinds.map((kind) => join(kind, name, `${name}.ts`))];
-  const file = roots.flatMap((root) => places.map((place) => join(root, place))).find(existsSync);
+  const sources = kinds.flatMap((kind) =>
+    ['ts', 'js'].map((extension) => join(kind, name, `${name}.${extension}`)),
+  );
+  const places = [`${name}.mjs`, ...sources];
+  const file = roots
+    .flatMap((root) => places.map((place) => join(root, place)))
+    .find((path) => existsSync(path));
   if (file === undefined) return undefined;
   const module: Record<string, unknown> = await import(pathToFileURL(file).href);
   return Object.values(module);

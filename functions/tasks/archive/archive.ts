@@ -1,7 +1,6 @@
-import { isForgotten, SubmissionOrForgotten } from '../../lib/event/forgotten.ts';
+import { isForgotten, SubmissionOrForgotten, task } from 'formbus';
 import { counter } from '../../lib/metrics/metrics.ts';
 import { openDatabase, postgresEnv } from '../../lib/stores/postgres.ts';
-import { task } from '../../lib/task/task.ts';
 import { openArchive } from './store.ts';
 
 /** Keeps every submission for good, suspected ones too, in a database that speaks PostgreSQL's protocol; and forgets one when asked. */

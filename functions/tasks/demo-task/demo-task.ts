@@ -1,5 +1,4 @@
-import { Submission } from '../../lib/event/event.ts';
-import { task } from '../../lib/task/task.ts';
+import { Submission, task } from 'formbus';
 
 /** The task to copy: it notes that it has seen a submission. */
 export const demoTask = task('demo-task', Submission, async ({ event, log }) => {

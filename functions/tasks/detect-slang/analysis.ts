@@ -1,4 +1,4 @@
-import type { Submission } from '../../lib/event/event.ts';
+import type { Submission } from 'formbus';
 import type { Finding } from './slang.ts';
 
 /** What moderators get: what was found and where, and of the submission a few words around it, no more. */

@@ -1,7 +1,5 @@
-import { Submission } from '../../lib/event/event.ts';
+import { replyTo, Submission, task } from 'formbus';
 import { counter } from '../../lib/metrics/metrics.ts';
-import { replyTo } from '../../lib/event/reply.ts';
-import { task } from '../../lib/task/task.ts';
 import { analysisOf } from './analysis.ts';
 import { slangList, wordsFromEnv } from './list.ts';
 import { slangFinder } from './slang.ts';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
-import type { Event } from '../../events/cloud-event.ts';
+import type { CloudEvent } from '../../events/cloud-event.ts';
 import { Unchecked, until, type SuiteFormbus } from './formbus.ts';
 import { refusedType, refusingTask, refusingTaskResources } from './refusing-task.ts';
 
@@ -147,7 +147,7 @@ async function standOnce({ formbus, accepted }: Run) {
   });
 }
 
-function eventFor(id: string): Event {
+function eventFor(id: string): CloudEvent {
   const attributes = {
     specversion: '1.0',
     id,

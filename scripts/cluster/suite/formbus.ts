@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Letters } from '../../tools/dead-letters/letters.ts';
-import type { Event } from '../../events/cloud-event.ts';
+import type { CloudEvent } from '../../events/cloud-event.ts';
 
 /** A Formbus that runs somewhere, as the suite sees and handles it. All reject with an Error that says what could not be done. */
 export interface SuiteFormbus {
@@ -11,7 +11,7 @@ export interface SuiteFormbus {
   /** The same behind what the door allows to one address. */
   press: SuiteFormbus['submit'];
   /** Publishes an event as a form does. */
-  publish(event: Event): Promise<void>;
+  publish(event: CloudEvent): Promise<void>;
   /** Instances of a Service that take requests. */
   instances(service: string): Promise<number>;
   /** Whether one of its instances has logged a line with this text, as far as that can still be read. */

@@ -5,11 +5,11 @@ import { connect, createServer as createDoor } from 'node:net';
 import { createTransport, type SendMailOptions } from 'nodemailer';
 import { onTestFinished } from 'vitest';
 import * as v from 'valibot';
-import { tempFolder } from '../../runner/serving/testing.ts';
+import { temporaryFolder } from '../testing.ts';
 import { startMails } from './server.ts';
 
 /** The SMTP server of a test, with its pages at `pages` as the gateway has them, and a client of it. */
-export async function testMails(dir = tempFolder()) {
+export async function testMails(dir = temporaryFolder()) {
   const mails = await startMails({ dir });
   const gateway = createServer((req, res) => {
     const path = (req.url ?? '').slice('/_/mails'.length).replace(/\?.*/, '');

@@ -1,11 +1,8 @@
 import { once } from 'node:events';
-import { mkdtempSync } from 'node:fs';
-import { rm } from 'node:fs/promises';
 import { createServer } from 'node:http';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { sheets_v4 } from 'googleapis/build/src/apis/sheets/v4.js';
 import { onTestFinished } from 'vitest';
+import { temporaryFolder } from '../testing.ts';
 import { type SheetsOptions, type SheetsServer, startSheets } from './server.ts';
 
 /** The spreadsheet that every test's emulator has. */
@@ -50,12 +47,6 @@ export async function testSheets(options: Partial<SheetsOptions> = {}): Promise<
 /** The real client; it does not retry, so that a test sees every answer. */
 export function client(rootUrl: string): sheets_v4.Resource$Spreadsheets {
   return new sheets_v4.Sheets({ rootUrl, retry: false }).spreadsheets;
-}
-
-export function temporaryFolder(): string {
-  const dir = mkdtempSync(join(tmpdir(), 'sheets-'));
-  onTestFinished(() => rm(dir, { recursive: true, force: true }));
-  return dir;
 }
 
 /** Rows of texts as the API takes them; an empty text is an empty cell. */

@@ -1,4 +1,4 @@
-import type { Manifests } from '../manifests.ts';
+import type { Manifests } from '../types.ts';
 import { serviceIn } from './name-rules.ts';
 import { at, ofKind, type Repository, type Rule } from './repository.ts';
 

@@ -2,16 +2,17 @@ import { globSync, readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import * as v from 'valibot';
 import { parseAllDocuments } from 'yaml';
-import { readResources, type Resource } from '../manifest-files.ts';
+import { formbusOf } from '../../cli/root.ts';
+import { holderOf, readResources, type Resource } from '../manifest-files.ts';
 import { parseResources } from '../manifest-parser.ts';
-import type { Manifests } from '../manifests.ts';
+import type { Manifests } from '../types.ts';
 
 /** The manifests and what they have to agree with. Plain data, so that a test can change it. */
 export interface Repository {
   resources: Resource[];
   /** Lines of each manifest by file. */
   lines: Record<string, number>;
-  /** Names of the folders in functions/forms and functions/tasks that hold a file of the same name, in whichever language. */
+  /** Names of the folders in functions/forms and functions/tasks, of the project and built in, that hold a file of the same name, in whichever language. */
   forms: string[];
   tasks: string[];
   /** Keys of the Secrets that an installation brings, by Secret, with what is said of them. */
@@ -26,22 +27,31 @@ export type Rule = (repository: Repository, manifests: Manifests) => string[];
 export function readRepository(root: string): Repository {
   const { resources, problems } = readResources(root);
   if (problems.length > 0) throw new Error(problems.join('\n'));
-  const functions = (kind: string) =>
-    globSync(`functions/${kind}/*`, { cwd: root })
-      .map((folder) => basename(folder))
-      .filter((name) => globSync(`functions/${kind}/${name}/${name}.*`, { cwd: root }).length > 0);
+  const formbus = formbusOf(root) ?? root;
+  const functions = (kind: string) => [
+    ...new Set([root, formbus].flatMap((folder) => functionsIn(folder, kind))),
+  ];
+  const holder = holderOf(root);
   const lines = resources.map(({ file }) => [
     file,
-    readFileSync(join(root, file), 'utf8').trimEnd().split('\n').length,
+    readFileSync(join(holder(file), file), 'utf8')
+      .trimEnd()
+      .split('\n').length,
   ]);
   return {
     resources,
     lines: Object.fromEntries(lines),
     forms: functions('forms'),
     tasks: functions('tasks'),
-    images: Object.values(readVersions(root).images),
-    secrets: readSecrets(join(root, 'scripts/examples/secret.yaml')),
+    images: Object.values(readVersions(formbus).images),
+    secrets: readSecrets(join(formbus, 'scripts/examples/secret.yaml')),
   };
+}
+
+function functionsIn(root: string, kind: string): string[] {
+  return globSync(`functions/${kind}/*`, { cwd: root })
+    .map((folder) => basename(folder))
+    .filter((name) => globSync(`functions/${kind}/${name}/${name}.*`, { cwd: root }).length > 0);
 }
 
 const Secret = v.object({

@@ -6,10 +6,11 @@ import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import * as v from 'valibot';
 import { onTestFinished } from 'vitest';
-import { type Broker, type BrokerOptions, openBroker, type Send } from './broker.ts';
-import type { Clock } from './clock.ts';
+import { type Broker, type BrokerOptions, openBroker } from './broker.ts';
+import type { Send } from '../delivery/send.ts';
+import type { Clock } from '../delivery/clock.ts';
 import type { Log } from '../log.ts';
-import type { Trigger } from '../../manifests/manifests.ts';
+import type { Trigger } from '../../manifests/types.ts';
 
 /** What the Broker's tests share: a subscriber on a real server, a clock that is turned by hand, a log that is kept. */
 export interface Received {

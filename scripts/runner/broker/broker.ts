@@ -1,33 +1,12 @@
-import { systemClock, type Clock } from './clock.ts';
-import type { Event } from '../../events/cloud-event.ts';
+import { systemClock, type Clock } from '../delivery/clock.ts';
+import type { CloudEvent } from '../../events/cloud-event.ts';
 import { startDispatcher } from './dispatcher.ts';
-import { type DeadLetter, type LoggedEvent, openEventLog } from './event-log.ts';
+import { type DeadLetter, type LoggedEvent, openEventLog } from './event-log/event-log.ts';
+import type { DeadLetterSink, Send } from '../delivery/send.ts';
 import { matches } from '../../events/filters.ts';
 import { type Ingress, startIngress } from './ingress.ts';
 import type { Log } from '../log.ts';
-import type { Subscriber, Trigger } from '../../manifests/manifests.ts';
-
-export type { DeadLetter, LoggedEvent } from './event-log.ts';
-
-export interface Answer {
-  status: number;
-  /** Names in lower case. */
-  headers: Record<string, string>;
-  body: Buffer;
-}
-
-/**
- * Delivers one HTTP request, a POST unless said otherwise, to a Knative Service by name or a URI; rejects on network failure; must honour `signal`.
- * `progress` is told of each piece of the answer.
- */
-export type Send = (
-  to: Subscriber,
-  request: { method?: string; headers: Record<string, string>; body: Buffer; progress?: () => void },
-  signal: AbortSignal,
-) => Promise<Answer>;
-
-/** Hands a dead letter to the KafkaSink of that name; rejects when it did not take it. */
-export type DeadLetterSink = (sink: string, letter: Event) => Promise<void>;
+import type { Trigger } from '../../manifests/types.ts';
 
 export interface BrokerOptions {
   /** SQLite file; its folder must exist. */
@@ -51,7 +30,7 @@ export interface Broker {
   /** What a POST to `url` does and is answered, without HTTP. */
   post: Ingress['post'];
   /** Keeps a dead letter that a task made itself, as one of the Trigger that brought it the event. The promise is on disk. */
-  keepTaskLetter(topic: string, letter: Event): Promise<void>;
+  keepTaskLetter(topic: string, letter: CloudEvent): Promise<void>;
   /** The newest 1,000 whose ids are below `before`, newest first. */
   deadLetters(before?: number): DeadLetter[];
   /**
@@ -70,7 +49,7 @@ export interface Broker {
    * Keeps a dead letter that no KafkaSink takes. `source`: the KafkaSource that gave the event up; there is no Trigger to deliver it
    * to again.
    */
-  keepLetter(source: string, topic: string, letter: Event): Promise<void>;
+  keepLetter(source: string, topic: string, letter: CloudEvent): Promise<void>;
   /** Deliveries by Trigger: `inFlight` are under way, `waiting` are for later or for a free place. */
   pending(): { trigger: string; waiting: number; inFlight: number }[];
   /** How many dead letters there were so far, by topic; none of a topic without any. */
@@ -187,7 +166,7 @@ export async function openBroker({
 }
 
 /** The Trigger that brought a task its event, or the task's own name if that is gone. */
-function bringerOf({ attributes }: Event, triggers: Iterable<Trigger>): string {
+function bringerOf({ attributes }: CloudEvent, triggers: Iterable<Trigger>): string {
   const destination = attributes['knativeerrordest'] ?? '';
   const [task = ''] = URL.canParse(destination) ? new URL(destination).host.split('.') : [];
   const bringer = [...triggers].find(

@@ -1,6 +1,6 @@
 import { expect, it, onTestFinished } from 'vitest';
 import { startBroker, startSubscriber, triggerOf } from './broker-testing.ts';
-import type { Event } from '../../events/cloud-event.ts';
+import type { CloudEvent } from '../../events/cloud-event.ts';
 import { openDeadLetterSink } from './dead-letter-sink.ts';
 
 const sink = {
@@ -24,7 +24,7 @@ async function open() {
   const { received, send } = await startSubscriber(() => ({ status: 204 }));
   const triggers = ['other', 'mail'].map((name) => triggerOf(name));
   const broker = await startBroker({ triggers, send });
-  const inKafka: [string, Event][] = [];
+  const inKafka: [string, CloudEvent][] = [];
   let isAway = false;
   const ingress = await openDeadLetterSink({
     sink,

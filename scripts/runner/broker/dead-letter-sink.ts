@@ -1,8 +1,9 @@
-import type { Broker, DeadLetterSink } from './broker.ts';
+import type { Broker } from './broker.ts';
+import type { DeadLetterSink } from '../delivery/send.ts';
 import { type Ingress, startIngress } from './ingress.ts';
 import type { Log } from '../log.ts';
-import type { KafkaSink } from '../../manifests/manifests.ts';
-import { NAMESPACE } from '../../manifests/metadata-schema.ts';
+import type { KafkaSink } from '../../manifests/types.ts';
+import { NAMESPACE } from '../../events/namespace.ts';
 
 /**
  * The ingress of a KafkaSink for tasks that give an event up themselves: POST a dead letter; 202 = it is kept like those of the

@@ -9,8 +9,8 @@ import {
   temporaryFile,
   triggerOf,
 } from './broker-testing.ts';
-import type { Clock } from './clock.ts';
-import type { Event } from '../../events/cloud-event.ts';
+import type { Clock } from '../delivery/clock.ts';
+import type { CloudEvent } from '../../events/cloud-event.ts';
 import { MAX_POLL_RECORDS } from '../../events/limits.ts';
 
 const base64 = (text: string) => Buffer.from(text).toString('base64');
@@ -152,9 +152,9 @@ it('drops an event with an error in the log when there is no dead-letter sink', 
 it('gives an event up only when the dead-letter sink took it, and tries both again until then', async () => {
   const clock = manualClock();
   const { send, received } = await startSubscriber(() => ({ status: 400, body: 'no' }));
-  const letters: [string, Event][] = [];
+  const letters: [string, CloudEvent][] = [];
   let full = true;
-  const deadLetterSink = async (...letter: [string, Event]) => {
+  const deadLetterSink = async (...letter: [string, CloudEvent]) => {
     if (full) throw new Error('no broker is there');
     letters.push(letter);
   };

@@ -1,14 +1,14 @@
-import { attempt, LOST, refusedBytes, urlOf } from './attempt.ts';
-import type { DeadLetterSink, Send } from './broker.ts';
-import type { Clock } from './clock.ts';
-import type { Event } from '../../events/cloud-event.ts';
+import { attempt, LOST, refusedBytes, urlOf } from '../delivery/attempt.ts';
+import type { DeadLetterSink, Send } from '../delivery/send.ts';
+import type { Clock } from '../delivery/clock.ts';
+import type { CloudEvent } from '../../events/cloud-event.ts';
 import { backoffMs } from '../../manifests/delivery-schema.ts';
-import type { EventLog } from './event-log.ts';
+import type { EventLog } from './event-log/event-log.ts';
 import { MAX_HEADER_BYTES, MAX_POLL_RECORDS } from '../../events/limits.ts';
 import type { Log } from '../log.ts';
-import type { Trigger } from '../../manifests/manifests.ts';
+import type { Trigger } from '../../manifests/types.ts';
 import { deadLetterOf, type Outcome, outcomeOf } from '../../events/outcome.ts';
-import { openStandstill } from './standstill.ts';
+import { openStandstill } from '../delivery/standstill.ts';
 
 /** How long a delivery is left alone whose outcome could not be written, as on a full disk. */
 const LOG_FAILED_MS = 1_000;
@@ -154,7 +154,7 @@ export function startDispatcher({
   async function settle(
     one: Held,
     { subscriber, delivery }: Trigger,
-    event: Event,
+    event: CloudEvent,
     outcome: Outcome,
   ): Promise<number | undefined> {
     if (outcome.kind === 'done') return done(events.finish(one.id));

@@ -1,8 +1,8 @@
 import { once } from 'node:events';
 import { createServer, type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from 'node:http';
 import * as v from 'valibot';
-import type { Answer } from './broker.ts';
-import { type Event, readEvent } from '../../events/cloud-event.ts';
+import type { Answer } from '../../events/outcome.ts';
+import { type CloudEvent, readEvent } from '../../events/cloud-event.ts';
 import { refuseForeign } from '../../emulators/web/hosts.ts';
 import { headerBytes, isTooLarge, MAX_HEADER_BYTES, MAX_RECORD_BYTES } from '../../events/limits.ts';
 import type { Log } from '../log.ts';
@@ -27,7 +27,7 @@ export async function startIngress({
   log,
 }: {
   path: string;
-  append: (event: Event) => Promise<void>;
+  append: (event: CloudEvent) => Promise<void>;
   log: Log;
 }): Promise<Ingress> {
   const server = createServer((req, res) => {
@@ -51,7 +51,7 @@ export async function startIngress({
   async function post({ headers, body }: { headers: IncomingHttpHeaders; body: Buffer }): Promise<Answer> {
     const bytes = headerBytes(headers);
     if (bytes > MAX_HEADER_BYTES) return headersTooLarge(bytes);
-    let event: Event;
+    let event: CloudEvent;
     try {
       event = readEvent(headers, body);
     } catch (error) {

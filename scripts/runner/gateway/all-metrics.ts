@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Broker } from '../broker/broker.ts';
 import type { KafkaConnection } from '../kafka/connection.ts';
-import type { BrokerManifest, KafkaSink } from '../../manifests/manifests.ts';
-import { NAMESPACE } from '../../manifests/metadata-schema.ts';
+import type { BrokerManifest, KafkaSink } from '../../manifests/types.ts';
+import { NAMESPACE } from '../../events/namespace.ts';
 import type { Metrics } from './metrics.ts';
 import type { Services } from '../serving/services.ts';
 

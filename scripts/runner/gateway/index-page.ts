@@ -1,5 +1,5 @@
 import { exampleCurl } from './example.ts';
-import type { GatewayParts } from './gateway.ts';
+import type { GatewayParts } from './parts.ts';
 
 /** The page at `/`: where everything is. */
 export function indexPage(

@@ -1,13 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Admin } from 'kafkajs';
-import type { DeadLetterSink, Send } from '../broker/broker.ts';
+import type { DeadLetterSink, Send } from '../delivery/send.ts';
 import type { Log } from '../log.ts';
 import type { Lag, Offset } from '../gateway/metrics.ts';
-import type { KafkaSink, KafkaSource, KafkaTopic, Subscriber } from '../../manifests/manifests.ts';
+import type { KafkaSink, KafkaSource, KafkaTopic, Subscriber } from '../../manifests/types.ts';
 import { kafkaClient } from './client.ts';
 import type { GivenKafka } from './given.ts';
 import { openSink, type Sink } from './sink.ts';
-import { type KeepLetter, startConsumer, type SourceConsumer } from './source.ts';
+import { type KeepLetter, startConsumer, type SourceConsumer } from './source/source.ts';
 import { makeTopics } from './topics.ts';
 
 /** The runner's connection to Kafka: the topics, KafkaSinks and KafkaSources of the manifests. */

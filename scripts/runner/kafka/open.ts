@@ -1,5 +1,5 @@
 import type { Log } from '../log.ts';
-import type { Manifests } from '../../manifests/manifests.ts';
+import type { Manifests } from '../../manifests/types.ts';
 import type { Parts } from '../stop-parts.ts';
 import { connectKafka } from './connection.ts';
 import type { GivenKafka } from './given.ts';

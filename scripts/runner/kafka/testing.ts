@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import type { Admin, IHeaders } from 'kafkajs';
 import { onTestFinished } from 'vitest';
-import type { Send } from '../broker/broker.ts';
+import type { Send } from '../delivery/send.ts';
 import { keptLog } from '../broker/broker-testing.ts';
-import type { Event } from '../../events/cloud-event.ts';
-import type { KafkaSource } from '../../manifests/manifests.ts';
+import type { CloudEvent } from '../../events/cloud-event.ts';
+import type { KafkaSource } from '../../manifests/types.ts';
 import { kafkaClient } from './client.ts';
 import { connectKafka } from './connection.ts';
 import type { ConsumedRecord } from '../../events/kafka-record.ts';
@@ -102,8 +102,8 @@ export async function runSource(topic: TestTopic, send: Send, changes: Changes =
     contentMode: 'binary' as const,
   };
   const connection = await connectKafka({ brokers, topics: [], sinks: [sink], sources: [source], log });
-  const kept: Event[] = [];
-  const keepLetter = async (_source: string, _topic: string, letter: Event) => void kept.push(letter);
+  const kept: CloudEvent[] = [];
+  const keepLetter = async (_source: string, _topic: string, letter: CloudEvent) => void kept.push(letter);
   connection.startSources({ broker: 'http://bus.local/', send, keepLetter });
   let closing: Promise<void> | undefined;
   const close = () => (closing ??= connection.close());

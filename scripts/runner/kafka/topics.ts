@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Admin, ITopicConfig } from 'kafkajs';
 import type { Log } from '../log.ts';
-import type { KafkaTopic } from '../../manifests/manifests.ts';
+import type { KafkaTopic } from '../../manifests/types.ts';
 
 /**
  * Makes the topics that are missing, with no more replicas than there are brokers. What stands already is left as it is.

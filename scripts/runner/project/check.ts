@@ -1,7 +1,7 @@
 import { startChild } from '../processes/child.ts';
 import type { Env } from './environment.ts';
 import { instanceEnv } from '../serving/instance.ts';
-import type { Service } from '../../manifests/manifests.ts';
+import type { Service } from '../../manifests/types.ts';
 
 /**
  * Lets each function check its environment (`node main.mjs --check`), a few processes at a time: one for many functions that have

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import * as v from 'valibot';
 import { checkFunctions } from './check.ts';
 import { resolveEnvironments, type Env, type Override } from './environment.ts';
-import type { Manifests, Service } from '../../manifests/manifests.ts';
+import type { Manifests, Service } from '../../manifests/types.ts';
 
 /** What runs: the manifests and what belongs to them. */
 export interface Deployment {

@@ -1,4 +1,4 @@
-import type { EnvVar, Service } from '../../manifests/manifests.ts';
+import type { EnvVar, Service } from '../../manifests/types.ts';
 
 export type Env = Record<string, string>;
 

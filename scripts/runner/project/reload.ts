@@ -3,7 +3,8 @@ import { bundleInto } from '../serving/launch.ts';
 import { deploy, type Deployment } from './deployment.ts';
 import type { Override } from './environment.ts';
 import type { Log } from '../log.ts';
-import { loadManifests, onlyBroker, type Manifests } from '../../manifests/manifests.ts';
+import { loadManifests, onlyBroker } from '../../manifests/manifests.ts';
+import type { Manifests } from '../../manifests/types.ts';
 
 /** Brings what runs to what the files say. */
 export interface Reloader {

@@ -1,9 +1,9 @@
 import { setTimeout } from 'node:timers/promises';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { manualClock } from '../broker/broker-testing.ts';
-import type { Send } from '../broker/broker.ts';
-import type { Clock } from '../broker/clock.ts';
-import type { PingSource } from '../../manifests/manifests.ts';
+import type { Send } from '../delivery/send.ts';
+import type { Clock } from '../delivery/clock.ts';
+import type { PingSource } from '../../manifests/types.ts';
 import { openSchedules } from './ping.ts';
 import { recordingLog } from '../serving/testing.ts';
 

@@ -1,11 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
 import { Cron } from 'croner';
-import type { Answer, Send } from '../broker/broker.ts';
-import { type Clock, pause, systemClock } from '../broker/clock.ts';
+import type { Answer } from '../../events/outcome.ts';
+import type { Send } from '../delivery/send.ts';
+import { type Clock, pause, systemClock } from '../delivery/clock.ts';
 import type { Log } from '../log.ts';
-import type { PingSource } from '../../manifests/manifests.ts';
-import { NAMESPACE } from '../../manifests/metadata-schema.ts';
+import type { PingSource } from '../../manifests/types.ts';
+import { NAMESPACE } from '../../events/namespace.ts';
 
 /** The PingSources, each on its schedule. */
 export interface Schedules {

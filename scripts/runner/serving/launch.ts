@@ -4,7 +4,7 @@ import { bundleFunctions } from '../../build/bundle.ts';
 import type { Deployment } from '../project/deployment.ts';
 import { startInstance, type Instance } from './instance.ts';
 import { logOutput, type Log } from '../log.ts';
-import type { Service } from '../../manifests/manifests.ts';
+import type { Service } from '../../manifests/types.ts';
 
 /** Starts instances of the Services of a deployment. */
 export interface Launcher {

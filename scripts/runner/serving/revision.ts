@@ -1,8 +1,8 @@
 import { availableParallelism } from 'node:os';
 import type { Instance } from './instance.ts';
 import type { Log } from '../log.ts';
-import type { Service } from '../../manifests/manifests.ts';
-import { slidingMax } from './window.ts';
+import type { Service } from '../../manifests/types.ts';
+import { slidingMax } from './sliding-max.ts';
 
 /** A Service's instances: what Knative's activator and autoscaler do. */
 export interface Revision {

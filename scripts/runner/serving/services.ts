@@ -6,10 +6,11 @@ import {
 } from 'node:http';
 import { request as httpsRequest } from 'node:https';
 import { urlToHttpOptions } from 'node:url';
-import type { Answer, Send } from '../broker/broker.ts';
+import type { Answer } from '../../events/outcome.ts';
+import type { Send } from '../delivery/send.ts';
 import type { Instance } from './instance.ts';
 import type { Log } from '../log.ts';
-import type { Service } from '../../manifests/manifests.ts';
+import type { Service } from '../../manifests/types.ts';
 import { answerProblem } from '../../emulators/web/problem.ts';
 import { forwardedHeaders, NotDelivered, proxy } from './proxy.ts';
 import {

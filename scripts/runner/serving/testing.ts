@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
 import { startInstance } from './instance.ts';
 import { logOutput, type Log } from '../log.ts';
-import type { Service } from '../../manifests/manifests.ts';
+import type { Service } from '../../manifests/types.ts';
 
 /** A folder of the running test's own. */
 export function tempFolder(): string {

@@ -1,7 +1,6 @@
 import { globSync } from 'node:fs';
 import { basename, join } from 'node:path';
-
-const manifests = join(import.meta.dirname, '../../../knative/forms');
+import { projectRoot } from '../../cli/root.ts';
 
 /**
  * For a name that nothing was found for.
@@ -9,7 +8,9 @@ const manifests = join(import.meta.dirname, '../../../knative/forms');
  * @throws Error that names the forms when it is none of them, and none of this project's either
  */
 export function refuseUnknownForm(form: string, seen: Iterable<string>): void {
-  const ours = globSync('*.yaml', { cwd: manifests }).map((file) => basename(file, '.yaml'));
+  const ours = globSync('*.yaml', { cwd: join(projectRoot(), 'knative/forms') }).map((file) =>
+    basename(file, '.yaml'),
+  );
   const known = new Set([...ours, ...seen]);
   if (known.has(form)) return;
   throw new Error(

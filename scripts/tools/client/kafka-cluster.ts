@@ -2,7 +2,7 @@ import { Kafka, logLevel, type KafkaConfig } from 'kafkajs';
 import { readEnv } from '../../../functions/lib/runtime/env.ts';
 import { connectionOf, kafkaEnv } from '../../../functions/lib/publish/kafka-env.ts';
 import '../../../functions/lib/publish/kafka-timers.ts';
-import type { Event } from '../../events/cloud-event.ts';
+import type { CloudEvent } from '../../events/cloud-event.ts';
 import { recordOf } from '../../events/kafka-record.ts';
 import { openTasks, type HandOver } from './kafka-tasks.ts';
 
@@ -12,7 +12,7 @@ export interface Cluster {
   /** Whose events reach the Broker. */
   formsTopic: string;
   /** Writes an event to a topic; resolves when all in-sync replicas have it. */
-  write(topic: string, event: Event): Promise<void>;
+  write(topic: string, event: CloudEvent): Promise<void>;
   handOver: HandOver;
   close(): Promise<void>;
 }
@@ -56,7 +56,7 @@ export async function connectCluster({
   const client = new Kafka({ ...kafka, clientId: 'formbus-operator', logLevel: logLevel.NOTHING });
   const producer = client.producer({ allowAutoTopicCreation: false });
   await producer.connect();
-  const write = async (topic: string, event: Event) => {
+  const write = async (topic: string, event: CloudEvent) => {
     const [result] = await producer.send({ topic, acks: -1, messages: [recordOf(event, 'binary')] });
     if (result?.errorCode !== 0) throw new Error(`Kafka did not take a record for ${topic}`);
   };

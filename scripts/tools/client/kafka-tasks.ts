@@ -1,11 +1,11 @@
 import { request, type IncomingMessage } from 'node:http';
 import { buffer } from 'node:stream/consumers';
-import type { Answer } from '../../runner/broker/broker.ts';
-import { binaryRequest, type Event } from '../../events/cloud-event.ts';
+import type { Answer } from '../../events/outcome.ts';
+import { binaryRequest, type CloudEvent } from '../../events/cloud-event.ts';
 import { noAnswer, outcomeOf, type Outcome } from '../../events/outcome.ts';
 
 /** Hands an event to the task of that host and to no other; a reply is published, as the Broker would have done. Tries once. */
-export type HandOver = (host: string, event: Event) => Promise<Exclude<Outcome, { kind: 'reply' }>>;
+export type HandOver = (host: string, event: CloudEvent) => Promise<Exclude<Outcome, { kind: 'reply' }>>;
 
 export interface TasksOptions {
   /**
@@ -14,7 +14,7 @@ export interface TasksOptions {
    */
   gateway: string;
   /** Publishes what a task replies. */
-  publish: (event: Event) => Promise<void>;
+  publish: (event: CloudEvent) => Promise<void>;
   /** For a task that has to be started first. */
   timeoutMs?: number;
 }

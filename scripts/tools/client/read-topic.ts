@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { Admin, Consumer, Kafka } from 'kafkajs';
-import { askLeaders } from '../../runner/kafka/leaders.ts';
+import { askLeaders } from '../../events/leaders.ts';
 import type { ConsumedRecord } from '../../events/kafka-record.ts';
 
 export interface ReadTopicOptions {

@@ -1,8 +1,9 @@
 import { existsSync, readFileSync } from 'node:fs';
-import { join, relative, resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import * as v from 'valibot';
-import { lockFile, runningFile } from '../../runner/processes/data-folder.ts';
-import { isLocked } from '../../runner/processes/lock.ts';
+import { projectRoot, shown } from '../../cli/root.ts';
+import { lockFile, runningFile } from '../../runner/data-folder/data-folder.ts';
+import { isLocked } from '../../runner/data-folder/lock.ts';
 import { call } from './call.ts';
 
 /** A tool's options that say which Formbus of this machine it is about. */
@@ -33,7 +34,7 @@ const Running = v.object({
 
 /** The data folder that is meant. */
 export function dataFolderOf({ data }: Place): string {
-  return data === undefined ? join(import.meta.dirname, '../../../.formbus') : resolve(data);
+  return data === undefined ? join(projectRoot(), '.formbus') : resolve(data);
 }
 
 /**
@@ -72,9 +73,4 @@ function read(folder: string): v.InferOutput<typeof Running> {
       { cause },
     );
   }
-}
-
-function shown(path: string): string {
-  const short = relative(process.cwd(), path);
-  return short.startsWith('..') ? path : short || '.';
 }

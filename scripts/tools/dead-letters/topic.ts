@@ -1,6 +1,6 @@
 import type { Cluster } from '../client/kafka-cluster.ts';
 import { readTopic } from '../client/read-topic.ts';
-import type { Event } from '../../events/cloud-event.ts';
+import type { CloudEvent } from '../../events/cloud-event.ts';
 import { eventOf, type ConsumedRecord } from '../../events/kafka-record.ts';
 import { describeFailure } from '../../events/outcome.ts';
 import type { Letter, Letters } from './letters.ts';
@@ -19,7 +19,7 @@ const redrivenType = 'dev.formbus.redriven';
 
 /** The dead letters of a cluster, in their Kafka topic. A letter is named by its place there, `<partition>-<offset>`. */
 export function openTopicLetters({ cluster, topic, since, say }: TopicLettersOptions): Letters {
-  const events = new Map<string, Event>();
+  const events = new Map<string, CloudEvent>();
 
   async function sendAgain({ id, task }: Letter): Promise<boolean> {
     const event = events.get(id);
@@ -64,7 +64,10 @@ export function openTopicLetters({ cluster, topic, since, say }: TopicLettersOpt
   };
 }
 
-function letterOf({ partition, offset, timestamp }: ConsumedRecord, { attributes, data }: Event): Letter {
+function letterOf(
+  { partition, offset, timestamp }: ConsumedRecord,
+  { attributes, data }: CloudEvent,
+): Letter {
   return {
     id: `${partition}-${offset}`,
     at: new Date(Number(timestamp)).toISOString(),
@@ -80,7 +83,7 @@ function letterOf({ partition, offset, timestamp }: ConsumedRecord, { attributes
 }
 
 /** Deterministic, so that one that is written twice is one. */
-function markOf(id: string): Event {
+function markOf(id: string): CloudEvent {
   const attributes = {
     specversion: '1.0',
     id: `${id}/redriven`,

@@ -22,7 +22,7 @@ it('a task has its code, test, Service and Trigger, whose filter is what was ask
   const files = await planTask(root, 'count-visits', { form: 'student-data-form', type: 'form.analyzed' });
   expect(files.map(({ file }) => file)).toEqual([
     'functions/tasks/count-visits/count-visits.ts',
-    'functions/tasks/count-visits/count-visits.test.ts',
+    'functions/tasks/count-visits/count-visits.integration.test.ts',
     'knative/tasks/count-visits.yaml',
     'eventing/triggers/count-visits.yaml',
   ]);

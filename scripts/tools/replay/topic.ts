@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import * as v from 'valibot';
 import type { Cluster } from '../client/kafka-cluster.ts';
 import { readTopic } from '../client/read-topic.ts';
-import type { Event } from '../../events/cloud-event.ts';
+import type { CloudEvent } from '../../events/cloud-event.ts';
 import { matches, type Filter } from '../../events/filters.ts';
 import { eventOf } from '../../events/kafka-record.ts';
 import { deadLetterOf, describeFailure } from '../../events/outcome.ts';
@@ -24,7 +24,7 @@ export interface TopicHistoryOptions {
 }
 
 interface TopicEvent extends PastEvent {
-  event: Event;
+  event: CloudEvent;
 }
 
 const perPage = 500;
@@ -42,7 +42,7 @@ export function openTopicHistory({
   say,
   againMs = 5_000,
 }: TopicHistoryOptions): History<TopicEvent> {
-  async function deliver(event: Event): Promise<void> {
+  async function deliver(event: CloudEvent): Promise<void> {
     for (let tries = 1; ; tries += 1) {
       const outcome = await cluster.handOver(host, event);
       if (outcome.kind === 'done') return;

@@ -10,7 +10,7 @@ import {
 import { deleteDuplicates } from './delete-duplicates.ts';
 import { appendCells, sortRange, updateCells } from './edit-cells.ts';
 import { GoogleError, invalid } from '../grid/google-error.ts';
-import { BatchUpdate, parseBody, type Request } from './requests.ts';
+import { BatchUpdate, parseBody, type SheetRequest } from './requests.ts';
 import { getSpreadsheet } from '../grid/sheet.ts';
 import type { Store } from '../grid/store.ts';
 import { duplicateSheet } from './duplicate-sheet.ts';
@@ -44,7 +44,7 @@ export function batchUpdate(store: Store, spreadsheet: string, body: unknown): o
   return { spreadsheetId: spreadsheet, replies };
 }
 
-function apply(sql: SQLTagStore, spreadsheet: string, request: Request): object {
+function apply(sql: SQLTagStore, spreadsheet: string, request: SheetRequest): object {
   if (request.createDeveloperMetadata) {
     return {
       createDeveloperMetadata: createDeveloperMetadata(sql, spreadsheet, request.createDeveloperMetadata),

@@ -2,14 +2,14 @@ import type { sheets_v4 } from 'googleapis/build/src/apis/sheets/v4.js';
 import { expect, test } from 'vitest';
 import { BOOK, tab, texts, testSheets } from '../testing.ts';
 
-type Request = sheets_v4.Schema$Request;
+type SheetRequest = sheets_v4.Schema$Request;
 
-const append: Request = {
+const append: SheetRequest = {
   appendCells: { sheetId: 7, rows: texts(['x', 'y', 'z']), fields: 'userEnteredValue' },
 };
 const rows = { sheetId: 7, dimension: 'ROWS', startIndex: 1, endIndex: 2 };
 
-test.each<[string, Request]>([
+test.each<[string, SheetRequest]>([
   ['appended to', append],
   [
     'written into',

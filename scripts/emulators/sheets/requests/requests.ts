@@ -140,7 +140,7 @@ const DataFilter = v.strictObject({
   ),
 });
 
-const Request = v.strictObject({
+const SheetRequest = v.strictObject({
   createDeveloperMetadata: v.optional(v.strictObject({ developerMetadata: DeveloperMetadata })),
   deleteDeveloperMetadata: v.optional(v.strictObject({ dataFilter: DataFilter })),
   addSheet: v.optional(v.strictObject({ properties: v.nullish(SheetProperties, {}) })),
@@ -199,14 +199,14 @@ const Request = v.strictObject({
   ),
 });
 
-export type Request = v.InferOutput<typeof Request>;
+export type SheetRequest = v.InferOutput<typeof SheetRequest>;
 /** The content of one kind of request. */
-export type RequestOf<Kind extends keyof Request> = NonNullable<Request[Kind]>;
+export type RequestOf<Kind extends keyof SheetRequest> = NonNullable<SheetRequest[Kind]>;
 export type DimensionRange = v.InferOutput<typeof DimensionRange>;
 export type GridRange = v.InferOutput<typeof GridRange>;
 export type DataFilter = v.InferOutput<typeof DataFilter>;
 
-export const BatchUpdate = v.strictObject({ requests: v.nullish(v.array(Request), []) });
+export const BatchUpdate = v.strictObject({ requests: v.nullish(v.array(SheetRequest), []) });
 
 export const SearchMetadata = v.strictObject({ dataFilters: v.nullish(v.array(DataFilter), []) });
 

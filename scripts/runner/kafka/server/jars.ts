@@ -1,14 +1,14 @@
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, renameSync } from 'node:fs';
-import { delimiter, join, resolve } from 'node:path';
+import { delimiter, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { projectRoot } from '../../../cli/root.ts';
 import { startChild } from '../../processes/child.ts';
-import { takeLock } from '../../processes/lock.ts';
+import { takeLock } from '../../data-folder/lock.ts';
 import { ensure } from '../../processes/packages.ts';
 
-const root = resolve(import.meta.dirname, '../../../..');
-const pom = join(root, 'scripts/runner/kafka/server/pom.xml');
-const cache = join(root, 'node_modules/.cache/formbus');
+const pom = join(import.meta.dirname, 'pom.xml');
+const cache = () => join(projectRoot(), 'node_modules/.cache/formbus');
 
 /** Fetching over a slow line: Kafka's jars are some 60 MB. */
 const lockTimeoutMs = 600_000;
@@ -21,14 +21,14 @@ export async function kafkaClasspath({
   say = console.log,
 }: { say?: (line: string) => void } = {}): Promise<string> {
   const version = createHash('sha256').update(readFileSync(pom)).digest('hex').slice(0, 12);
-  const file = join(cache, `kafka-${version}.classpath`);
+  const file = join(cache(), `kafka-${version}.classpath`);
   const known = read(file);
   if (known) return known;
 
   ensure(['java', 'mvn'], { say });
-  mkdirSync(cache, { recursive: true });
+  mkdirSync(cache(), { recursive: true });
   // Maven's repository is not made for two that fill it at once, as test files that run side by side would.
-  const unlock = await waitForLock(join(cache, 'kafka.lock'));
+  const unlock = await waitForLock(join(cache(), 'kafka.lock'));
   try {
     return read(file) ?? (await fetchJars(file, say));
   } finally {
@@ -50,7 +50,7 @@ async function fetchJars(file: string, say: (line: string) => void): Promise<str
   const maven = await startChild({
     command: 'mvn',
     args: ['-B', '-q', '-f', pom, 'dependency:build-classpath', `-Dmdep.outputFile=${fresh}`],
-    cwd: root,
+    cwd: import.meta.dirname,
     env: Object.fromEntries(Object.entries(env).map(([name, value]) => [name, value ?? ''])),
   });
   const how = await maven.exited;

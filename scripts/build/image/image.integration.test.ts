@@ -1,0 +1,126 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { HTTP } from 'cloudevents';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { submissionEvent } from '../../../functions/lib/event/event.ts';
+import { postJson, startSink, student, type Sink } from '../../../functions/testing/sink.ts';
+import { buildImage, type BuiltImage } from './build.ts';
+import { startContainer } from './container.ts';
+import { loadManifests } from '../../manifests/manifests.ts';
+import type { Service } from '../../manifests/types.ts';
+import { howToInstall } from '../../runner/processes/packages.ts';
+
+const root = join(import.meta.dirname, '../../..');
+const { services } = loadManifests(root);
+const isCi = process.env['CI'] === 'true';
+const missing = howToInstall(['buildah', 'debootstrap', 'runc']);
+const skipped = !isCi && (missing !== undefined || process.getuid?.() !== 0);
+if (skipped)
+  console.warn('The image is not built and tried: that needs root, buildah, debootstrap and runc.');
+
+describe.skipIf(skipped)('the image', () => {
+  let dir: string;
+  let image: BuiltImage;
+  let sink: Sink;
+  beforeAll(async () => {
+    if (missing) throw new Error(missing);
+    dir = await mkdtemp(join(tmpdir(), 'formbus-image-'));
+    sink = await startSink();
+    image = await buildImage({ root, dir });
+  }, 400_000);
+  afterAll(async () => {
+    await sink?.close();
+    await image?.remove();
+    await rm(dir, { recursive: true, force: true });
+  }, 60_000);
+
+  /** As Knative starts it, with the environment of its manifest; forms send to a sink here. */
+  async function start(service: Service, user = { uid: 65_532, gid: 65_532 }) {
+    const started = await startContainer({
+      image,
+      dir: join(dir, `${service.name}-${user.uid}`),
+      env: { ...environment(service, sink.url), PORT: '0', K_SERVICE: service.name },
+      user,
+    });
+    onTestFinished(async () => {
+      started.kill('SIGKILL');
+      await started.exited;
+    });
+    return started;
+  }
+
+  it('runs as somebody without rights, and brings the compile cache of all functions', () => {
+    expect(image.config).toMatchObject({ User: '65532:65532', Cmd: ['node', 'main.mjs'] });
+    expect(image.config.Env).toContain('NODE_COMPILE_CACHE=/app/cache');
+  });
+
+  it.each(services.map((service) => [service.name, service] as const))(
+    '%s starts and answers as any user, on a root that cannot be written',
+    async (_, service) => {
+      const { url, kill, exited } = await start(service, { uid: 1_000_650_000, gid: 0 });
+      const isForm = service.file.startsWith('knative/forms/');
+      expect((await fetch(url)).status).toBe(isForm ? 200 : 405);
+      expect((await postJson(url, {})).status).toBe(isForm ? 422 : 400);
+      kill('SIGTERM');
+      expect(await exited).toBe(0);
+    },
+  );
+
+  it('a form answers 202 when its event is out, those in flight at SIGTERM included', async () => {
+    const form = await start(named('student-data-form'));
+    const held: (() => void)[] = [];
+    sink.answer = (res) => held.push(() => res.writeHead(202).end());
+    const inFlight = [postJson(form.url, student), postJson(form.url, student)];
+    await expect.poll(() => held.length).toBe(2);
+    form.kill('SIGTERM');
+    const isOpen = () =>
+      fetch(form.url).then(
+        () => true,
+        () => false,
+      );
+    await expect.poll(isOpen).toBe(false);
+    for (const release of held) release();
+    expect((await Promise.all(inFlight)).map(({ status }) => status)).toEqual([202, 202]);
+    expect(await form.exited).toBe(0);
+    sink.answer = undefined;
+  });
+
+  it('a task answers 204', async () => {
+    const task = await start(named('demo-task'));
+    const { headers, body } = HTTP.binary(submission);
+    const sent = Object.entries(headers).map(([key, value]): [string, string] => [key, String(value)]);
+    const answer = await fetch(task.url, { method: 'POST', headers: sent, body: String(body) });
+    expect(answer.status).toBe(204);
+  });
+});
+
+const submission = submissionEvent({
+  type: 'form.submitted',
+  id: 'id-1',
+  form: 'demo-form',
+  receivedAt: new Date(),
+  data: { name: 'Asha', message: 'Hello' },
+  dataschema: 'urn:formbus:form:demo-form:0',
+  spreadsheetId: 'spreadsheet-1',
+  tab: 'demo-form',
+  traceparent: undefined,
+});
+
+function named(name: string): Service {
+  const service = services.find((one) => one.name === name);
+  if (!service) throw new Error(`there is no ${name}`);
+  return service;
+}
+
+/** Long enough, and an address: what functions ask of a key of a Secret. */
+const SECRET = 'postgres://user:for-this-test-only@database.invalid/formbus';
+
+/** What the manifest says, with a value for each key of a Secret. Kafka is not here; K_SINK takes its place. */
+function environment({ env }: Service, sink: string): Record<string, string> {
+  const values = env.flatMap((variable) => {
+    if ('value' in variable) return [[variable.name, variable.value]];
+    return variable.optional ? [] : [[variable.name, SECRET]];
+  });
+  return { ...Object.fromEntries(values), KAFKA_BROKERS: '', K_SINK: sink };
+}

@@ -1,0 +1,21 @@
+/** The commands of `formbus`, each a file of scripts/commands, in the order in which a newcomer needs them. */
+export const commands: Record<string, string> = {
+  start: 'runs Formbus on this machine',
+  new: 'writes a new form or task, with its test and manifests',
+  bundle: 'bundles all functions, as the image does',
+  watch: 'shows how forms and tasks scale',
+  load: 'submits to a form many times and prints how long the answers took',
+  audit: 'compares what was accepted with what is in the sheets and in the archive',
+  'dead-letters': 'lists the events that no task could process, and sends them again',
+  replay: 'sends earlier submissions to a task',
+  export: "writes a form's submissions to a file",
+  forget: "removes one person's submission everywhere",
+  cluster: 'sets up a cluster with everything that Formbus stands on',
+  'cluster-suite': 'tests Formbus on a cluster',
+};
+
+/** Commands for work on Formbus itself; the package leaves them out. */
+export const developerCommands: Record<string, string> = {
+  bench: 'measures Formbus',
+  chaos: 'breaks what Formbus runs on and counts what is lost or duplicated',
+};

@@ -1,0 +1,137 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { DatabaseSync } from 'node:sqlite';
+import { expect, it, onTestFinished, vi } from 'vitest';
+import { temporaryFile } from '../broker-testing.ts';
+import { openEventLog } from './event-log.ts';
+
+const event = (id: string) => ({
+  attributes: { specversion: '1.0', id, source: '/s', type: 't' },
+  data: Buffer.from('{}'),
+});
+
+function open({
+  file = temporaryFile(),
+  now = Date.now,
+  onNew = () => {},
+}: { file?: string; now?: () => number; onNew?: (triggers: string[]) => void } = {}) {
+  const log = openEventLog({ file, now, onNew, route: () => ['task'] });
+  onTestFinished(() => log.close());
+  return { log, file };
+}
+
+/** Commits in the write-ahead log: frames that name the size of the database, https://sqlite.org/fileformat2.html#wal_file_format */
+function commits(file: string): number {
+  const wal = readFileSync(`${file}-wal`);
+  const frame = 24 + wal.readUInt32BE(8);
+  const starts = Array.from({ length: (wal.length - 32) / frame }, (_, n) => 32 + n * frame);
+  return starts.filter((start) => wal.readUInt32BE(start + 4) > 0).length;
+}
+
+it('commits in one transaction what is asked for in one turn of the event loop', async () => {
+  const { log, file } = open();
+  const before = commits(file);
+  await Promise.all(Array.from({ length: 50 }, (_, n) => log.append(event(String(n)))));
+  expect(commits(file) - before).toBe(1);
+  await log.append(event('later'));
+  expect(commits(file) - before).toBe(2);
+});
+
+it('keeps of a delivery that is over the end and the reply, or neither, wherever a power cut ends the write-ahead log', async () => {
+  const { log, file } = open();
+  await log.append(event('1'));
+  const synced = readFileSync(`${file}-wal`).length;
+  await log.finish(log.poll('task', 0, 1)[0]?.id ?? 0, event('1/reply'));
+  const [database, wal] = [readFileSync(file), readFileSync(`${file}-wal`)];
+  const found = new Set<string>();
+  const quarterOfAFrame = (24 + wal.readUInt32BE(8)) / 4;
+  for (let length = synced; length <= wal.length; length += quarterOfAFrame) {
+    const cut = temporaryFile();
+    writeFileSync(cut, database);
+    writeFileSync(`${cut}-wal`, wal.subarray(0, length));
+    const rest = open({ file: cut }).log;
+    found.add(
+      rest
+        .list(0, 10)
+        .map(({ attributes: { id }, waiting }) => `${id} waits for ${waiting.join()}`)
+        .join(),
+    );
+  }
+  expect([...found]).toEqual(['1 waits for task', '1 waits for ,1/reply waits for task']);
+});
+
+it('tells of new deliveries only after the commit', async () => {
+  const onNew = vi.fn<(triggers: string[]) => void>(() => expect(log.poll('task', 0, 10)).toHaveLength(1));
+  const { log } = open({ onNew });
+  const appended = log.append(event('1'));
+  expect(log.poll('task', 0, 10)).toEqual([]);
+  await appended;
+  expect(onNew).toHaveBeenCalledExactlyOnceWith(['task']);
+});
+
+it('gives deliveries in the order of the log, and when each is due', async () => {
+  const { log } = open({ now: () => 1_000 });
+  for (const id of ['1', '2', '3']) await log.append(event(id));
+  const [first, second, third] = log.poll('task', 0, 10).map(({ id }) => id);
+  await log.retry(first ?? 0, 1, 5_000);
+  await log.finish(second ?? 0);
+  expect(log.poll('task', 0, 10)).toEqual([
+    { id: first, failed: 1, nextAt: 5_000 },
+    { id: third, failed: 0, nextAt: 1_000 },
+  ]);
+  expect(log.poll('task', 0, 1)).toMatchObject([{ id: first }]);
+  expect(log.poll('task', first ?? 0, 10)).toMatchObject([{ id: third }]);
+});
+
+it('fails all writes of a transaction, and only those, when one of them cannot be made', async () => {
+  const { log } = open();
+  const unwritable = { ...event('x'), attributes: { id: 'x', toJSON: '' } };
+  Object.defineProperty(unwritable.attributes, 'toJSON', { value: () => undefined });
+  const results = await Promise.allSettled([log.append(event('1')), log.append(unwritable)]);
+  expect(results.map(({ status }) => status)).toEqual(['rejected', 'rejected']);
+  expect(log.poll('task', 0, 10)).toEqual([]);
+  await log.append(event('2'));
+  expect(log.poll('task', 0, 10)).toHaveLength(1);
+});
+
+it('takes a file of an older version along', async () => {
+  const file = temporaryFile();
+  const log = openEventLog({ file, now: Date.now, onNew: () => {}, route: () => ['task'] });
+  await log.append(event('1'));
+  await log.bury(log.poll('task', 0, 1)[0]?.id ?? 0, 'dead', 'task', event('1'));
+  log.close();
+  const db = new DatabaseSync(file);
+  db.exec('ALTER TABLE dead_letters DROP COLUMN redriven_at; DROP INDEX deliveries_by_trigger');
+  db.exec('CREATE INDEX deliveries_by_due ON deliveries (trigger, next_at, id); PRAGMA user_version = 1');
+  db.close();
+  const { log: again } = open({ file });
+  expect(again.deadLetters(10, 10)).toMatchObject([{ topic: 'dead', redrivenAt: undefined }]);
+});
+
+it('queues a dead letter again once, for its own Trigger, marked and without the reason, whatever is asked how often', async () => {
+  const { log } = open();
+  const reasons = { knativeerrordest: 'http://task/', knativeerrorcode: '400' };
+  const dead = { ...event('1'), attributes: { ...event('1').attributes, ...reasons } };
+  await log.append(event('1'));
+  await log.bury(log.poll('task', 0, 1)[0]?.id ?? 0, 'dead', 'task', dead);
+  const [letter] = log.deadLetters(10, 10);
+  const id = letter?.id ?? 0;
+  expect(await log.redrive([id], ['other'])).toBe(0);
+  const asked = await Promise.all([log.redrive([id, id, 99], ['task']), log.redrive([id], ['task'])]);
+  expect(asked).toEqual([1, 0]);
+  const due = log.poll('task', 0, 10).map(({ id }) => id);
+  const marked = { ...event('1'), attributes: { ...event('1').attributes, redriven: String(id) } };
+  expect(due.map((one) => log.read(one))).toEqual([{ seq: 2, event: marked }]);
+  expect(log.deadLetters(10, 10)).toMatchObject([{ id, redrivenAt: expect.any(String) }]);
+  expect(log.list(0, 10).flatMap(({ dead }) => dead)).toEqual([]);
+});
+
+it('refuses a file of another version and one that is no database', () => {
+  const newer = temporaryFile();
+  const db = new DatabaseSync(newer);
+  db.exec('PRAGMA user_version = 99');
+  db.close();
+  expect(() => open({ file: newer })).toThrow(`${newer} cannot be used: Error: it has version 99, not 3`);
+  const other = temporaryFile();
+  writeFileSync(other, 'no database at all, but long enough to be looked at'.repeat(40));
+  expect(() => open({ file: other })).toThrow(`${other} cannot be used`);
+});
