@@ -13,9 +13,9 @@ const rules = alertsOf(groups);
 
 const missing = howToInstall(['prometheus']);
 const skipped = missing !== undefined && process.env['CI'] !== 'true';
-if (skipped) console.warn('The alerts are not tried: prometheus is missing.');
+if (skipped) console.warn('The alerts are not tested: prometheus is missing.');
 
-it('there is a case in which it fires and one in which it does not for each alert, and for nothing else', () => {
+it('each alert has a case in which it fires and one in which it does not', () => {
   expect(Object.keys(CASES).toSorted()).toEqual(rules.map(({ alert }) => alert).toSorted());
 });
 
@@ -80,13 +80,13 @@ describe.skipIf(skipped)('by promtool', () => {
       const { fires, silent } = given;
       expect(tried(rule, { ...fires, firing: [fires.labels] })).toBe('ok');
       expect(tried(rule, { ...silent, firing: [] })).toBe('ok');
-      // A check that could not fail would say nothing.
+      // Proves that this check can fail.
       expect(tried(rule, { ...silent, firing: [fires.labels] })).toContain('FAILED');
     },
   );
 });
 
-/** What promtool says of a course of series, at whose end the alert is to fire with these labels. */
+/** promtool's result for series with which the alert must fire with these labels. */
 function tried(
   { alert, labels: { severity } }: AlertRule,
   { series, at, every = '1m', firing }: Course & { firing: Record<string, string>[] },

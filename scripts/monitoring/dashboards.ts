@@ -21,7 +21,7 @@ const Dashboard = v.object({
 });
 export type Dashboard = v.InferOutput<typeof Dashboard>;
 
-/** Grafana's dashboards of the project at `root`, by file name, as far as they are tried. */
+/** Grafana's dashboards of the project at `root`, by file name, with the fields that tests read. */
 export function readDashboards(root: string): [name: string, dashboard: Dashboard][] {
   const folder = join(root, 'knative/platform/monitoring/dashboards');
   return globSync('*.json', { cwd: folder })

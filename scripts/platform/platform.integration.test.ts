@@ -139,7 +139,7 @@ describe.skipIf(skipped)('by kustomize', () => {
   });
 });
 
-it('lets no pod into our namespaces that could take its node', () => {
+it('refuses pods in our namespaces that could take over their node', () => {
   const levels = readRepository(root)
     .resources.filter(({ kind }) => kind === 'Namespace')
     .map(({ content }) => at(content, 'metadata', 'labels', 'pod-security.kubernetes.io/enforce'));

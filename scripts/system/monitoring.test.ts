@@ -18,7 +18,7 @@ const dashboards = readDashboards(ROOT);
 
 const missing = howToInstall(['prometheus']);
 const skipped = missing !== undefined && process.env['CI'] !== 'true';
-if (skipped) console.warn('The dashboards are not tried: prometheus is missing.');
+if (skipped) console.warn('The dashboards are not tested: prometheus is missing.');
 
 describe('a dashboard', () => {
   it.each(dashboards)(
@@ -35,7 +35,7 @@ describe('a dashboard', () => {
     },
   );
 
-  it('is where Grafana looks for it, and asks the source that Grafana has', () => {
+  it('is where Grafana looks for it, and uses the data source that Grafana has', () => {
     const read = (file: string) =>
       readFileSync(join(ROOT, 'knative/platform/monitoring/grafana', file), 'utf8');
     const [listed] = readKustomization(ROOT, 'knative/platform/monitoring/dashboards').configMapGenerator;
@@ -71,7 +71,7 @@ describe.skipIf(skipped)('with a Prometheus that asks npm start', () => {
       expect(await unseen(prometheus)).toEqual([]);
     };
     await vi.waitFor(isSeen, { timeout: 60_000, interval: 1_000 });
-    // What is counted after its series has been seen is a rate above nothing.
+    // Counted again after the series was scraped, so that every rate is above 0.
     await makeTraffic(formbus, folder.path);
   }, 120_000);
 
@@ -82,7 +82,7 @@ describe.skipIf(skipped)('with a Prometheus that asks npm start', () => {
     await rm(own, { recursive: true, force: true });
   });
 
-  it.each(dashboards)('%s has no panel that is empty', async (_, { panels }) => {
+  it.each(dashboards)('%s has no empty panel', async (_, { panels }) => {
     await expect
       .poll(async () => (await Promise.all(panels.map((panel) => emptiness(prometheus, panel)))).flat(), {
         interval: 500,
@@ -90,12 +90,12 @@ describe.skipIf(skipped)('with a Prometheus that asks npm start', () => {
       .toEqual([]);
   });
 
-  it('each alert, and what it is made from, looks at what there is', async () => {
+  it('each alert and recording rule selects existing series', async () => {
     for (const rule of rules)
       expect({ rule, unknown: await unknown(prometheus, rule.expr) }).toEqual({ rule, unknown: [] });
   });
 
-  it('there is something to choose from where one can choose', async () => {
+  it('each variable of a dashboard has values', async () => {
     const lists = dashboards.flatMap(([, { templating }]) => templating.list);
     for (const { query } of lists) {
       const [, metric = '', label = ''] = /^label_values\((.+), (\w+)\)$/.exec(query) ?? [];
@@ -104,7 +104,7 @@ describe.skipIf(skipped)('with a Prometheus that asks npm start', () => {
     expect(lists).toHaveLength(2);
   });
 
-  it('a wrong metric, a wrong label, a wrong value and a wrong legend are found', async () => {
+  it('finds a wrong metric, label, value and legend', async () => {
     const accepted =
       'sum by (form) (rate(formbus_submissions_accepted_total{service=~".+"}[$__rate_interval]))';
     const found = (expr: string, legendFormat = '{{form}}') => problems(prometheus, { expr, legendFormat });
@@ -120,18 +120,18 @@ describe.skipIf(skipped)('with a Prometheus that asks npm start', () => {
   });
 });
 
-/** A query as Grafana sends it, with all of what can be chosen. */
+/** A query as Grafana sends it, with all values of each variable. */
 function sent(expr: string): string {
   return expr.replaceAll('$__rate_interval', '20s').replaceAll(/\$(form|service)\b/g, '.*');
 }
 
-/** What is wrong with a panel. */
+/** Problems of a panel. */
 async function emptiness(prometheus: Prometheus, { title, targets }: Panel): Promise<string[]> {
   const found = await Promise.all(targets.map((target) => problems(prometheus, target)));
   return found.flat().map((problem) => `${title}: ${problem}`);
 }
 
-/** What is wrong with a line of a panel. */
+/** Problems of a query of a panel. */
 async function problems(
   prometheus: Prometheus,
   { expr, legendFormat }: { expr: string; legendFormat: string },
@@ -147,7 +147,7 @@ async function problems(
   ];
 }
 
-/** Selectors of a query that find nothing, and labels by which it groups that no series has. */
+/** Selectors of a query that match no series, and grouping labels that no series has. */
 async function unknown(prometheus: Prometheus, expr: string): Promise<string[]> {
   const { selectors, grouping } = readQuery(sent(expr));
   const found = await Promise.all(selectors.map((selector) => prometheus.series(selector)));
@@ -160,7 +160,7 @@ async function unknown(prometheus: Prometheus, expr: string): Promise<string[]> 
   ];
 }
 
-/** Selectors of all panels and rules that find nothing yet. */
+/** Selectors of all panels and rules that match nothing yet. */
 async function unseen(prometheus: Prometheus): Promise<string[]> {
   const lines = dashboards.flatMap(([, { panels }]) => panels.flatMap(({ targets }) => targets));
   const exprs = [...lines, ...rules].map(({ expr }) => expr);

@@ -29,23 +29,23 @@ const skaffold = v.parse(Skaffold, content);
 const globs = skaffold.manifests.rawYaml;
 const deployed = globs.flatMap((glob) => globSync(glob, { cwd: root })).toSorted();
 
-it('its globs are those of Go, and each finds something', () => {
+it('has globs that Go understands, and each matches a file', () => {
   expect(globs.filter((glob) => glob.includes('**'))).toEqual([]);
   expect(globs.filter((glob) => globSync(glob, { cwd: root }).length === 0)).toEqual([]);
 });
 
-it('deploys what may come and go, once, and nothing that holds data', () => {
+it('deploys each manifest of the application once, and nothing of the platform', () => {
   const files = readRepository(root).resources.map(({ file }) => file);
   expect(deployed).toEqual(files.filter((file) => !file.startsWith('knative/platform/')).toSorted());
 });
 
-it('builds the image that the functions name, from the base that is pinned', () => {
+it('builds the image that the functions name, from the pinned base', () => {
   expect(skaffold.build.artifacts.map(({ image }) => image)).toEqual(['dev.local/formbus']);
   const [dockerfile = ''] = skaffold.build.artifacts.map(({ docker }) => join(root, docker.dockerfile));
   expect(readFileSync(dockerfile, 'utf8')).toContain(`ARG NODE_IMAGE=${readVersions(root).images['node']}\n`);
 });
 
-it('has the Node in its image that it is developed with', () => {
+it('has the same Node in its image as in development', () => {
   const { devDependencies } = v.parse(
     v.object({ devDependencies: v.object({ node: v.string() }) }),
     JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')),
@@ -53,7 +53,7 @@ it('has the Node in its image that it is developed with', () => {
   expect(readVersions(root).images['node']).toContain(`/node:${devDependencies.node}-`);
 });
 
-it('leaves the template of a revision alone, so that a run by itself makes none', () => {
+it('does not label the template of a revision, so that a run alone creates none', () => {
   expect(skaffold.resourceSelector.deny).toContainEqual({
     groupKind: 'Service.serving.knative.dev',
     labels: ['.spec.template.metadata.labels'],
