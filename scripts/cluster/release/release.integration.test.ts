@@ -191,7 +191,7 @@ describe('a file of a release', () => {
     const { apply } = open({ 'kourier.yaml': kourier('NodePort') });
     expect(apply('kourier.yaml')).toMatchObject({
       status: 1,
-      stderr: expect.stringContaining('Service kourier has no type: LoadBalancer'),
+      stderr: expect.stringContaining('Service kourier no longer contains type: LoadBalancer'),
       applied: '',
     });
   });

@@ -17,7 +17,7 @@ export const platformMistakes: Mistake[] = [
     [[KAFKA, ['spec', 'kafka', 'listeners', 0, 'tls'], false]],
     `${KAFKA}: has a listener without TLS`,
   ],
-  ['a topic with copies of its own', [[TOPIC, ['spec', 'replicas'], 2]], `${TOPIC}: replicas are`],
+  ['a topic with copies of its own', [[TOPIC, ['spec', 'replicas'], 2]], `${TOPIC}: must not set replicas`],
   [
     'a topic with the default retention',
     [[TOPIC, ['spec', 'config', 'retention.ms']]],
