@@ -156,7 +156,7 @@ it('names the forms when there is none of that name: those of this project, and 
   const { code, out, err } = await run('--form', 'nobody', '--format', 'csv');
   expect([code, out]).toEqual([2, '']);
   expect(err).toBe(
-    'there is no form nobody, and no submission of one; there are demo-form, forgotten, gone, student-data-form\n',
+    'there is no form nobody and no submission of it; there are demo-form, forgotten, gone, student-data-form\n',
   );
   for (const form of ['demo-form', 'forgotten'])
     expect((await run('--form', form, '--format', 'csv')).err).toBe(`0 submissions of ${form}\n`);
@@ -187,7 +187,7 @@ it('says so when the database dies in the midst of it, and leaves no half of a f
   expect([code, err]).toEqual([
     2,
     expect.stringMatching(
-      /^the archive at \S+ is not to be reached \(.*\); see whether it runs, and DATABASE_URL\n$/m,
+      /^the archive at \S+ cannot be reached \(.*\); check that it runs, and DATABASE_URL\n$/m,
     ),
   ]);
   expect([existsSync(file), existsSync(`${file}.part`)]).toEqual([false, false]);

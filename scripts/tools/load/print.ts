@@ -3,7 +3,7 @@ import type { Verified } from './verify.ts';
 
 const widest = 50;
 
-/** The report as a table and a histogram of the times. */
+/** The report as text, with a histogram of the times. */
 export function textOf(
   { requests, accepted, seconds, perSecond, latency, errors, histogram }: LoadReport,
   verified?: Verified,
