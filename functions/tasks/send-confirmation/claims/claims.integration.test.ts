@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { openRedis, type DurableRedis } from '../../lib/stores/redis.ts';
-import { recordedLog } from '../../testing/log.ts';
-import { startTestRedis, type TestRedis } from '../../testing/redis.ts';
+import { openRedis, type DurableRedis } from '../../../lib/stores/redis.ts';
+import { recordedLog } from '../../../testing/log.ts';
+import { startTestRedis, type TestRedis } from '../../../testing/redis.ts';
 import { openClaims, type Claim, type ClaimsOptions } from './claims.ts';
 
 let server: TestRedis;

@@ -4,11 +4,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import PostalMime from 'postal-mime';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
-import { bundleFunctions } from '../../../scripts/build/bundle.ts';
-import { recordedLog } from '../../testing/log.ts';
-import { startFunction } from '../../testing/process.ts';
+import { bundleFunctions } from '../../../../scripts/build/bundle.ts';
+import { recordedLog } from '../../../testing/log.ts';
+import { startFunction } from '../../../testing/process.ts';
 import { openFormWords } from './form-words.ts';
-import { useTask } from './testing.ts';
+import { useTask } from '../testing.ts';
 
 const words = {
   subject: 'धन्यवाद <b>'.padEnd(150, 'आ'),
@@ -26,7 +26,7 @@ let project: string;
 const mains = { source: '', bundle: '' };
 beforeAll(async () => {
   project = await mkdtemp(join(tmpdir(), 'formbus-words-'));
-  const root = join(import.meta.dirname, '../../..');
+  const root = join(import.meta.dirname, '../../../..');
   cpSync(join(root, 'functions'), join(project, 'functions'), { recursive: true });
   cpSync(join(root, 'package.json'), join(project, 'package.json'));
   symlinkSync(join(root, 'node_modules'), join(project, 'node_modules'));

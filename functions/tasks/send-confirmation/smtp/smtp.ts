@@ -2,7 +2,7 @@ import { Readable } from 'node:stream';
 import { createTransport } from 'nodemailer';
 import type { SendMailOptions } from 'nodemailer/lib/mailer';
 import * as v from 'valibot';
-import { reasonOf, type Log } from '../../lib/runtime/log.ts';
+import { reasonOf, type Log } from '../../../lib/runtime/log.ts';
 
 /**
  * What became of a mail:
