@@ -46,7 +46,11 @@ const task = useTask();
 
 describe.each(['source', 'bundle'] as const)('from the %s of an image', (kind) => {
   async function start() {
-    const running = await startFunction(mains[kind], { ...task.env(), FUNCTION_TARGET: 'send-confirmation' });
+    const running = await startFunction(
+      mains[kind],
+      { ...task.env(), FUNCTION_TARGET: 'send-confirmation' },
+      { cwd: project },
+    );
     onTestFinished(async () => {
       running.kill('SIGTERM');
       await running.exited;

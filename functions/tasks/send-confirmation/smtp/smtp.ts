@@ -12,9 +12,7 @@ import { reasonOf, type Log } from '../../../lib/runtime/log.ts';
  * `refused`  it does not want it, and won't later (5xx);
  * `unknown`  all of it was given, and no answer came: it may have it.
  */
-export type Outcome =
-  | { kind: 'sent' }
-  | { kind: 'again' | 'deferred' | 'refused' | 'unknown'; reason: string };
+type Outcome = { kind: 'sent' } | { kind: 'again' | 'deferred' | 'refused' | 'unknown'; reason: string };
 
 export interface Smtp {
   /**
