@@ -1,8 +1,5 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import * as v from 'valibot';
-import { startSheets, type SheetsServer } from '../../scripts/emulators/sheets/server.ts';
+import { startTestSheets, type TestSheets } from './sheets.ts';
 import { openBuffer, type Buffer, type Cells } from '../lib/buffer/buffer.ts';
 import { flush, type FlushOptions, type FlushResult } from '../tasks/sheets-flush/flush.ts';
 import { openRedis, type DurableRedis } from '../lib/stores/redis.ts';
@@ -15,7 +12,7 @@ export interface Flushing {
   server: TestRedis;
   redis: DurableRedis;
   buffer: Buffer;
-  emulator: SheetsServer;
+  emulator: TestSheets;
   /** The real client; each call to Google is counted in `calls`. */
   sheets: Sheets;
   calls: string[];
@@ -32,11 +29,10 @@ export interface Flushing {
 }
 
 export async function startFlushing(): Promise<Flushing> {
-  const dir = await mkdtemp(join(tmpdir(), 'formbus-flushing-'));
   const server = await startTestRedis();
   const redis = await openRedis({ REDIS_URL: server.url, REDIS_REPLICAS: 0 }, recordedLog().log);
   const buffer = openBuffer({ redis });
-  const emulator = await startSheets({ dir, quota: { perUser: 100_000, perProject: 100_000 } });
+  const emulator = await startTestSheets();
   const calls: string[] = [];
   const sheets = counting(openSheets({ SHEETS_URL: emulator.url }, { timeout: 5_000 }), (name) =>
     calls.push(name),
@@ -52,8 +48,8 @@ export async function startFlushing(): Promise<Flushing> {
     async begin() {
       count += 1;
       await server.look.flushall();
-      emulator.faults.clear();
-      emulator.make([`s${count}`]);
+      await emulator.faults.clear();
+      await emulator.make([`s${count}`]);
       calls.length = 0;
       return `s${count}`;
     },
@@ -79,7 +75,6 @@ export async function startFlushing(): Promise<Flushing> {
       await emulator.close();
       await redis.close();
       await server.close();
-      await rm(dir, { recursive: true });
     },
   };
 }

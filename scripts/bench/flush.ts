@@ -28,7 +28,7 @@ interface Run {
   reads: number;
 }
 
-/** How fast sheets-flush writes a backlog of rows of 500 bytes to an endpoint that answers at once, and with how much memory. */
+/** How fast sheets-flush writes a backlog of 500-byte rows to an endpoint that answers at once, and its memory. */
 export async function measure({ runs = 2 }: { runs?: number } = {}): Promise<Measured> {
   const folder = await temporaryFolder();
   const cores = pinCores();
@@ -63,7 +63,7 @@ async function fill(url: string, rows: number): Promise<void> {
   await redis.close();
 }
 
-/** 500 bytes as they stand in Redis. */
+/** 500 bytes in Redis. */
 function row(n: number) {
   const fields = { name: `Asha Rao ${n}`, roll: '99999', university: 'BCE', cgpa: '8.04', gender: 'F' };
   const cells = { '@time': new Date(0).toISOString(), ...fields, email: 'asha@example.org', message: '' };
@@ -87,7 +87,7 @@ async function empty(
     const before = sheets.calls();
     const cpu = cpuMsOf(flush.pid);
     const begin = performance.now();
-    // A run begins no batch after 45 s; the next one goes on.
+    // A run begins no batch after 45 s; the next run continues.
     for (let written = 0; written < rows; written = sheets.calls().rows - before.rows) {
       const headers = {
         'ce-specversion': '1.0',

@@ -23,7 +23,7 @@ const quiet = { info() {}, warn() {}, error() {} };
 const form = 'student-data-form';
 const submissions = 100_000;
 
-/** What one submission takes where it is kept, in bytes: what disks and memory have to hold is so much times how many, for as long as each keeps them. */
+/** The bytes of one submission in each store. Needed space is this times the number of submissions that the store keeps. */
 export async function measure(): Promise<Measured> {
   const folder = await temporaryFolder();
   try {
@@ -109,7 +109,7 @@ async function inRedis(dir: string, count: number): Promise<Found[]> {
       await claims.sent(id);
     });
     const mailed = await used();
-    // The set of who got how many mails that day lasts for two days; a recipient each is the most it can be.
+    // Redis counts the mails of each recipient for two days; a recipient for each mail is the worst case.
     const days = await look.keys('mail:day:*');
     for (let n = 0; n < days.length; n += 1_000) await look.del(...days.slice(n, n + 1_000));
     return [

@@ -1,8 +1,5 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
-import { startSheets } from '../../../scripts/emulators/sheets/server.ts';
+import { startTestSheets, type TestSheets } from '../../testing/sheets.ts';
 import { killPoint } from '../../testing/kill-points.ts';
 import { recordedLog } from '../../testing/log.ts';
 import { startTestRedis, type TestRedis } from '../../testing/redis.ts';
@@ -16,27 +13,24 @@ const { log } = recordedLog();
 let server: TestRedis;
 let redis: DurableRedis;
 let buffer: Buffer;
-let emulator: Awaited<ReturnType<typeof startSheets>>;
+let emulator: TestSheets;
 let sheets: Sheets;
-let dir: string;
 /** Each test has a spreadsheet of its own. */
 let sheet: string;
 let count = 0;
 
 beforeAll(async () => {
-  dir = await mkdtemp(join(tmpdir(), 'formbus-erasure-'));
   server = await startTestRedis();
   redis = await openRedis({ REDIS_URL: server.url, REDIS_REPLICAS: 0 }, log);
   buffer = openBuffer({ redis });
   const spreadsheets = Array.from({ length: 200 }, (_, i) => `s${i + 1}`);
-  emulator = await startSheets({ dir, spreadsheets, quota: { perUser: 100_000, perProject: 100_000 } });
+  emulator = await startTestSheets(spreadsheets);
   sheets = openSheets({ SHEETS_URL: emulator.url });
 });
 afterAll(async () => {
   await emulator.close();
   await redis.close();
   await server.close();
-  await rm(dir, { recursive: true });
 });
 beforeEach(async () => {
   await server.look.flushall();

@@ -24,7 +24,7 @@ describe('a page that a proxy answers with status 200', () => {
     async (kind) => {
       await at.push(sheet, 1);
       await at.push(sheet, 2);
-      at.emulator.faults.add([{ kind, calls: 'write', times: 1 }]);
+      await at.emulator.faults.add([{ kind, calls: 'write', times: 1 }]);
       expect(await at.flush()).toMatchObject({ rows: 0, failed: [{ reason: /not an answer to it/ }] });
       expect(await at.flush()).toMatchObject({ rows: 2, failed: [] });
       expect(await ids()).toEqual(['id-1', 'id-2']);
@@ -36,12 +36,12 @@ describe('a page that a proxy answers with status 200', () => {
     await at.flush();
     await at.push(sheet, 2);
     at.calls.length = 0;
-    at.emulator.faults.add([{ kind: 'proxy-before', calls: 'read', times: 1_000 }]);
+    await at.emulator.faults.add([{ kind: 'proxy-before', calls: 'read', times: 1_000 }]);
     const { failed, lines } = await at.flush();
     expect(failed).toHaveLength(1);
     expect(at.calls).toEqual(['layout']);
     expect(lines.map(({ msg }) => msg)).toEqual(['not written; it stays in the buffer']);
-    at.emulator.faults.clear();
+    await at.emulator.faults.clear();
     expect(await at.flush()).toMatchObject({ rows: 1 });
     expect(await ids()).toEqual(['id-1', 'id-2']);
   });
@@ -59,7 +59,7 @@ describe('a page that a proxy answers with status 200', () => {
       () => at.sheets.layout(sheet),
     ];
     for (const ask of questions) {
-      at.emulator.faults.add([{ kind: 'proxy-before', calls: 'read', times: 1 }]);
+      await at.emulator.faults.add([{ kind: 'proxy-before', calls: 'read', times: 1 }]);
       await expect(ask()).rejects.toMatchObject({ name: 'SheetsError', status: undefined });
       await ask();
     }

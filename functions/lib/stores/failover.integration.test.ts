@@ -1,8 +1,5 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
-import { startSheets } from '../../../scripts/emulators/sheets/server.ts';
+import { startTestSheets } from '../../testing/sheets.ts';
 import { startSentinels, type RedisPod, type Sentinels } from '../../testing/sentinels.ts';
 import { openBuffer, type Buffer } from '../buffer/buffer.ts';
 import { flush } from '../../tasks/sheets-flush/flush.ts';
@@ -16,16 +13,13 @@ const spreadsheetId = 's';
 
 /** Pushes rows, again and again as a broker does until each is acknowledged, `atOnce` at a time, and flushes all the while. */
 async function underLoad(env: Sentinels['env'], { buffers }: { buffers: Buffer[] }) {
-  const dir = await mkdtemp(join(tmpdir(), 'formbus-failover-'));
-  const quota = { perUser: 100_000, perProject: 100_000 };
-  const emulator = await startSheets({ dir, spreadsheets: [spreadsheetId], quota });
+  const emulator = await startTestSheets([spreadsheetId]);
   const sheets = openSheets({ SHEETS_URL: emulator.url });
   const redis = await openRedis({ ...env, REDIS_REPLICAS: 1 }, log);
   const flushed = openBuffer({ redis });
   onTestFinished(async () => {
     await redis.close();
     await emulator.close();
-    await rm(dir, { recursive: true });
   });
   const over = new AbortController();
   let refused = 0;

@@ -1,9 +1,6 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, expect, it, onTestFinished } from 'vitest';
 import * as v from 'valibot';
-import { startSheets } from '../../../scripts/emulators/sheets/server.ts';
+import { startTestSheets, type TestSheets } from '../../testing/sheets.ts';
 import { openBuffer, type Buffer } from '../../lib/buffer/buffer.ts';
 import { submissionEvent, Submission } from '../../lib/event/event.ts';
 import { flush } from '../sheets-flush/flush.ts';
@@ -26,24 +23,22 @@ const log = openLog('test', 'silent');
 const hour = 3_600_000;
 let server: TestRedis;
 let postgres: TestPostgres;
-let emulator: Awaited<ReturnType<typeof startSheets>>;
+let emulator: TestSheets;
 let redis: DurableRedis;
 let database: Database;
 let archive: Archive;
 let buffer: Buffer;
 let sheets: Sheets;
-let dir: string;
 /** Each test has a spreadsheet of its own. */
 let sheet: string;
 let count = 0;
 
 beforeAll(async () => {
-  dir = await mkdtemp(join(tmpdir(), 'formbus-audit-'));
   const spreadsheets = Array.from({ length: 20 }, (_, i) => `s${i + 1}`);
   [server, postgres, emulator] = await Promise.all([
     startTestRedis(),
     startTestPostgres(),
-    startSheets({ dir, spreadsheets, quota: { perUser: 100_000, perProject: 100_000 } }),
+    startTestSheets(spreadsheets),
   ]);
   redis = await openRedis({ REDIS_URL: server.url, REDIS_REPLICAS: 0 }, log);
   database = openDatabase({ DATABASE_URL: postgres.url }, log);
@@ -54,13 +49,12 @@ beforeAll(async () => {
 afterAll(async () => {
   await Promise.all([redis.close(), database.close(), emulator.close()]);
   await Promise.all([server.close(), postgres.close()]);
-  await rm(dir, { recursive: true });
 });
 beforeEach(async () => {
   await server.look.flushall();
   await postgres.query('DROP TABLE IF EXISTS submissions, formbus_schema');
   archive = openArchive(database);
-  emulator.faults.clear();
+  await emulator.faults.clear();
   count += 1;
   sheet = `s${count}`;
 });
@@ -170,10 +164,10 @@ it('does not take for lost what goes from the buffer into the sheet, or is sorte
 it('does not judge what it cannot read: a spreadsheet without permission, a tab without the column of ids', async () => {
   await submit('a');
   await write();
-  emulator.setRevoked(sheet, true);
+  await emulator.setRevoked(sheet, true);
   const { log: kept, messages } = recordedLog();
   expect(await run({ log: kept })).toEqual({});
-  emulator.setRevoked(sheet, false);
+  await emulator.setRevoked(sheet, false);
   await edit('demo-form', (sheetId) => [
     { deleteDimension: { range: { sheetId, dimension: 'COLUMNS', startIndex: 0, endIndex: 1 } } },
   ]);
@@ -188,7 +182,7 @@ it('raises no false alarm while Google, Redis or the database is away, and is co
   await write();
   await edit('demo-form', (sheetId) => [deleteRow(sheetId, 2)]);
   for (const kind of ['quota', 'drop-before', 'fail-before'] as const) {
-    emulator.faults.add([{ kind, calls: 'read', times: 1 }]);
+    await emulator.faults.add([{ kind, calls: 'read', times: 1 }]);
     await expect(run(), kind).rejects.toThrow('Google Sheets');
   }
   await expect(run({ query: () => Promise.reject(new Error('gone')) })).rejects.toThrow('DATABASE_URL');

@@ -1,8 +1,5 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { startSheets } from '../../../scripts/emulators/sheets/server.ts';
+import { startTestSheets, type TestSheets } from '../../testing/sheets.ts';
 import { killPoint } from '../../testing/kill-points.ts';
 import { startTestRedis, type TestRedis } from '../../testing/redis.ts';
 import { openBuffer, type Buffer } from '../../lib/buffer/buffer.ts';
@@ -15,28 +12,24 @@ import { openSheets, type Sheets } from '../../lib/sheets/sheets.ts';
 const log = openLog('test', 'silent');
 let server: TestRedis;
 let redis: DurableRedis;
-let emulator: Awaited<ReturnType<typeof startSheets>>;
+let emulator: TestSheets;
 let sheets: Sheets;
-let dir: string;
 let count = 0;
 let sheet: string;
 /** What has to stand in each tab at the end. */
 let pushed: Set<string>;
 
 beforeAll(async () => {
-  dir = await mkdtemp(join(tmpdir(), 'formbus-kills-'));
   server = await startTestRedis();
   redis = await openRedis({ REDIS_URL: server.url, REDIS_REPLICAS: 0 }, log);
   const spreadsheets = Array.from({ length: 600 }, (_, i) => `s${i + 1}`);
-  const quota = { perUser: 100_000, perProject: 100_000 };
-  emulator = await startSheets({ dir, spreadsheets, quota });
+  emulator = await startTestSheets(spreadsheets);
   sheets = refusing(openSheets({ SHEETS_URL: emulator.url }));
 });
 afterAll(async () => {
   await emulator.close();
   await redis.close();
   await server.close();
-  await rm(dir, { recursive: true });
 });
 
 /** Google refuses a row that says so. */

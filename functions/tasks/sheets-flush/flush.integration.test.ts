@@ -1,9 +1,6 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import * as v from 'valibot';
-import { startSheets } from '../../../scripts/emulators/sheets/server.ts';
+import { startTestSheets, type TestSheets } from '../../testing/sheets.ts';
 import { counting } from '../../testing/flushing.ts';
 import { recordedLog } from '../../testing/log.ts';
 import { startTestRedis, type TestRedis } from '../../testing/redis.ts';
@@ -18,39 +15,32 @@ const log = openLog('test', 'silent');
 let server: TestRedis;
 let redis: DurableRedis;
 let buffer: Buffer;
-let emulator: Awaited<ReturnType<typeof startSheets>>;
+let emulator: TestSheets;
 let sheets: Sheets;
 /** The calls that were made to Google, by name. */
 let calls: string[];
 /** Done once, before the next batch is applied. */
 let beforeApply: (() => Promise<void>) | undefined;
-let dir: string;
 /** Each test has spreadsheets of its own. */
 let sheet: string;
 let count = 0;
 
 beforeAll(async () => {
-  dir = await mkdtemp(join(tmpdir(), 'formbus-flush-'));
   server = await startTestRedis();
   redis = await openRedis({ REDIS_URL: server.url, REDIS_REPLICAS: 0 }, log);
   buffer = openBuffer({ redis, maxRows: 50 });
   const spreadsheets = Array.from({ length: 60 }, (_, i) => `s${i + 1}`);
-  emulator = await startSheets({
-    dir,
-    spreadsheets,
-    quota: { perUser: 100_000, perProject: 100_000 },
-  });
+  emulator = await startTestSheets(spreadsheets);
   sheets = watched(openSheets({ SHEETS_URL: emulator.url }, { timeout: 1_000 }));
 });
 afterAll(async () => {
   await emulator.close();
   await redis.close();
   await server.close();
-  await rm(dir, { recursive: true });
 });
 beforeEach(async () => {
   await server.look.flushall();
-  emulator.faults.clear();
+  await emulator.faults.clear();
   calls = [];
   beforeApply = undefined;
   count += 1;
@@ -177,7 +167,7 @@ describe('a flush', () => {
       await run();
       const before = (await sheets.layout(sheet)).find(({ tab }) => tab === 'form');
       const requests = [edit(before?.sheetId ?? 0)].map((request) => ({ ...request }));
-      emulator.faults.add([{ kind: 'edit', calls: 'write', times: 1, requests }]);
+      await emulator.faults.add([{ kind: 'edit', calls: 'write', times: 1, requests }]);
       await push(2);
       await push(3, { tab: 'other' });
       expect(await run()).toEqual({ rows: 2, failed: [] });
@@ -220,7 +210,7 @@ describe('a flush', () => {
       { updateCells: { start, rows: [{ values: [text('notes')] }], fields: 'userEnteredValue' } },
     ]);
     const requests = [{ deleteDimension: { range: column(sheetId, 2) } }];
-    emulator.faults.add([{ kind: 'edit', calls: 'write', times: 1, requests }]);
+    await emulator.faults.add([{ kind: 'edit', calls: 'write', times: 1, requests }]);
     await push(2);
     expect(await run()).toEqual({ rows: 1, failed: [] });
     const [headings = [], ...rows] = await rowsOf();
@@ -340,7 +330,7 @@ describe('each row stands in the sheet once', () => {
       await push(2);
       // Longer than this client waits: it is applied when the next run has sent it again.
       const late = { delayMs: 1_500 };
-      emulator.faults.add([
+      await emulator.faults.add([
         kind === 'delay' ? { kind, calls: 'write', times: 1, ...late } : { kind, calls: 'write', times: 1 },
       ]);
       expect((await run()).failed).toMatchObject([{ spreadsheetId: sheet }]);
@@ -352,7 +342,7 @@ describe('each row stands in the sheet once', () => {
   );
 
   it('when a call comes twice, the second time after later ones', async () => {
-    emulator.faults.add([{ kind: 'twice', calls: 'write', times: 1, delayMs: 100 }]);
+    await emulator.faults.add([{ kind: 'twice', calls: 'write', times: 1, delayMs: 100 }]);
     await push(1);
     await run();
     await push(2);
@@ -448,7 +438,7 @@ describe('when something is wrong with a spreadsheet', () => {
 
   it('is left alone for a minute, then longer, and its rows go when it can be written again', async () => {
     await push(1);
-    emulator.setRevoked(sheet, true);
+    await emulator.setRevoked(sheet, true);
     expect((await run()).failed).toMatchObject([{ reason: expect.stringContaining('403') }]);
     const before = calls.length;
     expect(await run({ laterMs: 50_000 })).toEqual({ rows: 0, failed: [] });
@@ -456,7 +446,7 @@ describe('when something is wrong with a spreadsheet', () => {
     expect((await run({ laterMs: 70_000 })).failed).toHaveLength(1);
     const [waiting] = await buffer.waiting();
     expect(waiting?.parked).toMatchObject({ tries: 2, reason: expect.stringContaining('403') });
-    emulator.setRevoked(sheet, false);
+    await emulator.setRevoked(sheet, false);
     expect(await run({ laterMs: 120_000 })).toEqual({ rows: 0, failed: [] });
     expect((await run({ laterMs: 300_000 })).rows).toBe(1);
     expect(await server.look.hlen('buffer:parked')).toBe(0);
@@ -569,7 +559,7 @@ describe('when something is wrong with a spreadsheet', () => {
     await push(1);
     count += 1;
     await push(2, { to: `s${count}` });
-    emulator.faults.add([{ kind: 'quota', calls: 'write', times: 1 }]);
+    await emulator.faults.add([{ kind: 'quota', calls: 'write', times: 1 }]);
     expect(await run()).toMatchObject({ rows: 0, failed: [{ spreadsheetId: sheet }] });
     expect((await run()).rows).toBe(2);
   });

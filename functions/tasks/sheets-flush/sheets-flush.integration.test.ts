@@ -70,10 +70,10 @@ it('writes what waits each time it is pinged, under the titles of the form’s f
 
 it('answers 409 and names what it could not write, so that only the next ping tries it again; the rest is written', async () => {
   const other = `${sheet}-other`;
-  at.emulator.make([other]);
+  await at.emulator.make([other]);
   await at.push(sheet, 1);
   await at.push(other, 2);
-  at.emulator.setRevoked(sheet, true);
+  await at.emulator.setRevoked(sheet, true);
   expect(await (await open()).ping()).toEqual([409, `Not written: ${sheet}.\n`]);
   expect((await at.rows(other)).slice(1).map(([id]) => id)).toEqual(['id-2']);
   expect((await openBuffer({ redis: at.redis }).waiting()).map(({ spreadsheetId }) => spreadsheetId)).toEqual(
@@ -92,7 +92,7 @@ it('a row waits SETTLE_SECONDS for ones that are late', async () => {
 
 it('the rows of a full spreadsheet go on in the first of SPREADSHEET_POOL', async () => {
   const spare = `${sheet}-spare_1`;
-  at.emulator.make([spare]);
+  await at.emulator.make([spare]);
   const gridProperties = { rowCount: 9_973_999, columnCount: 1 };
   await at.sheets.apply(sheet, [{ addSheet: { properties: { title: 'large', gridProperties } } }]);
   await at.push(sheet, 1);

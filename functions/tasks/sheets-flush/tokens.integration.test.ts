@@ -89,7 +89,7 @@ it.each([
 
 it('of another installation stay for a day, so that its batch whose answer was lost is not doubled', async () => {
   await at.push(sheet, 1);
-  at.emulator.faults.add([{ kind: 'drop-after', calls: 'write', times: 1 }]);
+  await at.emulator.faults.add([{ kind: 'drop-after', calls: 'write', times: 1 }]);
   await at.flush();
   const laptop = await at.server.look.dump('buffer:installation');
   const state = await dumpAll();
@@ -124,7 +124,7 @@ it('with the same number of two installations take no row from either, nor doubl
 
 it('may be gone for a batch that is in flight for long: it is compared with the sheet before it is sent again', async () => {
   for (const n of [1, 2]) await at.push(sheet, n);
-  at.emulator.faults.add([{ kind: 'drop-after', calls: 'write', times: 1 }]);
+  await at.emulator.faults.add([{ kind: 'drop-after', calls: 'write', times: 1 }]);
   await at.flush();
   await at.sheets.apply(sheet, [
     { deleteDeveloperMetadata: { dataFilter: { developerMetadataLookup: { metadataId: 1 } } } },
@@ -138,7 +138,7 @@ it('may be gone for a batch that is in flight for long: it is compared with the 
 
 it('that are still there spare an old batch the comparison: a row that a person deleted does not come back', async () => {
   for (const n of [1, 2]) await at.push(sheet, n);
-  at.emulator.faults.add([{ kind: 'drop-after', calls: 'write', times: 1 }]);
+  await at.emulator.faults.add([{ kind: 'drop-after', calls: 'write', times: 1 }]);
   await at.flush();
   const tab = (await at.sheets.layout(sheet)).find((one) => one.tab === 'form');
   const range = { sheetId: tab?.sheetId ?? 0, dimension: 'ROWS', startIndex: 1, endIndex: 2 };

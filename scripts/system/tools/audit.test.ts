@@ -107,7 +107,7 @@ it('finds the row that was deleted, the one that was doubled and the one that no
   expect(await audit('--form', 'nobody')).toMatchObject({
     code: 2,
     complaint: expect.stringContaining(
-      'there is no form nobody, and no submission of one; there are demo-form',
+      'there is no form nobody and no submission of it; there are demo-form',
     ),
   });
 }, 120_000);

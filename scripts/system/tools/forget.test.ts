@@ -129,7 +129,7 @@ it('says that Redis stands still and that it may be run again, and has removed i
   expect([code, output]).toEqual([
     1,
     expect.stringMatching(
-      /not yet: the buffer's Redis at redis:\S+ is not to be reached \(.*run this again to see it, which is safe\n/,
+      /not yet: the buffer's Redis at redis:\S+ cannot be reached \(.*run this again to see it, which is safe\n/,
     ),
   ]);
   process.kill(pid, 'SIGCONT');

@@ -152,7 +152,7 @@ it('fails when a submission stands in the sheet twice', async () => {
     '--patience',
     '1',
   );
-  expect(output).toContain('doubled: twice');
+  expect(output).toContain('duplicated: twice');
   expect(code).toBe(1);
 }, 120_000);
 

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import PostalMime from 'postal-mime';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
-import { bundleFunctions } from '../../../../scripts/build/bundle.ts';
+import { bundle } from '../../../testing/bundle.ts';
 import { recordedLog } from '../../../testing/log.ts';
 import { startFunction } from '../../../testing/process.ts';
 import { openFormWords } from './form-words.ts';
@@ -38,7 +38,7 @@ beforeAll(async () => {
     writeFileSync(join(project, folder, 'evil.mjs'), evil);
   }
   mains.source = join(project, 'functions/main.ts');
-  mains.bundle = join(await bundleFunctions({ root: project, outDir: join(project, 'dist') }), 'main.mjs');
+  mains.bundle = await bundle(project, join(project, 'dist'));
 });
 afterAll(() => rm(project, { recursive: true }));
 

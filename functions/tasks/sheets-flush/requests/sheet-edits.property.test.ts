@@ -1,28 +1,22 @@
 import * as fc from 'fast-check';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { startSheets } from '../../../../scripts/emulators/sheets/server.ts';
+import { startTestSheets, type TestSheets } from '../../../testing/sheets.ts';
 import type { FrozenBatch } from '../../../lib/buffer/buffer.ts';
 import type { TabLayout } from '../../../lib/sheets/layout.ts';
 import { batchRequests } from './batch.ts';
 import { openSheets, type SheetRequest, type Sheets } from '../../../lib/sheets/sheets.ts';
 
-let dir: string;
-let emulator: Awaited<ReturnType<typeof startSheets>>;
+let emulator: TestSheets;
 let sheets: Sheets;
 const spreadsheets = Array.from({ length: 200 }, (_, i) => `s${i}`);
 let next = 0;
 
 beforeAll(async () => {
-  dir = await mkdtemp(join(tmpdir(), 'formbus-edits-'));
-  emulator = await startSheets({ dir, spreadsheets, quota: { perUser: 1e6, perProject: 1e6 } });
+  emulator = await startTestSheets(spreadsheets);
   sheets = openSheets({ SHEETS_URL: emulator.url });
 });
 afterAll(async () => {
   await emulator.close();
-  await rm(dir, { recursive: true });
 });
 
 /** What a person does to a tab; numbers are taken modulo what there is. */

@@ -58,7 +58,7 @@ it('a field that comes up in a batch that is refused for no reason has its title
   await push(1, 'student-data-form', { name: 'Asha' });
   await at.flush({ columnsOfForm });
   await push(2, 'student-data-form', { name: 'Ben', cgpa: '8.5' });
-  at.emulator.faults.add([{ kind: 'refuse', calls: 'write', times: 1 }]);
+  await at.emulator.faults.add([{ kind: 'refuse', calls: 'write', times: 1 }]);
   expect((await at.flush({ columnsOfForm })).rows).toBe(1);
   expect((await at.rows(sheet))[0]).toEqual(['id', 'time', 'Name', 'CGPA']);
 });

@@ -1,15 +1,15 @@
 import { Kafka as KafkaBinding } from 'cloudevents';
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
-import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
-import { startSecureKafka, type SecureKafka } from '../../../scripts/testing/secure-kafka.ts';
-import { describeKafka, kafkaStartMs, kafkaTool, startTestKafka } from '../../../scripts/testing/kafka.ts';
-import { kafkaClient } from '../../../scripts/runner/kafka/client.ts';
-import type { KafkaServer } from '../../../scripts/runner/kafka/server/server.ts';
-import { readTopic } from '../../../scripts/runner/kafka/testing.ts';
-import { createTopics } from '../../../scripts/runner/kafka/topics.ts';
-import { demoForm } from '../../forms/demo-form/demo-form.ts';
-import { bodyOf, formEnv, postJson } from '../../testing/sink.ts';
-import { serve } from '../serve/serve.ts';
+import { afterAll, beforeAll, expect, it, onTestFinished } from 'vitest';
+import { startSecureKafka, type SecureKafka } from '../../testing/secure-kafka.ts';
+import { describeKafka, kafkaStartMs, kafkaTool, startTestKafka } from '../../testing/kafka.ts';
+import { kafkaClient } from '../../runner/kafka/client.ts';
+import type { KafkaServer } from '../../runner/kafka/server/server.ts';
+import { readTopic } from '../../runner/kafka/testing.ts';
+import { createTopics } from '../../runner/kafka/topics.ts';
+import { demoForm } from '../../../functions/forms/demo-form/demo-form.ts';
+import { bodyOf, formEnv, postJson } from '../../../functions/testing/sink.ts';
+import { serve } from '../../../functions/lib/serve/serve.ts';
 
 const submission = { name: 'Zoë', message: 'Grüße, 你好' };
 const traceparent = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01';
@@ -27,27 +27,6 @@ async function makeTopic(brokers: string, topic: string, numPartitions = 3) {
   await createTopics(admin, [{ topic, numPartitions }]);
   await admin.disconnect();
 }
-
-describe('where events go', () => {
-  it('has to be said: Kafka or a sink', async () => {
-    await expect(startForm({})).rejects.toThrow('KAFKA_BROKERS and K_SINK are missing');
-  });
-
-  it.each([
-    [{ KAFKA_BROKERS: 'kafka' }, 'KAFKA_BROKERS is wrong (not host:port'],
-    [{ KAFKA_BROKERS: 'kafka:9092', KAFKA_TLS: 'yes' }, 'KAFKA_TLS is wrong'],
-    [
-      { KAFKA_BROKERS: 'kafka:9092', KAFKA_USERNAME: 'formbus' },
-      'KAFKA_USERNAME and KAFKA_PASSWORD go together',
-    ],
-    [
-      { KAFKA_BROKERS: 'kafka:9092', KAFKA_TLS: 'true', KAFKA_CA_FILE: '/nothing.pem' },
-      '/nothing.pem cannot be read',
-    ],
-  ])('is refused at the start when it is wrong: %j', async (env, message) => {
-    await expect(startForm(env)).rejects.toThrow(message);
-  });
-});
 
 describeKafka('a form that publishes to Kafka', () => {
   let kafka: KafkaServer;
