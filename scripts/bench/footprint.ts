@@ -11,7 +11,7 @@ import { openDatabase } from '../../functions/lib/stores/postgres.ts';
 import { openKafkaPublisher } from '../../functions/lib/publish/publish-kafka.ts';
 import { openRedis } from '../../functions/lib/stores/redis.ts';
 import { openArchive } from '../../functions/tasks/archive/store.ts';
-import { openClaims } from '../../functions/tasks/send-confirmation/claims.ts';
+import { openClaims } from '../../functions/tasks/send-confirmation/claims/claims.ts';
 import { startPostgres } from '../runner/processes/postgres.ts';
 import { startRedis } from '../runner/processes/redis.ts';
 import { temporaryFolder } from '../testing/formbus.ts';

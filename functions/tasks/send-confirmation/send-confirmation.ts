@@ -11,12 +11,12 @@ import { counter } from '../../lib/metrics/metrics.ts';
 import { commandTimeoutMs, openRedis, redisEnv } from '../../lib/stores/redis.ts';
 import { seenDaysEnv } from '../../lib/stores/seen-days.ts';
 import { task } from '../../lib/task/task.ts';
-import { openClaims } from './claims.ts';
-import { openFormWords } from './form-words.ts';
-import { mailbox } from './mailbox.ts';
-import { confirmationMail } from './message.ts';
-import { domainOf, recipientKeys, recipientOf } from './recipient.ts';
-import { openSmtp } from './smtp.ts';
+import { openClaims } from './claims/claims.ts';
+import { openFormWords } from './mail/form-words.ts';
+import { mailbox } from './mail/mailbox.ts';
+import { confirmationMail } from './mail/message.ts';
+import { domainOf, recipientKeys, recipientOf } from './mail/recipient.ts';
+import { openSmtp } from './smtp/smtp.ts';
 
 /** All that the sending of one mail may take, the wait for a connection included, in milliseconds. */
 const sendMs = 40_000;
