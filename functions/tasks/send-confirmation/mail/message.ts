@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { SendMailOptions } from 'nodemailer/lib/mailer';
-import type { Submission } from '../../lib/event/event.ts';
+import type { Submission } from '../../../lib/event/event.ts';
 import type { FormWords } from './form-words.ts';
 import type { Mailbox } from './mailbox.ts';
 
