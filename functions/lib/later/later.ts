@@ -17,7 +17,7 @@ export interface LaterOptions {
   atOnce?: number;
 }
 
-const laterEnv = {
+export const laterEnv = {
   ...redisEnv,
   SEEN_DAYS: integer('for how many days ids are remembered', { min: 1, max: 400, fallback: 30 }),
   DEAD_LETTER_SINK: v.pipe(
@@ -56,10 +56,6 @@ export interface Later {
   forget(submission: string): Promise<void>;
   close(): Promise<void>;
 }
-
-/** A durable queue, in Redis, of events to be tried again. A task names it, so that no other task loads Redis. */
-export const laterQueue = { env: laterEnv, open: openLater };
-export type LaterQueue = typeof laterQueue;
 
 export interface OpenLaterOptions extends LaterOptions {
   task: string;

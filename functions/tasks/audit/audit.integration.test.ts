@@ -2,9 +2,11 @@ import { afterAll, beforeAll, beforeEach, expect, it, onTestFinished } from 'vit
 import * as v from 'valibot';
 import { startTestSheets, type TestSheets } from '../../testing/sheets.ts';
 import { openBuffer, type Buffer } from '../../lib/buffer/buffer.ts';
-import { submissionEvent, Submission } from '../../lib/event/event.ts';
+import { submissionEvent } from '../../lib/event/event.ts';
+import { Submission } from '../../lib/event/submission.ts';
 import { flush } from '../sheets-flush/flush.ts';
-import { forgottenEvent, Forgotten } from '../../lib/event/forgotten.ts';
+import { forgottenEvent } from '../../lib/event/forgotten-event.ts';
+import { Forgotten } from '../../lib/event/forgotten.ts';
 import { openLog } from '../../lib/runtime/log.ts';
 import { openDatabase, type Database } from '../../lib/stores/postgres.ts';
 import { openRedis, type DurableRedis } from '../../lib/stores/redis.ts';

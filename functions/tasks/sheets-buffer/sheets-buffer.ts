@@ -1,11 +1,9 @@
+import { isForgotten, type Submission, SubmissionOrForgotten, task } from 'formbus';
 import { openBuffer, type Cells } from '../../lib/buffer/buffer.ts';
 import { integer } from '../../lib/runtime/env.ts';
-import type { Submission } from '../../lib/event/event.ts';
-import { isForgotten, SubmissionOrForgotten } from '../../lib/event/forgotten.ts';
 import { counter } from '../../lib/metrics/metrics.ts';
 import { placeOf } from '../../lib/event/destination.ts';
 import { openRedis, redisEnv } from '../../lib/stores/redis.ts';
-import { task } from '../../lib/task/task.ts';
 
 /** Puts a submission into the buffer as a row of its sheet; suspected ones, and what was found out about others, go to the moderators' tab. A forgotten one is taken out. */
 export const sheetsBuffer = task('sheets-buffer', SubmissionOrForgotten, {

@@ -1,4 +1,4 @@
-import { forgottenEvent } from '../../../functions/lib/event/forgotten.ts';
+import { forgottenEvent } from '../../../functions/lib/event/forgotten-event.ts';
 import type { Stores, Told } from './stores.ts';
 
 /** For people, a line each. */
