@@ -15,6 +15,7 @@ export * from './fields/choice.ts';
 export * from './task/task.ts';
 export * from './task/task-handler.ts';
 export * from './event/submission.ts';
+export * from './event/submission-of.ts';
 export * from './event/any-event.ts';
 export * from './event/forgotten.ts';
 export * from './event/reply.ts';
