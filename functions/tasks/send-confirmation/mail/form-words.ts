@@ -1,7 +1,7 @@
-import type { MailTexts } from '../../lib/schema/mail-texts.ts';
-import { humanName } from '../../lib/schema/human-name.ts';
-import { loadForm } from '../../lib/form/load-form.ts';
-import { reasonOf, type Log } from '../../lib/runtime/log.ts';
+import type { MailTexts } from '../../../lib/schema/mail-texts.ts';
+import { humanName } from '../../../lib/schema/human-name.ts';
+import { loadForm } from '../../../lib/form/load-form.ts';
+import { reasonOf, type Log } from '../../../lib/runtime/log.ts';
 
 /** How a form is named to people, and its own words in the mail. */
 export interface FormWords extends MailTexts {

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { Submission } from 'formbus';
-import { escapeHtml } from '../../lib/runtime/escape-html.ts';
 import type { SendMailOptions } from 'nodemailer/lib/mailer';
+import { escapeHtml } from '../../../lib/runtime/escape-html.ts';
 import type { FormWords } from './form-words.ts';
 import type { Mailbox } from './mailbox.ts';
 

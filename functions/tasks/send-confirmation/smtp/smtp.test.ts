@@ -1,6 +1,6 @@
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { recordedLog } from '../../testing/log.ts';
-import { startTestSmtp, type Stage } from '../../testing/smtp.ts';
+import { recordedLog } from '../../../testing/log.ts';
+import { startTestSmtp, type Stage } from '../../../testing/smtp.ts';
 import { openSmtp, type SmtpOptions } from './smtp.ts';
 
 /** For servers that say nothing: what a client waits for them. */

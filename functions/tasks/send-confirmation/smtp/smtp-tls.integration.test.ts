@@ -7,7 +7,7 @@ import { getCACertificates, setDefaultCACertificates } from 'node:tls';
 import { SMTPServer } from 'smtp-server';
 import { afterEach, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import * as v from 'valibot';
-import { recordedLog } from '../../testing/log.ts';
+import { recordedLog } from '../../../testing/log.ts';
 import { openSmtp } from './smtp.ts';
 
 const missing = spawnSync('openssl', ['version']).status !== 0 && process.env['CI'] !== 'true';

@@ -4,11 +4,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import PostalMime from 'postal-mime';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
-import { bundle } from '../../testing/bundle.ts';
-import { recordedLog } from '../../testing/log.ts';
-import { startFunction } from '../../testing/process.ts';
+import { bundle } from '../../../testing/bundle.ts';
+import { recordedLog } from '../../../testing/log.ts';
+import { startFunction } from '../../../testing/process.ts';
 import { openFormWords } from './form-words.ts';
-import { useTask } from './testing.ts';
+import { useTask } from '../testing.ts';
 
 const words = {
   subject: 'धन्यवाद <b>'.padEnd(150, 'आ'),
@@ -25,7 +25,7 @@ let project: string;
 const mains = { source: '', bundle: '' };
 beforeAll(async () => {
   project = await mkdtemp(join(tmpdir(), 'formbus-words-'));
-  const root = join(import.meta.dirname, '../../..');
+  const root = join(import.meta.dirname, '../../../..');
   cpSync(join(root, 'functions'), join(project, 'functions'), { recursive: true });
   cpSync(join(root, 'package.json'), join(project, 'package.json'));
   symlinkSync(join(root, 'node_modules'), join(project, 'node_modules'));
@@ -45,7 +45,11 @@ const task = useTask();
 
 describe.each(['source', 'bundle'] as const)('from the %s of an image', (kind) => {
   async function start() {
-    const running = await startFunction(mains[kind], { ...task.env(), FUNCTION_TARGET: 'send-confirmation' });
+    const running = await startFunction(
+      mains[kind],
+      { ...task.env(), FUNCTION_TARGET: 'send-confirmation' },
+      { cwd: project },
+    );
     onTestFinished(async () => {
       running.kill('SIGTERM');
       await running.exited;

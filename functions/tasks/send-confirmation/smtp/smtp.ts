@@ -2,7 +2,7 @@ import { Readable } from 'node:stream';
 import { createTransport } from 'nodemailer';
 import type { SendMailOptions } from 'nodemailer/lib/mailer';
 import * as v from 'valibot';
-import { reasonOf, type Log } from '../../lib/runtime/log.ts';
+import { reasonOf, type Log } from '../../../lib/runtime/log.ts';
 
 /**
  * What became of a mail:
@@ -12,9 +12,7 @@ import { reasonOf, type Log } from '../../lib/runtime/log.ts';
  * `refused`  it does not want it, and won't later (5xx);
  * `unknown`  all of it was given, and no answer came: it may have it.
  */
-export type Outcome =
-  | { kind: 'sent' }
-  | { kind: 'again' | 'deferred' | 'refused' | 'unknown'; reason: string };
+type Outcome = { kind: 'sent' } | { kind: 'again' | 'deferred' | 'refused' | 'unknown'; reason: string };
 
 export interface Smtp {
   /**

@@ -1,5 +1,5 @@
 import * as v from 'valibot';
-import type { DurableRedis } from '../../lib/stores/redis.ts';
+import type { DurableRedis } from '../../../lib/stores/redis.ts';
 
 /*
  * Keys

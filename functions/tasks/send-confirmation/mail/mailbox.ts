@@ -1,5 +1,5 @@
 import * as v from 'valibot';
-import { emailAddress } from '../../lib/fields/email-address.ts';
+import { emailAddress } from '../../../lib/fields/email-address.ts';
 
 /** Who a mail is from: an address and, unless it is '', the name that people read. */
 export interface Mailbox {
