@@ -29,11 +29,14 @@ export function submissionOf<S extends FormSchema>({ name, schema }: { name: str
       Submission.entries.data,
       v.rawTransform<Submission['data'], TextsOf<S>>(({ dataset: { value: input }, addIssue, NEVER }) => {
         const data: Submission['data'] = { ...leftOut, ...input };
-        const wrong = fields.map(([key]) => key).filter((key) => typeof data[key] !== 'string');
-        const isComplete = (_: object): _ is TextsOf<S> => wrong.length === 0;
-        for (const key of wrong)
-          addIssue({ path: [{ type: 'object', origin: 'value', input, key, value: input[key] }] });
-        return isComplete(data) ? data : NEVER;
+        const isWrong = (texts: Submission['data'], key: string) => typeof texts[key] !== 'string';
+        const isComplete = (texts: Submission['data']): texts is TextsOf<S> =>
+          !fields.some(([key]) => isWrong(texts, key));
+        if (isComplete(data)) return data;
+        for (const [key] of fields)
+          if (isWrong(data, key))
+            addIssue({ path: [{ type: 'object', origin: 'value', input, key, value: input[key] }] });
+        return NEVER;
       }),
     ),
   });

@@ -1,5 +1,5 @@
 import { submissionEvent, traceparentOf } from '../event/event.ts';
-import { openPublisher } from '../publish/publish.ts';
+import type { openPublisher } from '../publish/publish.ts';
 import { reasonOf, type Log } from '../runtime/log.ts';
 import type { fieldChecker, FieldError, FormSchema } from '../schema/form-schema.ts';
 import type { MailAttributes } from '../schema/mail-texts.ts';
