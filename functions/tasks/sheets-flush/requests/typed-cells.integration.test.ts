@@ -1,7 +1,7 @@
 import * as fc from 'fast-check';
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
 import * as v from 'valibot';
-import { startFlushing, type Flushing } from '../../../testing/flushing.ts';
+import { startFlushing, type Flushing } from '../testing.ts';
 import { recordedLog } from '../../../testing/log.ts';
 import { decimal } from '../../../lib/fields/decimal.ts';
 import { openSheetColumns } from '../../../lib/form/open-sheet-columns.ts';
