@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import * as v from 'valibot';
-import { startFlushing, type Flushing } from '../../testing/flushing.ts';
+import { startFlushing, type Flushing } from '../../tasks/sheets-flush/testing.ts';
 import { openSheets } from './sheets.ts';
 
 let at: Flushing;

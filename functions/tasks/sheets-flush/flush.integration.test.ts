@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import * as v from 'valibot';
 import { startTestSheets, type TestSheets } from '../../testing/sheets.ts';
-import { counting } from '../../testing/flushing.ts';
+import { counting } from './testing.ts';
 import { recordedLog } from '../../testing/log.ts';
 import { startTestRedis, type TestRedis } from '../../testing/redis.ts';
 import type { Cells } from '../../lib/buffer/types.ts';
