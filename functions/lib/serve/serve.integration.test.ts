@@ -226,7 +226,7 @@ it('closing does not wait for whoever was refused and sent the rest of the body 
   let isClosed = false;
   const closed = close().then(() => (isClosed = true));
   socket.write('123456789a');
-  await expect.poll(() => isClosed, { timeout: 5_000 }).toBe(true);
+  await expect.poll(() => isClosed).toBe(true);
   await closed;
 });
 
