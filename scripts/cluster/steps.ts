@@ -22,6 +22,9 @@ const NAME = 'formbus';
 /** Services are called <name>.formbus.<this>; the edge says it, and nobody else has to know. */
 const DOMAIN = 'formbus.internal';
 
+/** TypeScript in a checkout, JavaScript in the package. */
+const releaseScript = `scripts/cluster/release/release.${import.meta.filename.endsWith('.ts') ? 'ts' : 'js'}`;
+
 /** The whole platform, in the order in which one part needs another. */
 export function upSteps(options: ClusterOptions): Step[] {
   const { versions, profile, context } = options;
@@ -184,7 +187,7 @@ function commands(options: ClusterOptions) {
     release(part: string, file: string, namespace?: string) {
       const where = namespace === undefined ? '' : ` --namespace ${namespace}`;
       const options = `--profile ${profile} --context ${name}${where}`;
-      return `node scripts/cluster/release/release.ts ${versions.releases[part]}/${file} ${options}`;
+      return `node ${releaseScript} ${versions.releases[part]}/${file} ${options}`;
     },
   };
 }

@@ -4,8 +4,6 @@ import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { command } from '../cli/command.ts';
 import { ownRoot } from '../cli/root.ts';
-import { openApi } from '../cluster/api/api.ts';
-import { checkFunctions } from '../cluster/check.ts';
 import {
   contextOf,
   downSteps,
@@ -83,6 +81,8 @@ function stepsOf(verb: string, options: ClusterOptions): Step[] {
 }
 
 async function check(context: string) {
+  const { openApi } = await import('../cluster/api/api.ts');
+  const { checkFunctions } = await import('../cluster/check.ts');
   const failed = await checkFunctions(openApi(context), { namespace: 'formbus', say: console.log });
   if (failed > 0)
     throw new Error(failed === 1 ? 'one function does not start' : `${failed} functions do not start`);
