@@ -14,8 +14,9 @@ const assets = [
   'README.md',
   'eventing/**/*.{yaml,md}',
   'knative/**',
-  'scripts/emulators/web/page.{css,js}',
+  'scripts/emulators/web/{page.css,page-script.js}',
   'scripts/examples/secret.yaml',
+  'scripts/examples/installation/**',
   'scripts/runner/kafka/server/pom.xml',
 ];
 /** Too large for everybody: a command that needs one of these says what to install. */
