@@ -4,8 +4,8 @@ import { parseArgs } from 'node:util';
 import * as v from 'valibot';
 import { command } from '../cli/command.ts';
 import { formbusOf, projectRoot } from '../cli/root.ts';
-import { compare, type Finding } from '../tools/doctor/compare.ts';
-import { machineFindings } from '../tools/doctor/machine.ts';
+import { compare, type Finding } from '../cli/doctor/compare.ts';
+import { machineFindings } from '../cli/doctor/machine.ts';
 import { baselineFile, digestOf } from '../tools/init/baseline.ts';
 import { readTemplate, type Template } from '../tools/init/template.ts';
 

@@ -1,6 +1,6 @@
 import { parse } from 'yaml';
-import { digestOf, isManifest } from '../init/baseline.ts';
-import type { Template } from '../init/template.ts';
+import { digestOf, isManifest } from '../../tools/init/baseline.ts';
+import type { Template } from '../../tools/init/template.ts';
 
 /** A manifest of the project that is not what this Formbus wants; what only the project has changed is its own affair. */
 export type Finding = { file: string } & (
