@@ -20,6 +20,9 @@ export interface ClusterOptions {
 
 export const CLUSTER = 'formbus';
 
+/** The package has JavaScript. */
+const releaseScript = `scripts/cluster/release/release.${import.meta.filename.endsWith('.ts') ? 'ts' : 'js'}`;
+
 /** The cluster's name for kubectl. */
 export function contextOf({ tool, context }: Pick<ClusterOptions, 'tool' | 'context'>): string {
   return context ?? (tool === 'kind' ? `kind-${CLUSTER}` : CLUSTER);
