@@ -35,7 +35,7 @@ export function composeTemplate(root: string): Template {
       .join('\n'),
     '.github/workflows/test.yaml': texts('test.yaml'),
     Dockerfile: read('Dockerfile').replace('npm ci --ignore-scripts', 'npm ci --omit=dev --ignore-scripts'),
-    'README.md': texts('README.md'),
+    'README.md': texts('README'),
     'package.json': json(projectPackage(JSON.parse(read('package.json')))),
     'tsconfig.json': json({ compilerOptions, include: ['functions'] }),
   };
