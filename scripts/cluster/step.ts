@@ -28,10 +28,6 @@ export function contextOf({ tool, context }: Pick<ClusterOptions, 'tool' | 'cont
   return context ?? (tool === 'kind' ? `kind-${CLUSTER}` : CLUSTER);
 }
 
-/** TypeScript in a checkout, JavaScript in the package. */
-const extension = import.meta.filename.endsWith('.ts') ? 'ts' : 'js';
-const releaseScript = `scripts/cluster/release/release.${extension}`;
-
 /** Commands for this cluster. */
 export function forCluster(options: ClusterOptions) {
   const { versions, profile } = options;
