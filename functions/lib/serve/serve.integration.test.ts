@@ -124,7 +124,11 @@ it('logs an error that nobody expected with its stack, and none of those that ar
 });
 
 it('a body that is too large or broken off never reaches the function', async () => {
-  const { url, told } = await open(() => ({ status: 200 }));
+  let calls = 0;
+  const { url, told } = await open(() => {
+    calls += 1;
+    return { status: 200 };
+  });
   expect((await fetch(url, { method: 'POST', body: '0123456789' })).status).toBe(200);
   expect((await fetch(url, { method: 'POST', body: '0123456789a' })).status).toBe(413);
   const { hostname, port } = new URL(url);
@@ -135,6 +139,7 @@ it('a body that is too large or broken off never reaches the function', async ()
   await expect
     .poll(() => told.map(({ status, reason }) => [status, reason]))
     .toContainEqual([400, 'broken-off']);
+  expect(calls).toBe(1);
 });
 
 it('what Node cannot read as HTTP is answered in the words of the function, and the connection closed', async () => {
