@@ -11,7 +11,9 @@ function manual() {
   return { commits, commit };
 }
 const sizeOf = () => 10;
-const forever = { patienceMs: 1_000_000 };
+/** A time that no test waits for. */
+const deadlineMs = 60_000;
+const forever = { patienceMs: 1_000_000, deadlineMs };
 
 it('commits at once when idle, and what arrives meanwhile together in the next', async () => {
   const { commits, commit } = manual();
@@ -40,7 +42,7 @@ it('takes no more into one commit than fits', async () => {
 
 it('does not wait for a commit that hangs', async () => {
   const { commits, commit } = manual();
-  const push = openCommitQueue({ commit, sizeOf, patienceMs: 20, lanes: 2 });
+  const push = openCommitQueue({ commit, sizeOf, deadlineMs, patienceMs: 20, lanes: 2 });
   const hanging = push(1);
   const second = push(2);
   await vi.waitFor(() => expect(commits).toHaveLength(2));
@@ -73,7 +75,7 @@ it('tries again what failed, before what came later, and tells of the failure an
 
 it('refuses at the deadline, under way or not, and does not try again what is refused', async () => {
   const { commits, commit } = manual();
-  const push = openCommitQueue({ commit, sizeOf, deadlineMs: 500, ...forever });
+  const push = openCommitQueue({ commit, sizeOf, ...forever, deadlineMs: 500 });
   const results = await Promise.allSettled([1, 2].map(push));
   expect(results.map(({ status }) => status)).toEqual(['rejected', 'rejected']);
   const third = push(3);

@@ -52,14 +52,14 @@ describe('a confirmation', () => {
   });
 
   it('is refused for good where it can’t be right', async () => {
-    const old = new Date(Date.now() - 31 * 86_400_000).toISOString();
+    const old = new Date(Date.now() - 61 * 86_400_000).toISOString();
     const wrong: [Record<string, unknown>, string][] = [
       [{ type: 'form.suspected' }, 'wrong or missing: type'],
       [{ type: 'form.analyzed' }, 'wrong or missing: type'],
       [{ mailto: 'absent' }, 'no e-mail address'],
       [{ mailto: 'toString' }, 'no e-mail address'],
       [{ mailto: 5 }, 'no e-mail address'],
-      [{ time: old }, 'so old'],
+      [{ time: old }, 'older than SEEN_DAYS'],
     ];
     for (const [attributes, problem] of wrong)
       expect(await post(attributes)).toEqual({ status: 400, text: expect.stringContaining(problem) });

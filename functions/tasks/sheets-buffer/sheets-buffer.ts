@@ -1,17 +1,16 @@
 import { openBuffer, type Cells } from '../../lib/buffer/buffer.ts';
-import { integer } from '../../lib/runtime/env.ts';
 import type { Submission } from '../../lib/event/event.ts';
 import { isForgotten, SubmissionOrForgotten } from '../../lib/event/forgotten.ts';
 import { counter } from '../../lib/metrics/metrics.ts';
 import { placeOf } from '../../lib/event/destination.ts';
-import { openRedis, redisEnv } from '../../lib/stores/redis.ts';
+import { openRedis, redisEnv, seenDays } from '../../lib/stores/redis.ts';
 import { task } from '../../lib/task/task.ts';
 
 /** Puts a submission into the buffer as a row of its sheet; suspected ones, and what was found out about others, go to the moderators' tab. A forgotten one is taken out. */
 export const sheetsBuffer = task('sheets-buffer', SubmissionOrForgotten, {
   env: {
     ...redisEnv,
-    SEEN_DAYS: integer('for how many days an id is remembered', { min: 1, max: 400, fallback: 30 }),
+    SEEN_DAYS: seenDays,
   },
   async start(env, log) {
     const redis = await openRedis(env, log);

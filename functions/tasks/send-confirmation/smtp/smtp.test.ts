@@ -4,7 +4,7 @@ import { startTestSmtp, type Stage } from '../../../testing/smtp.ts';
 import { openSmtp, type SmtpOptions } from './smtp.ts';
 
 /** For servers that say nothing: what a client waits for them. */
-const impatient = { connectMs: 1_000, silenceMs: 1_000 };
+const impatient = { timeouts: { connectMs: 1_000, silenceMs: 1_000 } };
 
 async function open({
   pipelining = false,
@@ -132,7 +132,7 @@ it('a connection that the server has closed meanwhile gives nothing, and the nex
 });
 
 it('all that a mail takes is limited, the wait for a connection included', async () => {
-  const { server, send } = await open({ totalMs: 3_000 });
+  const { server, send } = await open({ timeouts: { totalMs: 3_000 } });
   server.at.content = 'silence';
   const outcomes = await Promise.all(Array.from({ length: 12 }, () => send()));
   const kinds = outcomes.map(({ kind }) => kind);
