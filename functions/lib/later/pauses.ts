@@ -1,14 +1,14 @@
-/** How long to wait after the n-th failure in a row (1, 2, …), in milliseconds; undefined when it was the last one. */
+/** Returns the pause after the n-th failure in a row (1, 2, …), in milliseconds; undefined after the last one. */
 export type Pauses = (failures: number) => number | undefined;
 
-/** These, one after the other, as a receiver of webhooks is promised them. What is due is taken once a minute. */
+/** A fixed list of pauses, such as a receiver of webhooks is promised. The queue looks once a minute for what is due. */
 export function inTurn(...pausesMs: number[]): Pauses {
   return (failures) => pausesMs[failures - 1];
 }
 
 /**
- * Each pause twice as long as the one before, up to `longestMs`; the last try is about `endMs` after the first. Each is a fifth longer
- * or shorter by chance, so that what failed together does not come back together.
+ * Each pause is twice the one before, up to `longestMs`; the last try is about `endMs` after the first. A random fifth more or less
+ * spreads events that failed together.
  */
 export function doubling({
   firstMs,

@@ -1,11 +1,11 @@
-/** Thrown by a task whose `later` says how: this one event is tried again later, out of the Broker's sight, and the others go on. */
+/** Puts this event into the task's own queue, from which it is retried while the Broker delivers other events. The task's `later` says how. */
 export class TryLater extends Error {
   override name = 'TryLater';
   readonly destination: string;
 
   /**
-   * @param reason for people; kept, and a dead letter's reason at the end. No data of the submission
-   * @param options.destination what is not ready, as the host of a webhook: few at a time are tried for the same one
+   * @param reason for people: kept with the event, and the reason of its dead letter. It must hold none of the submission's data
+   * @param options.destination what is not ready, such as the host of a webhook: few events of a destination are tried at a time
    */
   constructor(reason: string, { destination, ...options }: ErrorOptions & { destination: string }) {
     super(reason, options);

@@ -188,8 +188,8 @@ it('counts and logs what it keeps, what it knows already and what it forgets, an
   const said = logged().filter(({ form }) => form === 'demo-form');
   expect(said.map(({ id, msg }) => [id, msg])).toEqual([
     ['id-1', 'archived'],
-    ['id-1', 'known already'],
-    ['id-1', 'known already'],
+    ['id-1', 'archived already'],
+    ['id-1', 'archived already'],
     ['id-1', 'forgotten'],
   ]);
   expect(JSON.stringify(logged())).not.toContain('Asha');

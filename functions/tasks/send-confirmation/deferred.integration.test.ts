@@ -67,7 +67,7 @@ it('whoever can’t be mailed for two days is a dead letter, as Knative makes th
   }
   expect(hours).toBeGreaterThan(48);
   expect(reasons()).toEqual([
-    [id, "The recipient can't be mailed now. SMTP: RCPT TO was answered 452 4.2.2"],
+    [id, 'The recipient cannot be mailed now. SMTP: RCPT TO was answered 452 4.2.2'],
   ]);
   expect(task.letters.events).toMatchObject([
     {
@@ -180,6 +180,6 @@ describe('killed while it tries again', () => {
   it('after it is given and before the answer: nobody knows, which its dead letter says', async () => {
     await killAt('content');
     expect(task.smtp.mails).toHaveLength(1);
-    expect(reasons()).toEqual([[id, expect.stringContaining('Nobody knows whether the mail went out')]]);
+    expect(reasons()).toEqual([[id, expect.stringContaining('Whether the mail went out is unknown')]]);
   });
 });

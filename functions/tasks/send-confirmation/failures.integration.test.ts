@@ -33,7 +33,7 @@ describe('what the SMTP server does', () => {
 
   it('when no answer comes after the mail: later, then a dead letter, and a redrive tries once', async () => {
     task.smtp.at.content = 'drop';
-    expect(await post()).toEqual({ status: 503, text: expect.stringContaining('Nobody knows') });
+    expect(await post()).toEqual({ status: 503, text: expect.stringContaining('is unknown') });
     task.smtp.at = {};
     expect(await post()).toEqual({
       status: 503,
@@ -41,7 +41,7 @@ describe('what the SMTP server does', () => {
     });
     await expire();
     for (let times = 0; times < 3; times += 1)
-      expect(await post()).toEqual({ status: 400, text: expect.stringContaining('Redrive it') });
+      expect(await post()).toEqual({ status: 400, text: expect.stringContaining('Redrive the event') });
     expect(task.smtp.mails).toHaveLength(1);
 
     task.smtp.at.content = 'drop';

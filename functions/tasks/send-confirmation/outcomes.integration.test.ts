@@ -39,12 +39,12 @@ it('counts and logs what becomes of each mail, by the submission’s id and noth
   expect(logged().map(({ id: of, msg }) => [of, msg])).toEqual(
     expect.arrayContaining([
       [id, 'mailed'],
-      [id, 'mailed before'],
-      ['second', 'not mailed: the recipient had enough today'],
-      ['nobody', 'nobody to mail to'],
+      [id, 'mailed already'],
+      ['second', 'not mailed: the recipient reached the daily cap'],
+      ['nobody', 'no address to mail to'],
       ['refused', 'failed permanently'],
       ['again', 'unavailable, will be retried'],
-      ['third', 'not mailed: it is forgotten'],
+      ['third', 'not mailed: the submission is forgotten'],
     ]),
   );
   expect(JSON.stringify(logged())).not.toMatch(/Asha|example\.org[^>]/);
