@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
-import { openBuffer } from '../../functions/lib/buffer/buffer.ts';
+import { openRowQueue } from '../../functions/lib/buffer/row-queue.ts';
 import { openLog } from '../../functions/lib/runtime/log.ts';
 import { openRedis } from '../../functions/lib/stores/redis.ts';
 import { bundleFunctions } from '../build/bundle.ts';
@@ -57,9 +57,9 @@ export async function measure({ runs = 2 }: { runs?: number } = {}): Promise<Mea
 
 async function fill(url: string, rows: number): Promise<void> {
   const redis = await openRedis({ REDIS_URL: url, REDIS_REPLICAS: 0 }, openLog('bench', 'warn'));
-  const buffer = openBuffer({ redis, seenDays: 1 });
+  const queue = openRowQueue({ redis, seenDays: 1 });
   for (let n = 0; n < rows; n += 5_000)
-    await Promise.all(Array.from({ length: Math.min(5_000, rows - n) }, (_, i) => buffer.push(row(n + i))));
+    await Promise.all(Array.from({ length: Math.min(5_000, rows - n) }, (_, i) => queue.push(row(n + i))));
   await redis.close();
 }
 

@@ -4,7 +4,9 @@ import { join } from 'node:path';
 import { Redis } from 'ioredis';
 import * as v from 'valibot';
 import { openBuffer } from '../../functions/lib/buffer/buffer.ts';
-import { Submission, submissionEvent } from '../../functions/lib/event/event.ts';
+import { openRowQueue } from '../../functions/lib/buffer/row-queue.ts';
+import { Submission } from '../../functions/lib/event/submission.ts';
+import { submissionEvent } from '../../functions/lib/event/event.ts';
 import { openLog } from '../../functions/lib/runtime/log.ts';
 import { openDatabase } from '../../functions/lib/stores/postgres.ts';
 import { openKafkaPublisher } from '../../functions/lib/publish/publish-kafka.ts';
@@ -80,7 +82,8 @@ async function inRedis(dir: string, count: number): Promise<Found[]> {
   const redis = await openRedis({ REDIS_URL: server.url, REDIS_REPLICAS: 0 }, log);
   const look = new Redis(server.url);
   const used = async () => Number(/used_memory:(\d+)/.exec(await look.info('memory'))?.[1]);
-  const buffer = openBuffer({ redis, seenDays: 1 });
+  const buffer = openBuffer({ redis });
+  const queue = openRowQueue({ redis, seenDays: 1 });
   const claims = openClaims({
     redis,
     days: 1,
@@ -92,11 +95,11 @@ async function inRedis(dir: string, count: number): Promise<Found[]> {
     const empty = await used();
     await inTurns(count, 5_000, async () => {
       const { id, data: cells = {} } = submission();
-      await buffer.push({ spreadsheetId: 'spreadsheet-1', tab: form, id, time: Date.now(), cells });
+      await queue.push({ spreadsheetId: 'spreadsheet-1', tab: form, id, time: Date.now(), cells });
     });
     const full = await used();
     for (;;) {
-      const batch = await buffer.freeze('spreadsheet-1', { before: Number.MAX_SAFE_INTEGER });
+      const batch = await buffer.nextBatch('spreadsheet-1', { before: Number.MAX_SAFE_INTEGER });
       if (!batch) break;
       await buffer.acknowledge(batch);
     }

@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util';
 import { command } from '../cli/command.ts';
-import { startSentinels, type Sentinels } from '../../functions/testing/sentinels.ts';
+import { startSentinels, type Sentinels } from '../../functions/testing/sentinels/sentinels.ts';
 import { runCampaign } from '../chaos/campaign.ts';
 import { makePlan } from '../chaos/plan.ts';
 import { isClean, tableOf } from '../chaos/judge/report.ts';

@@ -4,7 +4,8 @@ import type { Env } from '../runtime/env.ts';
 import type { BinaryMessage } from '../event/event.ts';
 import { reasonOf, type Log } from '../runtime/log.ts';
 import { counter } from '../metrics/metrics.ts';
-import { openRedis, redisEnv, seenDays, type DurableRedis } from '../stores/redis.ts';
+import { openRedis, redisEnv, type DurableRedis } from '../stores/redis.ts';
+import { seenDaysEnv } from '../stores/seen-days.ts';
 import { openDeadLetters, type DeadLetters } from './dead-letter.ts';
 import type { Pauses } from './pauses.ts';
 import { openQueue, type Queue, type Taken } from './queue.ts';
@@ -17,9 +18,9 @@ export interface LaterOptions {
   atOnce?: number;
 }
 
-const laterEnv = {
+export const laterEnv = {
   ...redisEnv,
-  SEEN_DAYS: seenDays,
+  ...seenDaysEnv,
   DEAD_LETTER_SINK: v.pipe(
     v.string(),
     v.regex(/^https?:\/\/[^/]+\/[^/]+\/[^/]+$/, 'not http://host/NAMESPACE/NAME'),
@@ -56,10 +57,6 @@ export interface Later {
   forget(submission: string): Promise<void>;
   close(): Promise<void>;
 }
-
-/** The durable queue in Redis. A task imports it by name, so that other tasks do not load Redis. */
-export const laterQueue = { env: laterEnv, open: openLater };
-export type LaterQueue = typeof laterQueue;
 
 export interface OpenLaterOptions extends LaterOptions {
   task: string;

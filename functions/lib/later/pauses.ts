@@ -1,7 +1,14 @@
-/** Returns the pause after the n-th failure in a row (1, 2, …), in milliseconds; undefined after the last one. */
+/** How long to wait after the n-th failure in a row (1, 2, …), in milliseconds; undefined after the last try. */
 export type Pauses = (failures: number) => number | undefined;
 
-/** A fixed list of pauses, such as a receiver of webhooks is promised. The queue looks once a minute for what is due. */
+/**
+ * A fixed list of pauses, such as a receiver of webhooks is promised. The queue looks once a minute for what is due.
+ *
+ * @example
+ * ```ts
+ * inTurn(5_000, 300_000, 1_800_000, 7_200_000)
+ * ```
+ */
 export function inTurn(...pausesMs: number[]): Pauses {
   return (failures) => pausesMs[failures - 1];
 }
@@ -9,6 +16,11 @@ export function inTurn(...pausesMs: number[]): Pauses {
 /**
  * Each pause is twice the one before, up to `longestMs`; the last try is about `endMs` after the first. A random fifth more or less
  * spreads events that failed together.
+ *
+ * @example
+ * ```ts
+ * doubling({ firstMs: 120_000, longestMs: 4 * 3_600_000, endMs: 48 * 3_600_000 })
+ * ```
  */
 export function doubling({
   firstMs,

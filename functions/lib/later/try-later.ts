@@ -1,4 +1,11 @@
-/** Puts this event into the task's own queue, from which it is retried while the Broker delivers other events. The task's `later` says how. */
+/**
+ * Thrown by a task with a `later`: this event waits in the task's own queue and is retried from there, while others go on.
+ *
+ * @example
+ * ```ts
+ * if (!answer.ok) throw new TryLater(`The webhook answered ${answer.status}.`, { destination: url.host });
+ * ```
+ */
 export class TryLater extends Error {
   override name = 'TryLater';
   readonly destination: string;

@@ -23,9 +23,6 @@ export const redisEnv = {
   }),
 };
 
-/** SEEN_DAYS of every task that remembers ids in Redis: longer than an event can come again. The same as in `knative/config.yaml`. */
-export const seenDays = integer('how many days ids are remembered', { min: 1, max: 400, fallback: 60 });
-
 /** How long WAIT waits for replicas, and a command for its answer, in milliseconds. */
 const waitMs = 2_000;
 export const commandTimeoutMs = 5_000;

@@ -1,12 +1,13 @@
 import * as v from 'valibot';
 import { decodable, integer } from '../../lib/runtime/env.ts';
-import { redisEnv, seenDays } from '../../lib/stores/redis.ts';
+import { redisEnv } from '../../lib/stores/redis.ts';
+import { seenDaysEnv } from '../../lib/stores/seen-days.ts';
 import { mailbox } from './mail/mailbox.ts';
 
 /** The environment of the task. */
 export const confirmationEnv = {
   ...redisEnv,
-  SEEN_DAYS: seenDays,
+  ...seenDaysEnv,
   SMTP_URL: v.pipe(
     v.string(),
     v.regex(/^smtps?:\/\/[^/?#]+\/?$/, 'not smtp://host:port or smtps://host:port'),

@@ -1,14 +1,18 @@
+import {
+  doubling,
+  Forgotten,
+  isForgotten,
+  laterQueue,
+  Refused,
+  Submission,
+  task,
+  TryLater,
+  Unavailable,
+} from 'formbus';
 import * as v from 'valibot';
-import { Submission } from '../../lib/event/event.ts';
-import { Forgotten, isForgotten } from '../../lib/event/forgotten.ts';
-import { Refused, Unavailable } from '../../lib/runtime/errors.ts';
-import { laterQueue } from '../../lib/later/later.ts';
-import { doubling } from '../../lib/later/pauses.ts';
-import { TryLater } from '../../lib/later/try-later.ts';
 import { reasonOf, type Log } from '../../lib/runtime/log.ts';
 import { counter } from '../../lib/metrics/metrics.ts';
 import { commandTimeoutMs, openRedis } from '../../lib/stores/redis.ts';
-import { task } from '../../lib/task/task.ts';
 import { openClaims } from './claims/claims.ts';
 import { openFormWords } from './mail/form-words.ts';
 import { confirmationMail } from './mail/message.ts';
