@@ -29,7 +29,7 @@ function pushing(options: { patienceMs?: number; lastPatienceMs?: number } = {})
   return { ...metrics, close, messages };
 }
 
-it('adds up what comes together and pushes it in one go; nothing more comes when nothing more is counted', async () => {
+it('adds up increments and pushes them at once; pushes nothing when nothing is counted', async () => {
   const { counter, histogram, gauge, close } = pushing();
   for (let i = 0; i < 1_000; i += 1) counter(accepted, 'demo-form').add();
   counter(accepted, 'other-form').add(2);
@@ -60,7 +60,7 @@ it('counts nothing before it is pushed and after it is closed', async () => {
   expect(collector.total(accepted, 'demo', 'demo-form')).toBe(5);
 });
 
-it('repeats a push whose answer was lost just as it was, so that it counts once', async () => {
+it('repeats a push unchanged when its answer was lost, so that it counts once', async () => {
   const { counter } = pushing();
   collector.losesAnswers = true;
   counter(accepted, 'demo-form').add(3);
@@ -112,7 +112,7 @@ it('puts the values of a label beyond the limit into one series, and cuts long v
   expect(collector.total(accepted, 'demo', 'x'.repeat(200))).toBe(1);
 });
 
-it('has no timer while nothing comes', async () => {
+it('has no timer while nothing is counted', async () => {
   vi.useFakeTimers();
   onTestFinished(() => void vi.useRealTimers());
   const { log } = recordedLog();
@@ -169,7 +169,7 @@ it('a form counts what it accepts and refuses, and pushes it at SIGTERM', async 
   expect(form.logged().filter((line) => 'id' in line)).toMatchObject([stored, stored, failed, failed]);
 });
 
-it('a form answers and ends as ever when its pushes hang or nobody knows the address', async () => {
+it('a form answers and stops as usual when its pushes hang or METRICS_URL cannot be resolved', async () => {
   const sink = await startSink();
   onTestFinished(() => sink.close());
   collector.answer = () => {};

@@ -10,7 +10,7 @@ const longestSearched = 600;
  * messages. Errors often quote their input, so any of the event's data is masked.
  */
 export function errorText(error: unknown, data: unknown): string {
-  if (!(error instanceof Error)) return `The task threw a ${typeof error}, which is no Error.`;
+  if (!(error instanceof Error)) return `The task threw a ${typeof error}, which is not an Error.`;
   return masked(lineOf(error), data).slice(0, longest);
 }
 
@@ -32,7 +32,7 @@ function messageOf(error: Error): string {
   // These two errors quote their input.
   if (v.isValiError(error))
     return `wrong or missing: ${error.issues.map((issue) => v.getDotPath(issue) ?? 'the value').join(', ')}`;
-  if (error instanceof SyntaxError && error.message.includes('JSON')) return 'this is no JSON';
+  if (error instanceof SyntaxError && error.message.includes('JSON')) return 'this is not JSON';
   return error.message.split(/[\r\n]/, 1)[0]?.slice(0, longestSearched) ?? '';
 }
 

@@ -22,7 +22,7 @@ it.each(['', 'process.exit(0);', 'throw new Error("a bug");'])(
   },
 );
 
-it("tells an error's reason with those of its causes, and nothing twice", () => {
+it("returns an error's reason with those of its causes, and nothing twice", () => {
   const away = new Error('connect ECONNREFUSED', { cause: { code: 'ECONNREFUSED' } });
   expect(reasonOf(away)).toBe('connect ECONNREFUSED');
   expect(reasonOf(new Error('not written', { cause: away }))).toBe('not written (connect ECONNREFUSED)');

@@ -51,7 +51,7 @@ function errorOf(code: string | undefined): HttpError {
   if (code === 'HPE_HEADER_OVERFLOW') return new HttpError(431, 'The headers are too long.');
   if (code === 'ERR_HTTP_REQUEST_TIMEOUT')
     return new HttpError(408, 'The headers were not complete in time.');
-  return new HttpError(400, 'This is no HTTP request.');
+  return new HttpError(400, 'This is not an HTTP request.');
 }
 
 function listen(server: Server, port: number, host = ''): Promise<string> {
