@@ -24,25 +24,36 @@ it('unknown and malformed addresses are answered 404 and 400 as problem+json', a
   }
 });
 
-it.each<[number, string, (url: string) => Promise<Response>]>([
-  [400, 'Bad Request', (url) => postJson(url, '{')],
-  [404, 'Not Found', (url) => fetch(`${url}/nothing`)],
-  [405, 'Method Not Allowed', (url) => fetch(url, { method: 'PUT' })],
-  [408, 'Request Timeout', (url) => slowly(url)],
-  [413, 'Content Too Large', (url) => postJson(url, 'x'.repeat(100_001))],
-  [415, 'Unsupported Media Type', (url) => postJson(url, valid, { 'content-type': 'a/b' })],
-  [422, 'Unprocessable Content', (url) => postJson(url, {})],
-  [431, 'Request Header Fields Too Large', (url) => fetch(url, { headers: { x: 'x'.repeat(70_000) } })],
+type Ask = (headers: Record<string, string>) => Promise<Response>;
+it.each<[number, string, Ask]>([
+  [400, 'Bad Request', (headers) => postJson(demo.url, '{', headers)],
+  [404, 'Not Found', (headers) => fetch(`${demo.url}/nothing`, { headers })],
+  [405, 'Method Not Allowed', (headers) => fetch(demo.url, { method: 'PUT', headers })],
+  [408, 'Request Timeout', (headers) => slowly(demo.url, headers)],
+  [413, 'Content Too Large', (headers) => postJson(demo.url, 'x'.repeat(100_001), headers)],
+  [
+    415,
+    'Unsupported Media Type',
+    (headers) => postJson(demo.url, valid, { ...headers, 'content-type': 'a/b' }),
+  ],
+  [422, 'Unprocessable Content', (headers) => postJson(demo.url, {}, headers)],
 ])(
-  'a problem %i is entitled “%s”, not to be kept, and a page for whoever takes one',
+  'a problem %i is entitled “%s”, is not to be kept, and is a page for a browser',
   async (status, title, ask) => {
-    const answer = await ask(demo.url);
+    const answer = await ask({});
     expect([answer.status, answer.headers.get('cache-control')]).toEqual([status, 'no-store']);
     expect(await bodyOf(answer)).toMatchObject({ type: 'about:blank', title, status });
-    const page = await postJson(demo.url, '{', { accept: 'application/xhtml+xml, text/html;q=0.9' });
-    expect([page.status, page.headers.get('content-type')]).toEqual([400, 'text/html; charset=utf-8']);
+    const page = await ask({ accept: 'application/xhtml+xml, text/html;q=0.9' });
+    expect([page.status, page.headers.get('content-type')]).toEqual([status, 'text/html; charset=utf-8']);
+    expect(await page.text()).toMatch(/^<!doctype html>/);
   },
 );
+
+it('headers that are too long are a problem 431 as well', async () => {
+  const answer = await fetch(demo.url, { headers: { x: 'x'.repeat(70_000) } });
+  const problem = { type: 'about:blank', title: 'Request Header Fields Too Large', status: 431 };
+  expect(await bodyOf(answer)).toMatchObject(problem);
+});
 
 it('GET /schema.json is the JSON Schema, made from the same schema as everything else', async () => {
   const answer = await fetch(`${demo.url}/schema.json`);
@@ -84,9 +95,9 @@ it.each([
 });
 
 /** A POST whose body does not come to an end. */
-function slowly(url: string): Promise<Response> {
+function slowly(url: string, more: Record<string, string>): Promise<Response> {
   const body = new ReadableStream({ start: (stream) => stream.enqueue(Buffer.from('{')) });
-  const headers = { 'content-type': 'application/json' };
+  const headers = { 'content-type': 'application/json', ...more };
   const init: RequestInit & { duplex: 'half' } = { method: 'POST', headers, body, duplex: 'half' };
   return fetch(url, init);
 }
