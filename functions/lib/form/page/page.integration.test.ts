@@ -171,7 +171,7 @@ describe.skipIf(!hasBrowser)('the page of a form, in Chromium', () => {
     'where %s is set it is so, has nothing that axe finds fault with, empty and with errors, and fits a phone',
     async (colorScheme, ground) => {
       const axe = await readFile(
-        new URL('../../../node_modules/axe-core/axe.min.js', import.meta.url),
+        new URL('../../../../node_modules/axe-core/axe.min.js', import.meta.url),
         'utf8',
       );
       const page = await visit({ viewport: small, bypassCSP: true, colorScheme });
