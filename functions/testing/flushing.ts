@@ -1,6 +1,8 @@
 import * as v from 'valibot';
 import { startTestSheets, type TestSheets } from './sheets.ts';
-import { openBuffer, type Buffer, type Cells } from '../lib/buffer/buffer.ts';
+import { openBuffer, type RowBuffer } from '../lib/buffer/buffer.ts';
+import { openRowQueue, type RowQueue } from '../lib/buffer/row-queue.ts';
+import type { Cells } from '../lib/buffer/types.ts';
 import { flush, type FlushOptions, type FlushResult } from '../tasks/sheets-flush/flush.ts';
 import { openRedis, type DurableRedis } from '../lib/stores/redis.ts';
 import { openSheets, type Sheets } from '../lib/sheets/sheets.ts';
@@ -11,7 +13,8 @@ import { startTestRedis, type TestRedis } from './redis.ts';
 export interface Flushing {
   server: TestRedis;
   redis: DurableRedis;
-  buffer: Buffer;
+  queue: RowQueue;
+  buffer: RowBuffer;
   emulator: TestSheets;
   /** The real client; each call to Google is counted in `calls`. */
   sheets: Sheets;
@@ -31,6 +34,7 @@ export interface Flushing {
 export async function startFlushing(): Promise<Flushing> {
   const server = await startTestRedis();
   const redis = await openRedis({ REDIS_URL: server.url, REDIS_REPLICAS: 0 }, recordedLog().log);
+  const queue = openRowQueue({ redis, seenDays: 30 });
   const buffer = openBuffer({ redis });
   const emulator = await startTestSheets();
   const calls: string[] = [];
@@ -41,6 +45,7 @@ export async function startFlushing(): Promise<Flushing> {
   return {
     server,
     redis,
+    queue,
     buffer,
     emulator,
     sheets,
@@ -54,7 +59,7 @@ export async function startFlushing(): Promise<Flushing> {
       return `s${count}`;
     },
     push: (spreadsheetId, n, { tab = 'form', cells = {} } = {}) =>
-      buffer.push({
+      queue.push({
         spreadsheetId,
         tab,
         id: `id-${n}`,

@@ -71,7 +71,7 @@ async function main(): Promise<void> {
       console.error('nothing was accepted; see the errors above');
       process.exitCode = 1;
     }
-    if (verified && verified.lost.length + verified.doubled.length > 0) process.exitCode = 1;
+    if (verified && verified.lost.length + verified.duplicated.length > 0) process.exitCode = 1;
   } finally {
     verifier?.close();
   }

@@ -25,13 +25,13 @@ describe('a page that a proxy answers with status 200', () => {
       await at.push(sheet, 1);
       await at.push(sheet, 2);
       await at.emulator.faults.add([{ kind, calls: 'write', times: 1 }]);
-      expect(await at.flush()).toMatchObject({ rows: 0, failed: [{ reason: /not an answer to it/ }] });
+      expect(await at.flush()).toMatchObject({ rows: 0, failed: [{ reason: /not Google's answer/ }] });
       expect(await at.flush()).toMatchObject({ rows: 2, failed: [] });
       expect(await ids()).toEqual(['id-1', 'id-2']);
     },
   );
 
-  it('in place of what was to be read ends the turn, parks nothing, and accuses nobody of deleting a tab', async () => {
+  it('in place of what was to be read ends the turn, parks nothing, and reports no deleted tab', async () => {
     await at.push(sheet, 1);
     await at.flush();
     await at.push(sheet, 2);
@@ -46,7 +46,7 @@ describe('a page that a proxy answers with status 200', () => {
     expect(await ids()).toEqual(['id-1', 'id-2']);
   });
 
-  it('is no answer to any other question either', async () => {
+  it('does not pass as an answer to any other call either', async () => {
     await at.push(sheet, 1);
     await at.flush();
     const [tab] = (await at.sheets.layout(sheet)).filter((one) => one.tab);
@@ -87,7 +87,7 @@ it.each([
 });
 
 it.each([400, 403, 404])(
-  'a %i that is not Google’s is no refusal: nobody knows what was done',
+  'a %i that is not Google’s is not a refusal: nobody knows what was done',
   async (status) => {
     const root = await answering(status, 'text/html', '<h1>no</h1>');
     const sheets = openSheets({ SHEETS_URL: root });
@@ -96,7 +96,7 @@ it.each([400, 403, 404])(
   },
 );
 
-it('an error of the login is told apart from the spreadsheet’s, which is not parked for it', async () => {
+it('an error of the login parks no spreadsheet', async () => {
   await at.push(sheet, 1);
   const oauth2TokenUrl = await answering(400, 'application/json', '{"error":"invalid_grant"}');
   const auth = new OAuth2Client({ clientId: 'a', clientSecret: 'b', endpoints: { oauth2TokenUrl } });

@@ -1,7 +1,8 @@
 import { expect, it, onTestFinished } from 'vitest';
 import { startTestSheets } from '../../testing/sheets.ts';
 import { startSentinels, type RedisPod, type Sentinels } from '../../testing/sentinels.ts';
-import { openBuffer, type Buffer } from '../buffer/buffer.ts';
+import { openBuffer } from '../buffer/buffer.ts';
+import { openRowQueue, type RowQueue } from '../buffer/row-queue.ts';
 import { flush } from '../../tasks/sheets-flush/flush.ts';
 import { openLog } from '../runtime/log.ts';
 import { connectRedis } from './redis-address.ts';
@@ -12,7 +13,7 @@ const log = openLog('test', 'silent');
 const spreadsheetId = 's';
 
 /** Pushes rows, again and again as a broker does until each is acknowledged, `atOnce` at a time, and flushes all the while. */
-async function underLoad(env: Sentinels['env'], { buffers }: { buffers: Buffer[] }) {
+async function underLoad(env: Sentinels['env'], { queues }: { queues: RowQueue[] }) {
   const emulator = await startTestSheets([spreadsheetId]);
   const sheets = openSheets({ SHEETS_URL: emulator.url });
   const redis = await openRedis({ ...env, REDIS_REPLICAS: 1 }, log);
@@ -24,12 +25,12 @@ async function underLoad(env: Sentinels['env'], { buffers }: { buffers: Buffer[]
   const over = new AbortController();
   let refused = 0;
   const acknowledged: string[] = [];
-  const untilTaken = async (worker: number, buffer: Buffer) => {
+  const untilTaken = async (worker: number, queue: RowQueue) => {
     for (let n = 0; !over.signal.aborted; n += 1) {
       const id = `${worker}-${n}`;
       for (;;) {
         try {
-          await buffer.push({ spreadsheetId, tab: 'form', id, time: Date.now(), cells: { name: id } });
+          await queue.push({ spreadsheetId, tab: 'form', id, time: Date.now(), cells: { name: id } });
           acknowledged.push(id);
           break;
         } catch {
@@ -46,8 +47,8 @@ async function underLoad(env: Sentinels['env'], { buffers }: { buffers: Buffer[]
       await pause(200);
     }
   };
-  const workers = buffers.flatMap((buffer, index) =>
-    Array.from({ length: 8 }, (_, n) => untilTaken(index * 8 + n, buffer)),
+  const workers = queues.flatMap((queue, index) =>
+    Array.from({ length: 8 }, (_, n) => untilTaken(index * 8 + n, queue)),
   );
   const running = Promise.all([...workers, flushing()]);
   return {
@@ -93,7 +94,9 @@ it.each([
       urls.map((url) => openRedis({ ...sentinels.env, REDIS_URL: url, REDIS_REPLICAS: 1 }, log)),
     );
     onTestFinished(async () => void (await Promise.all(clients.map((client) => client.close()))));
-    const load = await underLoad(sentinels.env, { buffers: clients.map((redis) => openBuffer({ redis })) });
+    const load = await underLoad(sentinels.env, {
+      queues: clients.map((redis) => openRowQueue({ redis, seenDays: 30 })),
+    });
     const more = async (count: number) => {
       const goal = load.acknowledged.length + count;
       await expect.poll(() => load.acknowledged.length, { timeout: 60_000 }).toBeGreaterThan(goal);

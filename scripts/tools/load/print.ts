@@ -25,10 +25,10 @@ export function textOf(
   ].join('\n');
 }
 
-function linesOf({ inSheet, lost, doubled, seconds }: Verified): string[] {
+function linesOf({ inSheet, lost, duplicated, seconds }: Verified): string[] {
   return [
-    `in the sheet ${inSheet} after ${seconds} s, lost ${lost.length}, duplicated ${doubled.length}`,
+    `in the sheet ${inSheet} after ${seconds} s, lost ${lost.length}, duplicated ${duplicated.length}`,
     ...lost.slice(0, 10).map((id) => `lost: ${id}`),
-    ...doubled.slice(0, 10).map((id) => `duplicated: ${id}`),
+    ...duplicated.slice(0, 10).map((id) => `duplicated: ${id}`),
   ];
 }

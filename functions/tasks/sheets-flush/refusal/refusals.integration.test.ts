@@ -69,7 +69,7 @@ describe('a tab that is protected', () => {
     },
   );
 
-  it('over eight hours keeps no row of another tab', async () => {
+  it('over eight hours holds back no row of another tab', async () => {
     await at.emulator.setProtected(sheet, 'closed', true);
     for (const hour of range(0, 8)) {
       for (const n of range(0, 5)) {
@@ -81,7 +81,7 @@ describe('a tab that is protected', () => {
     expect(await ids('open')).toHaveLength(41);
   });
 
-  it('keeps back no row that is to be forgotten from another tab', async () => {
+  it('does not keep a row of another tab from being forgotten', async () => {
     await at.push(sheet, 3, { tab: 'open' });
     await at.flush();
     await at.emulator.setProtected(sheet, 'closed', true);
@@ -106,33 +106,37 @@ describe('a tab that is protected', () => {
     expect(await at.buffer.waiting()).toEqual([]);
   });
 
-  it('doubles and loses nothing when the flush dies at any step of that', { timeout: 240_000 }, async () => {
-    for (let n = 0; ; n += 1) {
-      sheet = await at.begin();
-      await at.push(sheet, 1, { tab: 'closed' });
-      await at.push(sheet, 2, { tab: 'open' });
-      await at.flush();
-      await at.emulator.setProtected(sheet, 'closed', true);
-      for (const one of range(3, 7)) await at.push(sheet, one, { tab: one % 2 === 0 ? 'closed' : 'open' });
-      const kill = killPoint(n);
-      const dying = { buffer: openBuffer({ redis: kill.redis(at.redis) }), sheets: kill.sheets(at.sheets) };
-      for (const laterMs of [0, 90_000]) {
-        if (laterMs > 0) await at.emulator.setProtected(sheet, 'closed', false);
-        await at.flush({ ...dying, laterMs }).catch(() => {});
+  it(
+    'duplicates and loses nothing when the flush dies at any step of that',
+    { timeout: 240_000 },
+    async () => {
+      for (let n = 0; ; n += 1) {
+        sheet = await at.begin();
+        await at.push(sheet, 1, { tab: 'closed' });
+        await at.push(sheet, 2, { tab: 'open' });
+        await at.flush();
+        await at.emulator.setProtected(sheet, 'closed', true);
+        for (const one of range(3, 7)) await at.push(sheet, one, { tab: one % 2 === 0 ? 'closed' : 'open' });
+        const kill = killPoint(n);
+        const dying = { buffer: openBuffer({ redis: kill.redis(at.redis) }), sheets: kill.sheets(at.sheets) };
+        for (const laterMs of [0, 90_000]) {
+          if (laterMs > 0) await at.emulator.setProtected(sheet, 'closed', false);
+          await at.flush({ ...dying, laterMs }).catch(() => {});
+        }
+        for (const again of [1, 2, 3]) {
+          await at.server.look.del(`buffer:lease:${sheet}`);
+          await at.flush({ laterMs: again * 1_000_000 });
+        }
+        expect([n, await ids('open'), await ids('closed')]).toEqual([
+          n,
+          ['id-2', 'id-3', 'id-5'],
+          ['id-1', 'id-4', 'id-6'],
+        ]);
+        expect(await at.buffer.waiting()).toEqual([]);
+        if (!kill.wasReached()) return expect(n).toBeGreaterThan(30);
       }
-      for (const again of [1, 2, 3]) {
-        await at.server.look.del(`buffer:lease:${sheet}`);
-        await at.flush({ laterMs: again * 1_000_000 });
-      }
-      expect([n, await ids('open'), await ids('closed')]).toEqual([
-        n,
-        ['id-2', 'id-3', 'id-5'],
-        ['id-1', 'id-4', 'id-6'],
-      ]);
-      expect(await at.buffer.waiting()).toEqual([]);
-      if (!kill.wasReached()) return expect(n).toBeGreaterThan(30);
-    }
-  });
+    },
+  );
 });
 
 describe('a refusal for no reason', () => {

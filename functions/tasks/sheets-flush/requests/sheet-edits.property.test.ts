@@ -1,7 +1,7 @@
 import * as fc from 'fast-check';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { startTestSheets, type TestSheets } from '../../../testing/sheets.ts';
-import type { FrozenBatch } from '../../../lib/buffer/buffer.ts';
+import type { Batch } from '../../../lib/buffer/types.ts';
 import type { TabLayout } from '../../../lib/sheets/layout.ts';
 import { batchRequests } from './batch.ts';
 import { openSheets, type SheetRequest, type Sheets } from '../../../lib/sheets/sheets.ts';
@@ -54,7 +54,7 @@ const edits: Record<string, Edit> = {
   ],
 };
 
-it('a row finds its columns after whatever people did to the tab, before the look at it or after', async () => {
+it('a row finds its columns whatever people did to the tab, before its layout was read or after', async () => {
   const edit = fc.tuple(fc.constantFrom(...Object.keys(edits)), fc.nat(9), fc.nat(9), fc.boolean());
   await fc.assert(
     fc.asyncProperty(fc.array(edit, { maxLength: 8 }), async (plan) => {
@@ -73,7 +73,7 @@ it('a row finds its columns after whatever people did to the tab, before the loo
         sequence += 1;
         const cells = { '@time': `t-${sequence}`, name: `n-${sequence}`, city: `c-${sequence}` };
         const row = { tab: `form ${next}`, id: `id-${sequence}`, cells };
-        const batch: FrozenBatch = {
+        const batch: Batch = {
           spreadsheetId,
           target: spreadsheetId,
           sequence,
