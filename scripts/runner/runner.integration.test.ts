@@ -24,7 +24,7 @@ function projectWith(file: string, from: string, to: string): string {
 async function start(root: string, data: string) {
   const said: string[] = [];
   const log = recordingLog();
-  await prepareData(data);
+  if (existsSync(data)) await prepareData(data);
   const runner = await startRunner({
     root,
     data,
