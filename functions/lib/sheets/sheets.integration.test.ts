@@ -66,7 +66,7 @@ describe('a page that a proxy answers with status 200', () => {
   });
 });
 
-/** A server that answers everything so; gives its root. */
+/** Starts a server that answers everything like this, and returns its root. */
 async function answering(status: number, type: string, body: string): Promise<string> {
   const server = createServer((_, res) => void res.writeHead(status, { 'content-type': type }).end(body));
   await once(server.listen(0, '127.0.0.1'), 'listening');

@@ -170,7 +170,7 @@ it.each([
   { sheet: 'spreadsheet-1/a%0Ab' },
   { sheet: `spreadsheet-1/${'x'.repeat(101)}` },
   { id: 'two\nlines' },
-])('refuses for good what can never be a row: %o', async (attributes) => {
+])('refuses permanently what can never be a row: %o', async (attributes) => {
   expect(await post(attributes)).toBe(400);
   expect(await rows()).toEqual({});
 });

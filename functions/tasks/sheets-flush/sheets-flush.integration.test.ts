@@ -28,7 +28,7 @@ const env = (more: Record<string, string> = {}) => ({
   ...more,
 });
 
-/** As its PingSource does; gives what it answers. */
+/** Posts what its PingSource posts, and returns the answer. */
 async function pingTo(url: string): Promise<[status: number, text: string]> {
   const body = JSON.stringify({
     specversion: '1.0',
