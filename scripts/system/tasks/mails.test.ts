@@ -264,8 +264,7 @@ describe('with kills', () => {
     expect(new Set(letters.map(({ trigger }) => trigger))).toEqual(
       new Set(dead.length > 0 ? ['send-confirmation'] : []),
     );
-    for (const letter of letters)
-      expect(reasonOf(letter)).toContain('Whether the mail went out is unknown');
+    for (const letter of letters) expect(reasonOf(letter)).toContain('Whether the mail went out is unknown');
     const out = dead.filter((id) => before.has(id)).length;
     console.log(`mailed: ${before.size}; nobody knows of ${dead.length}, of which ${out} are out`);
 
