@@ -211,7 +211,6 @@ test('changes under load: every submission is taken, and each task gets it once'
 test('what is saved while it starts is not missed', async () => {
   const { root, log, copy, said } = openProject();
   const data = tempFolder();
-  await withPostgres(data);
   const starting = startRunner({ root, data, port: 0, log, say: () => {}, env: {} });
   // From here on the manifests have been read.
   await vi.waitFor(() => expect(existsSync(join(data, 'lock'))).toBe(true), { interval: 1 });
