@@ -129,7 +129,7 @@ it('says that Redis does not answer, and removes the submission when it is run a
   expect([code, output]).toEqual([
     1,
     expect.stringMatching(
-      /not yet: the buffer's Redis at redis:\S+ cannot be reached \(.*run this again to see it, which is safe\n/,
+      /not yet: the buffer's Redis at redis:\S+ cannot be reached \(.*run this again to see the result, which is safe\n/,
     ),
   ]);
   process.kill(pid, 'SIGCONT');
