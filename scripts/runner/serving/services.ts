@@ -9,18 +9,12 @@ import { urlToHttpOptions } from 'node:url';
 import type { Answer } from '../../events/outcome.ts';
 import type { Send } from '../delivery/send.ts';
 import type { Instance } from './instance.ts';
+import type { Lease } from './instance-pool.ts';
 import type { Log } from '../log.ts';
 import type { Service } from '../../manifests/types.ts';
 import { answerProblem } from '../../emulators/web/problem.ts';
 import { forwardedHeaders, NotDelivered, proxy } from './proxy.ts';
-import {
-  openRevision,
-  Retired,
-  Unavailable,
-  type Lease,
-  type Revision,
-  type RevisionStatus,
-} from './revision.ts';
+import { openRevision, Retired, Unavailable, type Revision, type RevisionStatus } from './revision.ts';
 
 /** Every Service's instances. */
 export interface Services {
