@@ -1,7 +1,8 @@
 import * as v from 'valibot';
 import { EnvError, readEnv } from './lib/runtime/env.ts';
 import { loadModule } from './lib/runtime/load.ts';
-import { checkEnv, serve, type FunctionDefinition } from './lib/serve/serve.ts';
+import type { FunctionDefinition } from './lib/serve/definition.ts';
+import { checkEnv, serve } from './lib/serve/serve.ts';
 import { nameSourceLines } from './lib/runtime/source-lines.ts';
 
 /**

@@ -7,7 +7,7 @@
  * @packageDocumentation
  */
 export * from './form/form.ts';
-export * from './fields/fields.ts';
+export * from './fields/field.ts';
 export * from './task/task.ts';
 export * from './event/event.ts';
 export * from './event/forgotten.ts';

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { bodyOf, formEnv, postJson, startSink, type Sink } from '../../testing/sink.ts';
 import { attributeBytes, mostAttributeBytes } from './attribute-bytes.ts';
 import { Submission } from './event.ts';
-import { email, text } from '../fields/fields.ts';
+import { email, text } from '../fields/field.ts';
 import { form } from '../form/form.ts';
 import { forgottenEvent } from './forgotten.ts';
 import { replyTo } from './reply.ts';

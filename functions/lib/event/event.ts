@@ -1,6 +1,6 @@
 import type { CloudEventV1 } from 'cloudevents';
 import * as v from 'valibot';
-import type { MailAttributes } from '../fields/mail-texts.ts';
+import type { MailAttributes } from '../schema/mail-texts.ts';
 
 type SubmissionType = 'form.submitted' | 'form.suspected';
 

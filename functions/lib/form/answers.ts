@@ -1,5 +1,5 @@
 import { messagePage, pageHeaders } from './page.ts';
-import type { FieldError } from '../fields/form-fields.ts';
+import type { FieldError } from '../schema/form-schema.ts';
 import type { HttpAnswer, HttpError, HttpRequest } from '../serve/http.ts';
 
 export function wantsHtml({ headers }: Pick<HttpRequest, 'headers'>): boolean {

@@ -1,5 +1,5 @@
 import { counter, histogram } from '../metrics/metrics.ts';
-import type { FunctionDefinition } from '../serve/serve.ts';
+import type { FunctionDefinition } from '../serve/definition.ts';
 
 /** Why a submission was refused, where whoever refused it says no more. */
 const reasons: Record<number, string> = {

@@ -4,7 +4,7 @@ import * as v from 'valibot';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { demoForm } from '../../forms/demo-form/demo-form.ts';
 import { formEnv, startSink, type Sink } from '../../testing/sink.ts';
-import * as fields from '../fields/fields.ts';
+import * as fields from '../fields/field.ts';
 import { form } from './form.ts';
 import { serve, type Served } from '../serve/serve.ts';
 

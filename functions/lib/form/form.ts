@@ -1,23 +1,23 @@
 import { createHash } from 'node:crypto';
 import * as v from 'valibot';
 import { checkAttributes } from '../event/attribute-bytes.ts';
-import { mailAttributes, type MailAttributes, type MailTexts } from '../fields/mail-texts.ts';
+import { mailAttributes, type MailAttributes, type MailTexts } from '../schema/mail-texts.ts';
 import type { Env } from '../runtime/env.ts';
 import { submissionEvent, traceparentOf } from '../event/event.ts';
 import { accessEnv, isAllowed, methods, openedTo } from './access.ts';
 import { html, problem, wantsHtml } from './answers.ts';
 import { parseBody } from './parse-body.ts';
-import { fieldChecker, type FieldError, type FormSchema } from '../fields/form-fields.ts';
-import { refuseColumns } from '../fields/column-names.ts';
-import { formJsonSchema } from '../fields/json-schema.ts';
+import { fieldChecker, type FieldError, type FormSchema } from '../schema/form-schema.ts';
+import { refuseColumns } from '../schema/column-names.ts';
+import { formJsonSchema } from '../schema/json-schema.ts';
 import { formPage, honeypot, thanksPage, tokenField } from './page.ts';
 import { submissionCounter } from './form-metrics.ts';
-import { humanName } from '../fields/human-name.ts';
+import { humanName } from '../schema/human-name.ts';
 import { HttpError, httpErrorOf, type HttpAnswer, type HttpRequest } from '../serve/http.ts';
 import { reasonOf, type Log } from '../runtime/log.ts';
 import { openPublisher, publisherEnv } from '../publish/publish.ts';
-import { sheetColumns, type SheetColumns } from '../fields/sheet-columns.ts';
-import type { FunctionDefinition } from '../serve/serve.ts';
+import { sheetColumns, type SheetColumns } from '../schema/sheet-columns.ts';
+import type { FunctionDefinition } from '../serve/definition.ts';
 import { keyedId, newId } from './submission-id.ts';
 
 const formEnv = {

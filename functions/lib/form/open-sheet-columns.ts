@@ -1,6 +1,6 @@
 import { loadForm } from './load-form.ts';
 import { reasonOf, type Log } from '../runtime/log.ts';
-import type { SheetColumns } from '../fields/sheet-columns.ts';
+import type { SheetColumns } from '../schema/sheet-columns.ts';
 
 /**
  * Reads what a form's fields are from its module, in this image: events carry texts only. The fields of a form that is not in it

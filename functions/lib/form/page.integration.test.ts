@@ -5,7 +5,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { studentDataForm } from '../../forms/student-data-form/student-data-form.ts';
 import { hasBrowser, openBrowser } from '../../testing/browser.ts';
 import { formEnv, startSink, student, type Sink } from '../../testing/sink.ts';
-import { choice, decimal, email, phone, text } from '../fields/fields.ts';
+import { choice, decimal, email, phone, text } from '../fields/field.ts';
 import { form } from './form.ts';
 import { serve, type Served } from '../serve/serve.ts';
 

@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 import * as v from 'valibot';
-import { descriptionOf, isOptional, titleOf, widgetOf, type Field } from '../fields/fields.ts';
-import type { FieldError, FormSchema } from '../fields/form-fields.ts';
-import { humanName } from '../fields/human-name.ts';
+import { descriptionOf, isOptional, titleOf, widgetOf, type Field } from '../fields/field.ts';
+import type { FieldError, FormSchema } from '../schema/form-schema.ts';
+import { humanName } from '../schema/human-name.ts';
 import { newId } from './submission-id.ts';
 
 /** People never see this field; programs that fill in everything do. */

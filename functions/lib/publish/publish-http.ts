@@ -3,7 +3,7 @@ import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
 import { binaryMessage, type BinaryMessage } from '../event/event.ts';
 import { Unavailable } from '../runtime/errors.ts';
 import { histogram } from '../metrics/metrics.ts';
-import type { Publisher } from './publish.ts';
+import type { Publisher } from './publisher.ts';
 
 /**
  * Publishes over HTTP to the sink, one request an event. A 2xx is as durable as that sink.

@@ -5,7 +5,7 @@ import { openBatchProducer } from './kafka-producer.ts';
 import { eventRecord, sizeOf } from './kafka-record.ts';
 import { reasonOf, type Log } from '../runtime/log.ts';
 import { histogram } from '../metrics/metrics.ts';
-import type { Publisher } from './publish.ts';
+import type { Publisher } from './publisher.ts';
 
 /**
  * Publishes to Kafka with group commit: many events in one request, one request at a time as long as Kafka answers.

@@ -1,20 +1,10 @@
-import type { CloudEventV1 } from 'cloudevents';
 import * as v from 'valibot';
 import { EnvError, type Env } from '../runtime/env.ts';
 import { kafkaEnv } from './kafka-env.ts';
 import type { Log } from '../runtime/log.ts';
 import { openHttpPublisher } from './publish-http.ts';
 import { openKafkaPublisher } from './publish-kafka.ts';
-
-/** Where a form's events go. */
-export interface Publisher {
-  /**
-   * Resolves when the log has acknowledged the event, and only then.
-   * @throws Unavailable when it did not in time; the event may have been stored nevertheless
-   */
-  publish(event: CloudEventV1<unknown>): Promise<void>;
-  close(): Promise<void>;
-}
+import type { Publisher } from './publisher.ts';
 
 export const publisherEnv = {
   ...kafkaEnv,

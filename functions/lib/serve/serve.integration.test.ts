@@ -6,7 +6,8 @@ import * as v from 'valibot';
 import { expect, it, onTestFinished } from 'vitest';
 import { EnvError } from '../runtime/env.ts';
 import { HttpError, plainText, type HttpAnswer, type HttpRequest } from './http.ts';
-import { serve, type FunctionDefinition } from './serve.ts';
+import type { FunctionDefinition } from './definition.ts';
+import { serve } from './serve.ts';
 
 const env = { PORT: '0', HOST: '127.0.0.1', LOG_LEVEL: 'silent' };
 

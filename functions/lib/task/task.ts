@@ -12,7 +12,7 @@ import { TryLater } from '../later/try-later.ts';
 import { reasonOf, type Log } from '../runtime/log.ts';
 import { counter, histogram } from '../metrics/metrics.ts';
 import { eventOf } from './received-event.ts';
-import type { FunctionDefinition } from '../serve/serve.ts';
+import type { FunctionDefinition } from '../serve/definition.ts';
 
 /** Does a task's work on one event. A returned event is a reply, which Knative publishes. It comes at least once and in any order. */
 export type TaskHandler<T> = (input: { event: T; log: Log }) => Promise<CloudEventV1<unknown> | void>;

@@ -4,7 +4,7 @@ import type { Env } from '../../lib/runtime/env.ts';
 import { HttpError, plainText, type HttpAnswer, type HttpRequest } from '../../lib/serve/http.ts';
 import { Push } from '../../lib/metrics/metric-definitions.ts';
 import { openRedis, redisEnv } from '../../lib/stores/redis.ts';
-import type { FunctionDefinition } from '../../lib/serve/serve.ts';
+import type { FunctionDefinition } from '../../lib/serve/definition.ts';
 import { openBufferGauges } from './buffer-gauges.ts';
 import { readLaterGauges } from './later-gauges.ts';
 import { openTotals } from './totals.ts';

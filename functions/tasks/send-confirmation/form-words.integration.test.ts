@@ -16,7 +16,7 @@ const words = {
   outro: 'ऋ😀 & co'.padEnd(1_000, 'ह'),
 };
 const source = `import * as v from 'valibot';
-import { email } from '../../lib/fields/fields.ts';
+import { email } from '../../lib/fields/field.ts';
 import { form } from '../../lib/form/form.ts';
 export const other = { name: 'long-words', mail: {} };
 export const longWords = form('long-words', v.pipe(v.object({ mail: email('Mail') }), v.title('Long words')), { mail: ${JSON.stringify(words)} });

@@ -5,7 +5,7 @@ import { afterRefusal, markNote, refusalOf } from './refusal/after-refusal.ts';
 import type { TabLayout } from '../../lib/sheets/layout.ts';
 import { SheetsError } from '../../lib/sheets/sheets-error.ts';
 import { batchRequests } from './requests/batch.ts';
-import type { SheetColumns } from '../../lib/fields/sheet-columns.ts';
+import type { SheetColumns } from '../../lib/schema/sheet-columns.ts';
 import { type Sheets } from '../../lib/sheets/sheets.ts';
 import { isFull, moveOn } from '../../lib/sheets/spreadsheet-pool.ts';
 import { readColumns, withFreeColumns } from './requests/tab-columns.ts';

@@ -1,6 +1,6 @@
 import type { Cells, FrozenBatch } from '../../../lib/buffer/buffer.ts';
 import { cellOf, type SheetCell } from '../../../lib/sheets/sheet-cells.ts';
-import type { SheetColumns } from '../../../lib/fields/sheet-columns.ts';
+import type { SheetColumns } from '../../../lib/schema/sheet-columns.ts';
 import type { TabLayout } from '../../../lib/sheets/layout.ts';
 import { idColumn, metadataKeys } from '../../../lib/sheets/keys.ts';
 import type { SheetRequest } from '../../../lib/sheets/sheets.ts';

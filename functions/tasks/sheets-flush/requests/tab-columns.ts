@@ -2,7 +2,7 @@ import type { FrozenBatch } from '../../../lib/buffer/buffer.ts';
 import type { Collaborators } from '../deliver.ts';
 import type { TabLayout } from '../../../lib/sheets/layout.ts';
 import { growingTabs, type ColumnsOf } from './batch.ts';
-import { sharedColumns } from '../../../lib/fields/sheet-columns.ts';
+import { sharedColumns } from '../../../lib/schema/sheet-columns.ts';
 
 /** What the fields of a batch are in its tabs. What comes to moderators has the fields of many forms, as texts under their names. */
 export async function readColumns(

@@ -3,10 +3,10 @@ import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
 import * as v from 'valibot';
 import { startFlushing, type Flushing } from '../../../testing/flushing.ts';
 import { recordedLog } from '../../../testing/log.ts';
-import { decimal } from '../../../lib/fields/fields.ts';
+import { decimal } from '../../../lib/fields/field.ts';
 import { openSheetColumns } from '../../../lib/form/open-sheet-columns.ts';
 import { cellOf, timeIn } from '../../../lib/sheets/sheet-cells.ts';
-import { sharedColumns, sheetColumns } from '../../../lib/fields/sheet-columns.ts';
+import { sharedColumns, sheetColumns } from '../../../lib/schema/sheet-columns.ts';
 
 let at: Flushing;
 let sheet: string;

@@ -1,6 +1,6 @@
 import * as v from 'valibot';
-import { confirmationOf } from './fields.ts';
-import type { FormSchema } from './form-fields.ts';
+import { confirmationOf } from '../fields/field.ts';
+import type { FormSchema } from './form-schema.ts';
 
 const text = (max: number) =>
   v.pipe(

@@ -1,5 +1,11 @@
 import * as v from 'valibot';
-import { decimalText, exampleWithin, maxDecimalLength, plainDecimal, readingsWithin } from './decimal.ts';
+import {
+  decimalText,
+  exampleWithin,
+  maxDecimalLength,
+  plainDecimal,
+  readingsWithin,
+} from './decimal-text.ts';
 import { emailAddress } from './email-address.ts';
 import { address, numeric, oneLine, severalLines } from './normalise.ts';
 

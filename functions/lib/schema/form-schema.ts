@@ -1,5 +1,12 @@
 import * as v from 'valibot';
-import { isOptional, normaliserOf, titleOf, widgetOf, type Field, type FieldEntries } from './fields.ts';
+import {
+  isOptional,
+  normaliserOf,
+  titleOf,
+  widgetOf,
+  type Field,
+  type FieldEntries,
+} from '../fields/field.ts';
 
 /** A form's schema: `v.object({…})`, or a pipe of it with `v.title` and `v.description` for the page, and checks over several fields. */
 export type FormSchema = v.GenericSchema<Record<string, unknown>, FieldValues> & { entries: FieldEntries };

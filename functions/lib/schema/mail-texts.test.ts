@@ -2,7 +2,7 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 import * as v from 'valibot';
 import { formEnv, postJson, startSink } from '../../testing/sink.ts';
 import { mailAttributes, type MailTexts } from './mail-texts.ts';
-import { email, text, type FieldEntries } from './fields.ts';
+import { email, text, type FieldEntries } from '../fields/field.ts';
 import { form } from '../form/form.ts';
 import { serve } from '../serve/serve.ts';
 

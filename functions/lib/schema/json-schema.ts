@@ -1,5 +1,5 @@
 import { toJsonSchema, type JsonSchema } from '@valibot/to-json-schema';
-import type { FormSchema } from './form-fields.ts';
+import type { FormSchema } from './form-schema.ts';
 
 /** A form's JSON Schema: of the fields as they are kept. An optional one may be left out, or empty. */
 export function formJsonSchema(schema: FormSchema): JsonSchema {

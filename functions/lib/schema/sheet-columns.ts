@@ -1,5 +1,5 @@
 import * as v from 'valibot';
-import { titleOf, widgetOf, type FieldEntries } from './fields.ts';
+import { titleOf, widgetOf, type FieldEntries } from '../fields/field.ts';
 
 export const SheetColumns = v.record(
   v.string(),

@@ -1,6 +1,6 @@
 import { isFieldName } from '../event/event.ts';
-import type { FormSchema } from './form-fields.ts';
-import { titleOf } from './fields.ts';
+import type { FormSchema } from './form-schema.ts';
+import { titleOf } from '../fields/field.ts';
 
 /** The headings of Formbus's own columns, in sheets and exports. */
 const own = ['id', 'time', 'type', 'form'];
