@@ -3,7 +3,8 @@ import { join, relative } from 'node:path';
 import { expect, test } from 'vitest';
 import { describeOverrides, resolveEnvironments, valuesOf, type Override } from './environment.ts';
 import { findKafka } from '../kafka/given.ts';
-import { databaseOf, findGoogle, findRedis, findSmtp, localOverrides } from './overrides.ts';
+import { databaseOf, findGoogle, findRedis, findSmtp } from './given.ts';
+import { localOverrides } from './overrides.ts';
 import { service } from '../serving/testing.ts';
 
 const form = service({
