@@ -5,7 +5,7 @@ import { request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { bundleFunctions } from '../scripts/build/bundle.ts';
+import { bundle } from './testing/bundle.ts';
 import { startFunction, type FunctionProcess } from './testing/process.ts';
 import { bodyOf, formEnv, postJson, startSink, student, type Sink } from './testing/sink.ts';
 
@@ -16,7 +16,7 @@ const mains = { source: join(root, 'functions/main.ts'), bundle: '' };
 
 beforeAll(async () => {
   dir = await mkdtemp(join(tmpdir(), 'formbus-main-'));
-  mains.bundle = join(await bundleFunctions({ root, outDir: join(dir, 'bundle') }), 'main.mjs');
+  mains.bundle = await bundle(root, join(dir, 'bundle'));
   sink = await startSink();
 });
 afterAll(async () => {

@@ -1,9 +1,8 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import * as v from 'valibot';
-import { startSheets, type SheetsServer } from '../../scripts/emulators/sheets/server.ts';
-import { openBuffer, type Buffer, type Cells } from '../lib/buffer/buffer.ts';
+import { startTestSheets, type TestSheets } from './sheets.ts';
+import { openBuffer, type RowBuffer } from '../lib/buffer/buffer.ts';
+import { openRowQueue, type RowQueue } from '../lib/buffer/row-queue.ts';
+import type { Cells } from '../lib/buffer/types.ts';
 import { flush, type FlushOptions, type FlushResult } from '../tasks/sheets-flush/flush.ts';
 import { openRedis, type DurableRedis } from '../lib/stores/redis.ts';
 import { openSheets, type Sheets } from '../lib/sheets/sheets.ts';
@@ -14,8 +13,9 @@ import { startTestRedis, type TestRedis } from './redis.ts';
 export interface Flushing {
   server: TestRedis;
   redis: DurableRedis;
-  buffer: Buffer;
-  emulator: SheetsServer;
+  queue: RowQueue;
+  buffer: RowBuffer;
+  emulator: TestSheets;
   /** The real client; each call to Google is counted in `calls`. */
   sheets: Sheets;
   calls: string[];
@@ -32,11 +32,11 @@ export interface Flushing {
 }
 
 export async function startFlushing(): Promise<Flushing> {
-  const dir = await mkdtemp(join(tmpdir(), 'formbus-flushing-'));
   const server = await startTestRedis();
   const redis = await openRedis({ REDIS_URL: server.url, REDIS_REPLICAS: 0 }, recordedLog().log);
+  const queue = openRowQueue({ redis, seenDays: 30 });
   const buffer = openBuffer({ redis });
-  const emulator = await startSheets({ dir, quota: { perUser: 100_000, perProject: 100_000 } });
+  const emulator = await startTestSheets();
   const calls: string[] = [];
   const sheets = counting(openSheets({ SHEETS_URL: emulator.url }, { timeout: 5_000 }), (name) =>
     calls.push(name),
@@ -45,6 +45,7 @@ export async function startFlushing(): Promise<Flushing> {
   return {
     server,
     redis,
+    queue,
     buffer,
     emulator,
     sheets,
@@ -52,13 +53,13 @@ export async function startFlushing(): Promise<Flushing> {
     async begin() {
       count += 1;
       await server.look.flushall();
-      emulator.faults.clear();
-      emulator.make([`s${count}`]);
+      await emulator.faults.clear();
+      await emulator.make([`s${count}`]);
       calls.length = 0;
       return `s${count}`;
     },
     push: (spreadsheetId, n, { tab = 'form', cells = {} } = {}) =>
-      buffer.push({
+      queue.push({
         spreadsheetId,
         tab,
         id: `id-${n}`,
@@ -79,7 +80,6 @@ export async function startFlushing(): Promise<Flushing> {
       await emulator.close();
       await redis.close();
       await server.close();
-      await rm(dir, { recursive: true });
     },
   };
 }

@@ -1,49 +1,48 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { Client } from 'pg';
-import { startPostgres } from '../../scripts/runner/processes/postgres.ts';
+import * as v from 'valibot';
+import { ask } from './services.ts';
 
 export interface TestPostgres {
-  /** Of a database that nothing is in. */
+  /** Of an empty database. */
   url: string;
   /** The rows of one statement, on a connection of its own. */
   query(text: string, values?: unknown[]): Promise<Record<string, unknown>[]>;
   /** SIGKILL; it is started again by itself. */
-  kill(): void;
-  /** SIGSTOP to all its processes; gives what lets them go on. */
+  kill(): Promise<void>;
+  /** SIGSTOP to all its processes; returns what lets them go on. */
   freeze(): Promise<() => void>;
   close(): Promise<void>;
 }
 
-/** A real PostgreSQL with its data in a temporary folder. */
+/** A PostgreSQL for the caller alone. */
 export async function startTestPostgres(): Promise<TestPostgres> {
-  const dir = await mkdtemp(join(tmpdir(), 'formbus-postgres-'));
-  const quiet = () => {};
-  const { url, pid, close } = await startPostgres({ dir, log: { info: quiet, warn: quiet, error: quiet } });
+  const { id, url } = await ask(v.object({ id: v.string(), url: v.string() }), 'postgres');
+  const pid = () => ask(v.number(), `postgres/${id}/pid`, []);
+  const ignore = () => {};
   async function query(text: string, values?: unknown[]) {
     const client = new Client(url);
-    client.on('error', quiet);
+    client.on('error', ignore);
     await client.connect();
     try {
       return (await client.query<Record<string, unknown>>(text, values)).rows;
     } finally {
-      await client.end().catch(quiet);
+      await client.end().catch(ignore);
     }
   }
   return {
     url,
     query,
-    kill: () => void process.kill(pid(), 'SIGKILL'),
+    async kill() {
+      process.kill(await pid(), 'SIGKILL');
+    },
     async freeze() {
       const others = await query('SELECT pid FROM pg_stat_activity WHERE pid <> pg_backend_pid()');
-      const pids = [pid(), ...others.map((row) => Number(row['pid']))];
+      const pids = [await pid(), ...others.map((row) => Number(row['pid']))];
       for (const one of pids) process.kill(one, 'SIGSTOP');
       return () => pids.forEach((one) => process.kill(one, 'SIGCONT'));
     },
     async close() {
-      await close();
-      await rm(dir, { recursive: true, force: true });
+      await ask(v.null(), `postgres/${id}/close`);
     },
   };
 }

@@ -75,7 +75,7 @@ async function startServers(folder: string, kafka: string, cores: Cores): Promis
   return {
     a: await startServer(join(variants, 'bare.ts'), { cores }),
     b: await startServer(join(variants, 'framework.ts'), { cores }),
-    // kafkajs sets timers of a negative time, which Node warns of.
+    // kafkajs sets timers with a negative time, and Node warns about them.
     c: await startServer(join(variants, 'usual.ts'), { cores, env: { ...env, NODE_NO_WARNINGS: '1' } }),
     d: await startServer(join(bundle, 'main.mjs'), { cores, env }),
   };
@@ -97,7 +97,7 @@ async function submit(
 function result(found: Map<string, Run[]>, loads: string[], behind: Table, { how }: Cores): Measured {
   const of = (load: string, name: Name, figure: (run: Run) => number) =>
     median((found.get(`${load} ${name}`) ?? []).map(figure));
-  /** Within each round, then the median: neighbours on the machine slow both down. */
+  /** The ratio within each round, then the median, because other work on the machine slows both down. */
   const ratio = (load: string, name: Name, to: Name, figure: (run: Run) => number) => {
     const others = found.get(`${load} ${to}`) ?? [];
     return median(

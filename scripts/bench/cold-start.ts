@@ -19,7 +19,7 @@ interface Variant {
   command: string[];
   env?: Record<string, string>;
   cwd?: string;
-  /** Done before each start, outside of the measured time. */
+  /** Runs before each start and is not measured. */
   before?: () => Promise<void>;
 }
 
@@ -53,7 +53,7 @@ export async function measure({ runs = 15 }: { runs?: number } = {}): Promise<Me
 
 function result(times: Map<string, number[]>, runs: number): Measured {
   const of = (name: string) => times.get(name) ?? [];
-  /** Within each round, then the median: neighbours on the machine slow both down. */
+  /** The ratio within each round, then the median, because other work on the machine slows both down. */
   const ratio = (name: string, to: string) => median(of(name).map((ms, i) => ms / (of(to)[i] ?? Number.NaN)));
   const rows = [...times.keys()].map((variant) => ({
     variant,
@@ -154,7 +154,7 @@ async function prepare(dir: string, { sink, kafka }: { sink: string; kafka: stri
   ];
 }
 
-/** What `--check` compiles, which is all that a build can run; restored each time, as an image's files don't change. */
+/** The compile cache of `--check`, which is all that a build can run. Restored each time, because an image's files do not change. */
 function bakedCache(main: string, env: Record<string, string>, dir: string): () => Promise<void> {
   const baked = join(dir, 'cache-baked');
   spawnSync(process.execPath, [main, '--check'], { env: { ...env, NODE_COMPILE_CACHE: baked } });
@@ -178,13 +178,13 @@ async function coldStart({ command, env, cwd, before }: Variant): Promise<number
     if (child.exitCode !== null) throw new Error(`${command.join(' ')} exited with ${child.exitCode}`);
   }
   const ms = performance.now() - begin;
-  // A clean exit is what writes the compile cache.
+  // Node writes the compile cache on a clean exit only.
   child.kill('SIGTERM');
   await exited;
   return ms;
 }
 
-/** The status, or undefined when nobody listens yet; then a millisecond later. */
+/** The status; undefined, a millisecond later, while the port is closed. */
 function post(port: number): Promise<number | undefined> {
   return new Promise((resolve) => {
     const req = request({

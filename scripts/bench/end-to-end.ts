@@ -16,7 +16,7 @@ import { percentile, rounded } from './parts/stats.ts';
 const rate = 200;
 const seconds = 20;
 
-/** When what happened to a submission was seen, by its id; milliseconds of this process's clock. */
+/** When each step of a submission was observed, by its id, in milliseconds of this process's clock. */
 interface Seen {
   accepted: Map<string, number>;
   buffered: Map<string, number>;
@@ -25,13 +25,13 @@ interface Seen {
 
 /**
  * From the 202 to the row in Redis and to the demo task, through Kafka: npm start as it is, but that services go to zero after
- * 6 s (Knative's least) and not 15 to 30. The tasks tell by a line of their log when they are done; reading it is in the times.
+ * 6 s (Knative's minimum) instead of 15 to 30. A line in a task's log marks the end; the times include reading it.
  */
 export async function measure({ runs = 5 }: { runs?: number } = {}): Promise<Measured> {
   const folder = await temporaryFolder();
   const kafka = await startBenchKafka(join(import.meta.dirname, '../..'), folder.path);
   const project = copyProject(join(folder.path, 'project'));
-  // Without the one that always runs: it has no window.
+  // Without the task metrics, which always runs and has no window.
   const services = ['forms', 'tasks']
     .flatMap((kind) =>
       readdirSync(join(project.root, 'knative', kind)).map((file) => ({
@@ -72,7 +72,7 @@ export async function measure({ runs = 5 }: { runs?: number } = {}): Promise<Mea
   }
 }
 
-/** Takes note of the lines that the tasks write once a submission is in Redis, or seen. */
+/** Notes the log lines that tasks write once a submission is in Redis, or seen. */
 function watch(seen: Seen): NodeJS.WritableStream {
   const stream = new PassThrough();
   createInterface(stream).on('line', (line) => {
@@ -87,11 +87,11 @@ function watch(seen: Seen): NodeJS.WritableStream {
 interface Times {
   buffered: number[];
   done: number[];
-  /** By kind. */
+  /** Seconds, by kind. */
   errors: Record<string, number>;
 }
 
-/** Submits at a rate and waits until all that was accepted is done. */
+/** Submits at a rate and waits until the tasks have done all accepted submissions. */
 async function submit(
   { url }: StartedFormbus,
   { accepted, buffered, done }: Seen,
@@ -115,7 +115,7 @@ async function submit(
     if (performance.now() > limit) throw new Error('not all submissions have reached the tasks within 60 s');
     await sleep(50);
   }
-  // A task may be told of a submission before its 202 is read.
+  // A task may finish a submission before its 202 is read here.
   const since = (id: string, then: Map<string, number>) =>
     Math.max(0, (then.get(id) ?? Number.NaN) - (accepted.get(id) ?? Number.NaN));
   return {

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
-import { openBuffer } from '../../functions/lib/buffer/buffer.ts';
+import { openRowQueue } from '../../functions/lib/buffer/row-queue.ts';
 import { openLog } from '../../functions/lib/runtime/log.ts';
 import { openRedis } from '../../functions/lib/stores/redis.ts';
 import { bundleFunctions } from '../build/bundle.ts';
@@ -28,7 +28,7 @@ interface Run {
   reads: number;
 }
 
-/** How fast sheets-flush writes a backlog of rows of 500 bytes to an endpoint that answers at once, and with how much memory. */
+/** How fast sheets-flush writes a backlog of 500-byte rows to an endpoint that answers at once, and its memory. */
 export async function measure({ runs = 2 }: { runs?: number } = {}): Promise<Measured> {
   const folder = await temporaryFolder();
   const cores = pinCores();
@@ -57,13 +57,13 @@ export async function measure({ runs = 2 }: { runs?: number } = {}): Promise<Mea
 
 async function fill(url: string, rows: number): Promise<void> {
   const redis = await openRedis({ REDIS_URL: url, REDIS_REPLICAS: 0 }, openLog('bench', 'warn'));
-  const buffer = openBuffer({ redis, seenDays: 1 });
+  const queue = openRowQueue({ redis, seenDays: 1 });
   for (let n = 0; n < rows; n += 5_000)
-    await Promise.all(Array.from({ length: Math.min(5_000, rows - n) }, (_, i) => buffer.push(row(n + i))));
+    await Promise.all(Array.from({ length: Math.min(5_000, rows - n) }, (_, i) => queue.push(row(n + i))));
   await redis.close();
 }
 
-/** 500 bytes as they stand in Redis. */
+/** 500 bytes in Redis. */
 function row(n: number) {
   const fields = { name: `Asha Rao ${n}`, roll: '99999', university: 'BCE', cgpa: '8.04', gender: 'F' };
   const cells = { '@time': new Date(0).toISOString(), ...fields, email: 'asha@example.org', message: '' };
@@ -87,7 +87,7 @@ async function empty(
     const before = sheets.calls();
     const cpu = cpuMsOf(flush.pid);
     const begin = performance.now();
-    // A run begins no batch after 45 s; the next one goes on.
+    // A run begins no batch after 45 s; the next run continues.
     for (let written = 0; written < rows; written = sheets.calls().rows - before.rows) {
       const headers = {
         'ce-specversion': '1.0',

@@ -4,13 +4,14 @@ import { join } from 'node:path';
 import { Redis } from 'ioredis';
 import * as v from 'valibot';
 import { openBuffer } from '../../functions/lib/buffer/buffer.ts';
+import { openRowQueue } from '../../functions/lib/buffer/row-queue.ts';
 import { Submission, submissionEvent } from '../../functions/lib/event/event.ts';
 import { openLog } from '../../functions/lib/runtime/log.ts';
 import { openDatabase } from '../../functions/lib/stores/postgres.ts';
 import { openKafkaPublisher } from '../../functions/lib/publish/publish-kafka.ts';
 import { openRedis } from '../../functions/lib/stores/redis.ts';
 import { openArchive } from '../../functions/tasks/archive/store.ts';
-import { openClaims } from '../../functions/tasks/send-confirmation/claims.ts';
+import { openClaims } from '../../functions/tasks/send-confirmation/claims/claims.ts';
 import { startPostgres } from '../runner/processes/postgres.ts';
 import { startRedis } from '../runner/processes/redis.ts';
 import { temporaryFolder } from '../testing/formbus.ts';
@@ -23,7 +24,7 @@ const quiet = { info() {}, warn() {}, error() {} };
 const form = 'student-data-form';
 const submissions = 100_000;
 
-/** What one submission takes where it is kept, in bytes: what disks and memory have to hold is so much times how many, for as long as each keeps them. */
+/** The bytes of one submission in each store. Needed space is this times the number of submissions that the store keeps. */
 export async function measure(): Promise<Measured> {
   const folder = await temporaryFolder();
   try {
@@ -80,7 +81,8 @@ async function inRedis(dir: string, count: number): Promise<Found[]> {
   const redis = await openRedis({ REDIS_URL: server.url, REDIS_REPLICAS: 0 }, log);
   const look = new Redis(server.url);
   const used = async () => Number(/used_memory:(\d+)/.exec(await look.info('memory'))?.[1]);
-  const buffer = openBuffer({ redis, seenDays: 1 });
+  const buffer = openBuffer({ redis });
+  const queue = openRowQueue({ redis, seenDays: 1 });
   const claims = openClaims({
     redis,
     days: 1,
@@ -92,11 +94,11 @@ async function inRedis(dir: string, count: number): Promise<Found[]> {
     const empty = await used();
     await inTurns(count, 5_000, async () => {
       const { id, data: cells = {} } = submission();
-      await buffer.push({ spreadsheetId: 'spreadsheet-1', tab: form, id, time: Date.now(), cells });
+      await queue.push({ spreadsheetId: 'spreadsheet-1', tab: form, id, time: Date.now(), cells });
     });
     const full = await used();
     for (;;) {
-      const batch = await buffer.freeze('spreadsheet-1', { before: Number.MAX_SAFE_INTEGER });
+      const batch = await buffer.nextBatch('spreadsheet-1', { before: Number.MAX_SAFE_INTEGER });
       if (!batch) break;
       await buffer.acknowledge(batch);
     }
@@ -109,7 +111,7 @@ async function inRedis(dir: string, count: number): Promise<Found[]> {
       await claims.sent(id);
     });
     const mailed = await used();
-    // The set of who got how many mails that day lasts for two days; a recipient each is the most it can be.
+    // Redis counts the mails of each recipient for two days; a recipient for each mail is the worst case.
     const days = await look.keys('mail:day:*');
     for (let n = 0; n < days.length; n += 1_000) await look.del(...days.slice(n, n + 1_000));
     return [

@@ -19,7 +19,7 @@ interface Grown {
   flushSeconds: number;
 }
 
-/** What forms cost while nobody uses them: copies of the demo form, run by npm start, and one flush with a row of each. */
+/** The cost of unused forms: copies of the demo form under npm start, and a flush with a row of each. */
 export async function measure({ runs = 1 }: { runs?: number } = {}): Promise<Measured> {
   const found: Grown[] = [];
   for (let run = 1; run <= runs; run += 1) {
@@ -35,14 +35,14 @@ async function grow(forms: number): Promise<Grown> {
   const folder = await temporaryFolder();
   try {
     const { root } = copyProject(join(folder.path, 'project'));
-    // The demo form and the form of the students stay: Triggers speak of the one, tests of the other.
+    // The demo form and the student form stay, because Triggers and tests name them.
     for (let n = 2; n <= forms; n += 1) addForm(root, `form-${n}`);
     const data = join(folder.path, 'data');
     const first = await timed(() => startFormbus(data, { root }));
     await first.value.end('SIGTERM');
     const again = await timed(() => startFormbus(data, { root }));
     const formbus = again.value;
-    // What the start needed is given back by then.
+    // By then the memory of the start has been freed.
     await sleep(3_000);
     const memoryMb = memoryKbOf(formbus.pid, 'VmRSS') / 1_024;
     const processes = descendantsOf(formbus.pid);
@@ -64,7 +64,7 @@ async function grow(forms: number): Promise<Grown> {
   }
 }
 
-/** As the README tells a person to do it. */
+/** With the command of the README. */
 function addForm(root: string, name: string): void {
   const from = join(root, 'functions/forms/demo-form');
   const to = join(root, 'functions/forms', name);

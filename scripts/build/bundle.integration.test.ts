@@ -47,7 +47,7 @@ test('main and each function become a file with its map, what they share a chunk
 
 test('CommonJS packages find modules of Node, and `domain` is the one of functions/lib', async () => {
   const root = project({
-    'functions/lib/serve/domain.ts': `export const create = () => 'pass-through';`,
+    'functions/lib/serve/stand-ins/domain.ts': `export const create = () => 'pass-through';`,
     'node_modules/old/index.js': `module.exports = require('node:path').sep + require('domain').create();`,
     'functions/tasks/two/two.ts': `import old from 'old'; export const name = old;`,
   });

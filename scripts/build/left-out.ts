@@ -12,7 +12,7 @@ export function leftOut(lib: string): Required<Pick<BuildOptions, 'alias' | 'plu
   const find = (path: string) =>
     ['ts', 'js'].map((extension) => join(lib, `${path}.${extension}`)).find((file) => existsSync(file));
   const standIns = ['domain', 'body-parser', 'mime-types'].flatMap((name) => {
-    const file = find(`serve/${name}`);
+    const file = find(`serve/stand-ins/${name}`);
     return file === undefined ? [] : [[name, file]];
   });
   return {

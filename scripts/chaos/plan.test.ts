@@ -35,7 +35,7 @@ it.each([1, 2, 3])('has every kind of fault within three minutes (seed %i)', (se
   expect(done).toContain('flush twice sheets-flush');
 });
 
-it('revokes access and freezes beyond the longest time-outs where there is time for that, and only there', () => {
+it('revokes access and freezes beyond the longest time-outs in a long campaign only', () => {
   expect(labels({ seed: 1, lengthMs: 600_000 })).toContain('revoke spreadsheet');
   expect(labels({ seed: 1, lengthMs: 100_000 })).not.toContain('revoke spreadsheet');
   const longest = (lengthMs: number) => Math.max(...makePlan({ seed: 1, lengthMs }).map(({ ms }) => ms));
@@ -43,7 +43,7 @@ it('revokes access and freezes beyond the longest time-outs where there is time 
   expect(longest(100_000)).toBeLessThan(10_000);
 });
 
-it('goes on in order, and everything is over before the submissions are', () => {
+it('is in order, and all faults end before the submissions do', () => {
   const lengthMs = 3_600_000;
   const plan = makePlan({ seed: 1, lengthMs });
   expect(plan.map(({ at }) => at)).toEqual(plan.map(({ at }) => at).toSorted((a, b) => a - b));
@@ -51,13 +51,13 @@ it('goes on in order, and everything is over before the submissions are', () => 
   expect(plan.every(({ at, ms }) => at > 0 && at + ms < lengthMs)).toBe(true);
 });
 
-it('kills and freezes Kafka, too, where there is one', () => {
+it('kills and freezes Kafka as well, if there is one', () => {
   const done = labels({ seed: 1, lengthMs: 180_000, kafka: true });
   expect([...done].filter((label) => label.endsWith('kafka'))).toHaveLength(2);
   expect([...labels({ seed: 1, lengthMs: 120_000 })].filter((label) => label.endsWith('kafka'))).toEqual([]);
 });
 
-it('kills, freezes and cuts off masters, and harms replicas and Sentinels, where Redis is under Sentinel', () => {
+it('kills, freezes and cuts off masters, replicas and Sentinels, if Redis is under Sentinel', () => {
   const done = labels({ seed: 1, lengthMs: 180_000, sentinel: true });
   for (const label of [
     'kill redis-master',
@@ -71,13 +71,13 @@ it('kills, freezes and cuts off masters, and harms replicas and Sentinels, where
   expect(done).not.toContain('kill redis');
 });
 
-it('restarts all of Redis as an update does, where it is under Sentinel and there is time for that', () => {
+it('restarts all of Redis as an update does, if it is under Sentinel and there is time', () => {
   const label = 'rolling restart redis-pods';
   expect(labels({ seed: 1, lengthMs: 3_600_000, sentinel: true })).toContain(label);
   expect(labels({ seed: 1, lengthMs: 3_600_000 })).not.toContain(label);
 });
 
-it('ends no process in the last part of a long campaign, so that memory can be looked at', () => {
+it('ends no process in the last part of a long campaign, so that memory can be measured', () => {
   const plan = makePlan({ seed: 1, lengthMs: 1_200_000 });
   const isEnd = ({ do: act }: (typeof plan)[number]) => act === 'kill' || act === 'restart' || act === 'fill';
   expect(plan.filter((step) => step.at > 660_000 && isEnd(step))).toEqual([]);

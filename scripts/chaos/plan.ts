@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { readdirSync } from 'node:fs';
 import { basename, join } from 'node:path';
 
-/** What is done at a moment of the campaign. `at` and `ms` are milliseconds, `at` from its beginning; `which` (0 to 1) picks one of several instances. */
+/** A fault of the campaign. `at` (from the start) and `ms` are milliseconds; `which` (0 to 1) picks one of several instances. */
 export interface Step {
   at: number;
   do:
@@ -25,7 +25,7 @@ export interface Step {
 
 type Kind = [what: Step['do'], which: string, shortest?: number, longest?: number];
 
-/** Ways in which Google misbehaves without losing anything by itself. */
+/** Ways in which Google fails without losing data itself. */
 const sheetFaults = [
   'fail-before',
   'drop-before',
@@ -40,7 +40,7 @@ const sheetFaults = [
 const edits = ['insert column', 'move column', 'move heading', 'copy tab'];
 const slowSheetFaults = ['delay', 'twice'];
 
-/** A form's publishing and a Redis command are given up after 4.5 s and 5 s: some freezes are shorter, some outlast that. */
+/** Some freezes are shorter than the time-outs of publishing (4.5 s) and of Redis commands (5 s), some longer. */
 const usual = (processes: string[]): Kind[] => [
   ...processes.map((name): Kind => ['kill', name]),
   ...processes.map((name): Kind => ['freeze', name, 1_000, 8_000]),
@@ -54,7 +54,7 @@ const usual = (processes: string[]): Kind[] => [
   ['flush twice', 'sheets-flush'],
 ];
 
-/** A master is away until another one is in its place, and then for so long. The length of the others goes below and beyond what they are missed after. */
+/** A master stays away until it is replaced, and then for this long. The others stay away for shorter and longer than the Sentinels' time-out. */
 const ofSentinels: Kind[] = [
   ['kill', 'redis-master', 0, 5_000],
   ['freeze', 'redis-master', 0, 5_000],
@@ -70,29 +70,29 @@ const ofOneRedis: Kind[] = [
   ['restart', 'redis'],
 ];
 
-/** For campaigns that have the time: one of these in each round. They outlast a form's 30 s, a Trigger's and the lease's 60 s, a parking. */
+/** In long campaigns, one of these in each round. They outlast a form's 30 s, a Trigger's and the lease's 60 s, and a parking. */
 const slow: Kind[] = [
   ['freeze', 'demo-form', 35_000, 35_000],
   ['freeze', 'sheets-buffer', 65_000, 65_000],
   ['freeze', 'sheets-flush', 65_000, 65_000],
   ['revoke', 'spreadsheet', 5_000, 20_000],
 ];
-/** Each pod by its manifest, one after the other: some three minutes. */
+/** Restarts each pod as its manifest says, one after the other, in some three minutes. */
 const slowOfSentinels: Kind[] = [['rolling restart', 'redis-pods']];
 const enoughForSlowMs = 120_000;
 
-/** Where there is time for it, nobody is killed any more in the last part: how memory goes is seen in processes that live. */
+/** In long campaigns no process is killed in the last part, because a memory trend needs processes that live. */
 const enoughForLivesMs = 240_000;
 const livesFrom = 0.55;
-/** A Redis that can't write to its log ends itself. */
+/** A full disk belongs here: a Redis that cannot write its log exits. */
 const ends = (act: Step['do']) => ['kill', 'restart', 'rolling restart', 'fill'].includes(act);
 
-/** Mean distance of two steps, in milliseconds. */
+/** The mean time between two steps, in milliseconds. */
 const paceMs = 2_500;
 
 /**
- * The plan of a campaign: the same for the same seed, length and processes. It goes in rounds; each has every kind of fault once, in
- * an order of its own, so that a campaign of three minutes leaves none out. All is over before the end.
+ * The plan of a campaign: the same for the same seed, length and processes. Each round has every kind of fault once, in random order, so
+ * that a campaign of three minutes has them all. All faults end before the campaign does.
  */
 export function makePlan({
   seed,
@@ -131,7 +131,7 @@ export function makePlan({
   return steps;
 }
 
-/** Of all forms and tasks that there are. */
+/** The names of all forms and tasks. */
 export function serviceNames(): string[] {
   const folders = ['forms', 'tasks'].map((kind) => join(import.meta.dirname, '../../knative', kind));
   return folders.flatMap((folder) =>
@@ -141,12 +141,12 @@ export function serviceNames(): string[] {
   );
 }
 
-/** Takes one out of a list; none when it is empty. */
+/** Removes a random element of a list; empty when the list is. */
 function draw<T>(list: T[], random: () => number): T[] {
   return list.splice(Math.floor(random() * list.length), 1);
 }
 
-/** Numbers from 0 to 1, the same for the same seed. */
+/** Random numbers from 0 to 1, the same for the same seed. */
 function seeded(seed: number): () => number {
   let count = 0;
   return () => {

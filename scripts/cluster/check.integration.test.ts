@@ -14,7 +14,7 @@ import { startFakeApi } from './api/fake-api.ts';
 const pods = '/api/v1/namespaces/formbus/pods';
 const isTrue = (type: string) => ({ type, status: 'True' });
 
-/** A cluster whose gateway lets a request wait, as the activator does, until there is an instance; one for `runs` there is. */
+/** A cluster whose gateway, like the activator, holds a request until there is an instance. Services in `runs` have one. */
 async function open() {
   const fake = await startFakeApi(tempFolder());
   onTestFinished(() => fake.close());
@@ -89,7 +89,7 @@ it('npm run cluster -- check starts each function once, and says why one does no
     'refused DOES NOT START: RevisionFailed: no such registry',
     'runs starts (n s)',
   ]);
-  // What is not even ready is not asked.
+  // A Service that is not ready gets no request.
   expect(asked.toSorted()).toEqual(
     ['crashes', 'fails', 'no-image', 'no-secret', 'runs'].map(
       (name) => `GET ${name}.formbus.svc.cluster.local /`,

@@ -29,18 +29,18 @@ const Services = v.object({ items: v.array(Service) });
 interface CheckOptions {
   namespace: string;
   say: (line: string) => void;
-  /** How many are started at once. */
+  /** How many functions start at the same time. */
   atOnce?: number;
   everyMs?: number;
-  /** For one function, its image's way to the node included. */
+  /** The time for one function, pulling the image included. */
   patienceMs?: number;
 }
 
 /**
- * Starts each function of a namespace once, by a GET that does nothing, and says which does not come up: with `initial-scale: 0`
- * nobody else would before the first person who needs it.
- * @returns how many do not
- * @throws Error when there is none, or the cluster does not answer
+ * Starts each function of a namespace once, with a GET that does nothing, and reports those that do not start. With `initial-scale: 0`
+ * the first visitor would otherwise find a broken one.
+ * @returns how many do not start
+ * @throws Error when there is no function, or the cluster does not answer
  */
 export async function checkFunctions(api: KubernetesApi, options: CheckOptions): Promise<number> {
   const { namespace, say, atOnce = 5 } = options;
@@ -48,7 +48,7 @@ export async function checkFunctions(api: KubernetesApi, options: CheckOptions):
   const names = (await api.read(Services, path)).items.map(({ metadata }) => metadata.name);
   if (names.length === 0)
     throw new Error(`there are no functions in namespace ${namespace} of ${api.context}; deploy them first`);
-  // What Knative's own parts go through; forms and tasks are behind it alike.
+  // Kourier's internal gateway serves forms and tasks alike.
   const gateway = { namespace: 'kourier-system', selector: 'app=3scale-kourier-gateway', port: 8081 };
   const door = await forwardPort(api, gateway);
   let failed = 0;
@@ -70,7 +70,7 @@ export async function checkFunctions(api: KubernetesApi, options: CheckOptions):
   return failed;
 }
 
-/** What keeps a function from answering; undefined when it does answer. */
+/** The reason why a function does not answer; undefined when it answers. */
 async function tryOne(
   api: KubernetesApi,
   options: CheckOptions & { service: string; name: string; port: number },
@@ -105,7 +105,7 @@ async function tryOne(
   }
 }
 
-/** A GET is a form's page, and no event to a task: whatever it says below 500, it runs. */
+/** To a form a GET is a visit, to a task not an event: any answer below 500 means that the function runs. */
 async function ask(port: number, host: string, signal: AbortSignal): Promise<string | undefined> {
   const outgoing = request({ host: '127.0.0.1', port, headers: { host }, signal });
   outgoing.end();

@@ -4,13 +4,13 @@ import { join } from 'node:path';
 import * as v from 'valibot';
 import { describe, expect, it } from 'vitest';
 import { parseAllDocuments } from 'yaml';
-import { upSteps } from './steps.ts';
+import { upSteps } from './up.ts';
 import { readRepository, readVersions } from '../manifests/rules/repository.ts';
 import { tempFolder } from '../runner/serving/testing.ts';
 
 const root = join(import.meta.dirname, '../..');
 const versions = readVersions(root);
-const steps = upSteps({ versions, profile: 'dev', tool: 'kind' });
+const steps = upSteps({ versions, profile: 'dev', overlay: 'knative/environments/dev', tool: 'kind' });
 const text = steps.map(({ command }) => command).join('\n');
 const cluster = (args: string[], env: Record<string, string> = {}) => {
   const script = join(root, 'scripts/commands/cluster.ts');
@@ -23,20 +23,20 @@ const cluster = (args: string[], env: Record<string, string> = {}) => {
 
 describe('npm run cluster -- up', () => {
   it.each([
-    ['kind create cluster', 'platform/namespaces/'],
+    ['kind create cluster', 'platform/namespaces'],
     ['serving-crds.yaml', 'serving-core.yaml'],
     ['serving-core.yaml', 'kourier.yaml'],
-    // Knative's own webhook looks at its settings: it has to be there.
+    // Knative's webhook validates its settings, so it has to run.
     ['-n knative-serving --for=condition=Available', 'config-network'],
     ['-n knative-serving --for=condition=Available', '"allow-zero-initial-scale":"true"'],
     ['eventing-crds.yaml', 'eventing-core.yaml'],
     ['eventing-core.yaml', 'eventing-kafka-controller.yaml'],
     ['strimzi-cluster-operator', '-k knative/environments/dev'],
-    // Its kinds have to be there, and the namespace that it is put into.
-    ['platform/namespaces/', 'bundle.yaml'],
+    // Its CRDs and its namespace have to exist.
+    ['platform/namespaces', 'bundle.yaml'],
     ['rollout status deployment/prometheus-operator', '-k knative/environments/dev'],
     ['get secret grafana ', '-k knative/environments/dev'],
-    // They read it once, when they start.
+    // They read it at start-up only.
     ['request-metrics-protocol', 'deployment/autoscaler'],
     ['-n knative-eventing --type merge', 'eventing-kafka-broker.yaml'],
     ['-k knative/environments/dev', 'wait prometheus/prometheus'],
@@ -44,7 +44,7 @@ describe('npm run cluster -- up', () => {
     ['get secret formbus ', '-k knative/environments/dev'],
     ['kourier.yaml', '-k knative/environments/dev'],
     ['-k knative/environments/dev', 'wait kafka/formbus'],
-    ['wait kafka/formbus', 'kafka/topics/'],
+    ['-k knative/environments/dev', 'wait kafkatopic'],
     ['wait kafka/formbus', 'name: formbus-kafka'],
     ['eventing-kafka-controller.yaml', 'eventing-kafka-broker.yaml'],
     ['eventing-kafka-controller.yaml', 'rollout status deployment/kafka-webhook-eventing'],
@@ -53,9 +53,9 @@ describe('npm run cluster -- up', () => {
     expect(text.indexOf(then)).toBeGreaterThan(text.indexOf(first));
   });
 
-  it('names only files that there are and releases that are pinned, and all of those', () => {
+  it('names only files that exist, and all pinned releases', () => {
     const files = [...text.matchAll(/(?:-f|-k) (knative\/\S+)/g)].map(([, file = '']) => file);
-    expect(files.length).toBeGreaterThan(2);
+    expect(files).toHaveLength(2);
     expect(files.filter((file) => !existsSync(join(root, file)))).toEqual([]);
     const urls = [...text.matchAll(/https?:\/\/\S+/g)].map(([url]) => url);
     const releases = Object.values(versions.releases);
@@ -63,30 +63,42 @@ describe('npm run cluster -- up', () => {
     expect(releases.filter((release) => !urls.some((url) => url.startsWith(release)))).toEqual([]);
     expect(releases.filter((release) => !/\/(knative-v|v)?\d+\.\d+\.\d+$/.test(release))).toEqual([]);
     expect(text).toContain(`--image ${versions.kubernetes}`);
-    // A hash of another version is of no use any more.
+    // A hash of a former version is useless.
     expect(Object.keys(versions.hashes).filter((url) => !urls.includes(url))).toEqual([]);
   });
 
-  it('has the domain under which the edge looks for forms', () => {
+  it('sets the domain that the edge uses for forms', () => {
     const nginx = readFileSync(join(root, 'knative/platform/edge/nginx.conf'), 'utf8');
     const domain = /Host \$form\.formbus\.(\S+);/.exec(nginx)?.[1];
     expect(text).toContain(`{"data":{"${domain}":""}}`);
   });
 
-  it('uses a cluster that is there when it is named one, and takes none of those away', () => {
+  it('uses an existing cluster by its name, and never deletes it', () => {
     const { stdout } = cluster(['up', '--profile', 'prod', '--context', 'mine', '--dry-run']);
     expect(stdout).not.toMatch(/kind |minikube/);
     expect(stdout.match(/kubectl (?!--context mine )/g)).toBeNull();
     expect(stdout).toContain('-k knative/environments/prod');
+    const own = cluster([
+      'up',
+      '--overlay',
+      'scripts/examples/installation',
+      '--context',
+      'mine',
+      '--dry-run',
+    ]);
+    expect(own.stdout).toContain('-k scripts/examples/installation\n');
+    expect(cluster(['up', '--overlay', 'nowhere', '--dry-run']).stderr).toContain(
+      'has no kustomization.yaml',
+    );
     expect(cluster(['down', '--context', 'mine', '--dry-run']).status).toBe(1);
     expect(cluster(['up', '--profile', 'prod', '--dry-run']).stderr).toContain('needs --context');
   });
 
-  it('makes a cluster and secrets once, and goes on after a failure', () => {
+  it('creates the cluster and secrets once, and continues after a failure', () => {
     const tools = fakeTools();
     const failed = cluster(['up'], { ...tools.env, FAIL: 'wait kafka/formbus' });
     expect(failed.status).toBe(1);
-    expect(failed.stderr).toContain('wait for Kafka did not work');
+    expect(failed.stderr).toContain('wait for Kafka: failed');
     expect(tools.secrets('formbus-kafka')).toEqual([]);
     expect(cluster(['up'], tools.env).status).toBe(0);
     expect(cluster(['up'], tools.env).status).toBe(0);
@@ -103,14 +115,14 @@ describe('npm run cluster -- up', () => {
     expect(more).toEqual([]);
     for (const key of ['idempotency-secret', 'mail-secret', 'redis-password'])
       expect(own[key]).toMatch(/^[0-9a-f]{64}$/);
-    // What mail needs is not known here, and optional.
+    // The login for mail is unknown here, and optional.
     const known = Object.keys(readRepository(root).secrets['formbus'] ?? {}).filter(
       (key) => !key.startsWith('smtp-'),
     );
     expect(Object.keys(own).toSorted()).toEqual(known.toSorted());
   });
 
-  it('shows no secret to those who see what runs on this machine', () => {
+  it('passes no secret as an argument, which other users of the machine could see', () => {
     const tools = fakeTools();
     const file = join(tempFolder(), "the key's.json");
     writeFileSync(file, '{"private_key":"a"}');
@@ -123,7 +135,7 @@ describe('npm run cluster -- up', () => {
       tools.secrets(name).flatMap(Object.entries),
     );
     expect(all.length).toBeGreaterThan(10);
-    // Of Kafka's, these are in the repository.
+    // These values of Kafka's are in the repository.
     const secret = all.filter(
       ([key, value]) => !['protocol', 'sasl.mechanism', 'user'].includes(key) && value !== '{}',
     );
@@ -132,7 +144,7 @@ describe('npm run cluster -- up', () => {
       for (const text of [value, Buffer.from(value).toString('base64')]) expect(calls).not.toContain(text);
   });
 
-  it('is ready when what delivers has its pods, and lets no webhook that is not there yet refuse them', () => {
+  it('is ready only when the dispatchers have their pods, which a webhook must be running to admit', () => {
     const tools = fakeTools();
     for (const part of ['broker', 'source']) {
       const failed = cluster(['up'], {
@@ -145,7 +157,7 @@ describe('npm run cluster -- up', () => {
     expect([status, stdout]).toEqual([0, expect.stringContaining('Ready for: skaffold dev')]);
   });
 
-  it('says what is missing before it does anything', () => {
+  it('names missing tools before it does anything', () => {
     const tools = fakeTools(['kubectl', 'curl', 'node']);
     const { status, stderr } = cluster(['up'], { PATH: `${tools.bin}:${tools.system}` });
     expect([status, stderr]).toEqual([1, 'kind is missing; install it first\n']);
@@ -153,7 +165,7 @@ describe('npm run cluster -- up', () => {
   });
 });
 
-it('status names what is not ready, be it Running or nowhere to be seen', () => {
+it('status names everything that is not ready, whether its pods crash or do not exist', () => {
   const tools = fakeTools();
   const { status, stdout } = cluster(['status'], tools.env);
   expect(status).toBe(0);
@@ -169,12 +181,12 @@ it('status names what is not ready, be it Running or nowhere to be seen', () => 
   );
 });
 
-it('down takes away the cluster that up made', () => {
+it('down deletes the cluster that up created', () => {
   expect(cluster(['down', '--dry-run']).stdout).toContain('kind delete cluster --name formbus');
   expect(cluster(['down', '--tool', 'minikube', '--dry-run']).stdout).toContain('minikube delete -p formbus');
 });
 
-/** Tools that write down how they are called and what comes to them, remember what they have made, and answer as the real ones do. */
+/** Fake tools that record their arguments and input, and answer like the real ones. */
 function fakeTools(names = ['kubectl', 'kind', 'curl', 'node']) {
   const dir = tempFolder();
   const [bin, log, input] = [join(dir, 'bin'), join(dir, 'calls'), join(dir, 'input')];
@@ -190,7 +202,7 @@ function fakeTools(names = ['kubectl', 'kind', 'curl', 'node']) {
     system: '/usr/bin:/bin',
     env: { PATH: `${bin}:/usr/bin:/bin`, LOG: log, INPUT: input },
     calls: () => readFileSync(log, 'utf8').split('\n').filter(Boolean),
-    /** The values of each Secret of that name that was made or changed. */
+    /** The values of each Secret of that name that was created or changed. */
     secrets: (name: string) =>
       parseAllDocuments(readFileSync(input, 'utf8'))
         .map((document) => v.safeParse(Secret, document.toJS()))

@@ -1,14 +1,14 @@
 /**
- * Commands that make the Secrets of an installation. Values go to kubectl by its standard input: what stands among the arguments
- * of a process can be read by everybody on the machine.
+ * Commands that create the Secrets of an installation. kubectl gets values by its standard input, because every user of the machine
+ * can read the arguments of a process.
  */
 
-/** What it is in a shell's here-document. */
+/** Escapes a text for a shell's here-document. */
 const RANDOM = "$(head -c 32 /dev/urandom | od -An -tx1 | tr -d ' \\n')";
 
-/** The idempotency secret is part of the ids of what was submitted, and Redis's password of its files: they stay as they are. */
+/** Never replaced: ids of submissions derive from the idempotency secret, and Redis's files contain its password. */
 export function makeSecrets(kubectl: string): string {
-  // Where there is no database, nobody is at this address: the archive's events are tried again until the key is put right.
+  // Without a database this address does not answer, and the archive's events are retried until the key is set.
   const database = '${DATABASE_URL:-postgres://database.invalid/formbus}';
   return `${kubectl} get secret formbus -n formbus -o name || ${kubectl} create -f - ${secret(
     'formbus',
@@ -31,14 +31,14 @@ export function makePassword(kubectl: string): string {
 export function setGoogleKey(kubectl: string, file: string): string {
   const quoted = `'${file.replaceAll("'", `'\\''`)}'`;
   const content = secret('formbus', 'formbus', { 'google-credentials.json': '$key' });
-  // A manager of its own, or the other keys would be taken for given up.
+  // A field manager of its own; otherwise this apply would remove the other keys.
   const apply = `${kubectl} apply --server-side --force-conflicts --field-manager=formbus-google -f -`;
   return `key=$(base64 < ${quoted} | tr -d '\\n') && ${apply} ${content}`;
 }
 
 /**
- * Strimzi makes users' passwords in Kafka's own namespace, under other names than Knative's; it renews its authority each year.
- * Forms have a user of their own, who may write submissions and nothing else.
+ * Strimzi keeps the users' passwords in Kafka's namespace, under other keys than Knative's, and renews its authority each year.
+ * Forms have a user of their own that may only write submissions.
  */
 export function copyKafkaSecret(kubectl: string): string {
   const read = (name: string, key: string) =>
@@ -60,7 +60,7 @@ export function copyKafkaSecret(kubectl: string): string {
   ].join(' && ');
 }
 
-/** A here-document with a Secret. `data`: base64, or what a shell makes it of. */
+/** A here-document with a Secret. `data`: base64, or a shell expression for it. */
 function secret(name: string, namespace: string, data: Record<string, string>): string {
   const lines = Object.entries(data).map(([key, value]) => `  ${key}: ${value}`);
   return [
@@ -74,7 +74,7 @@ function secret(name: string, namespace: string, data: Record<string, string>): 
   ].join('\n');
 }
 
-/** `printf` is the shell's own and no process with arguments. */
+/** `printf` is a builtin of the shell, so its arguments are not visible. */
 function encoded(text: string): string {
   return `$(printf %s ${text.startsWith('"') ? text : `"${text}"`} | base64 | tr -d '\\n')`;
 }

@@ -7,19 +7,11 @@ import { addressOf, connectionsOf, placeHelp, placeOptions } from '../tools/clie
 import { openAuditedBuffer, type AuditedBuffer } from '../tools/audit/buffer.ts';
 import { openFormbus, type Formbus } from '../tools/audit/formbus.ts';
 import { openAuditedArchive, readArchive, type AuditedArchive } from '../tools/audit/archive.ts';
-import { look } from '../tools/audit/look.ts';
+import { look, lookUntilSure } from '../tools/audit/look.ts';
 import { printRepaired, printReport } from '../tools/audit/print.ts';
 import { waitForQuota } from '../tools/audit/quota.ts';
-import {
-  countUnlogged,
-  idIn,
-  keyOf,
-  reconcile,
-  settle,
-  submissionOf,
-  type AuditReport,
-  type LoggedRow,
-} from '../tools/audit/reconcile.ts';
+import { countUnlogged, reconcile, submissionOf } from '../tools/audit/reconcile.ts';
+import { keyOf, rowIn, type AuditReport, type Found, type LoggedRow } from '../tools/audit/report.ts';
 import { repair } from '../tools/audit/repair.ts';
 import { counted } from '../tools/client/counted.ts';
 
@@ -28,14 +20,14 @@ const help = `Compares what was accepted with what stands in the sheets and in t
   npm run audit -- [--form F] [--repair] [--json]
 
   --form F    only this form
-  --repair    puts missing rows back through the buffer; they stand in the sheet after the next flush. A row that Google refused is
+  --repair    puts lost rows back through the buffer; they stand in the sheet after the next flush. A row that Google refused is
               sent again when you have deleted its mark in the sheet. What the archive lacks is delivered to it again. What was
               forgotten stays so.
-              It may run at any time and more than once. A doubled row is left for you to delete.
+              It may run at any time and more than once. A duplicated row is left for you to delete.
   --json      print the report as JSON, with all ids
 ${placeHelp(12)}
-Exit code 1 when a submission is missing or doubled (after the repair, with --repair). One that waits in the Broker or in the
-buffer is neither. Exit code 2 when not all of it could be checked.
+Exit code 1 when a submission is lost or duplicated (after the repair, with --repair). A submission that waits in the Broker
+or in the buffer is neither. Exit code 2 when not all of it could be checked.
 `;
 
 interface Parts {
@@ -63,13 +55,13 @@ async function main(): Promise<void> {
     const sheets = waitForQuota(openSheets({ SHEETS_URL: root ?? undefined }), { say });
     const parts = { formbus, buffer, archive, sheets };
     let { report, log } = await audit(values.form, parts);
-    const lacking = [...report.missing, ...report.refused.filter(({ hasMark }) => !hasMark)];
-    const unarchived = 'missing' in report.archive ? report.archive.missing : [];
+    const lacking = [...report.lost, ...report.refused.filter(({ hasMark }) => !hasMark)];
+    const unarchived = 'lost' in report.archive ? report.archive.lost : [];
     const isNeeded = values.repair && lacking.length + unarchived.length > 0;
     const repaired = isNeeded
       ? { ...(await repair(lacking, log, parts)), archived: unarchived.length }
       : undefined;
-    // The archive takes an id once, however often it comes.
+    // However often an id comes, the archive keeps it once.
     if (repaired) await formbus.redeliver(unarchived.map((row) => ({ ...row, trigger: 'archive' })));
     if (repaired) ({ report } = await audit(values.form, parts));
     if (values.json) console.log(JSON.stringify(repaired ? { ...report, repaired } : report, null, 2));
@@ -79,8 +71,8 @@ async function main(): Promise<void> {
     }
     const { archive: archived } = report;
     if (report.unreadable.length > 0 || 'unreadable' in archived) process.exitCode = 2;
-    const absent = report.missing.length + ('missing' in archived ? archived.missing.length : 0);
-    if (absent + report.doubled.length > 0) process.exitCode = 1;
+    const absent = report.lost.length + ('lost' in archived ? archived.lost.length : 0);
+    if (absent + report.duplicated.length > 0) process.exitCode = 1;
   } finally {
     buffer.close();
     await archive.close();
@@ -97,7 +89,7 @@ async function audit(
   const log = await formbus.rows();
   const chosen = form === undefined ? log : log.filter((row) => row.form === form);
   if (form !== undefined && chosen.length === 0) {
-    // The log forgets after some days, and the archive does not.
+    // The log keeps an event for some days, the archive for good.
     const archived = await archive.forms().catch(() => []);
     refuseUnknownForm(form, [...log.map((row) => row.form), ...archived]);
   }
@@ -106,13 +98,11 @@ async function audit(
   const others = form === undefined ? await parts.buffer.spreadsheets() : [];
   const spreadsheets = [...new Set([...places, ...others])];
   say(`reading the buffer and ${counted(spreadsheets.length, 'spreadsheet')}`);
-  let found = await look(spreadsheets, parts);
-  let report = await judge();
-  if (report.missing.length + report.doubled.length > 0) {
-    say('looking again at what is missing or doubled');
-    found = settle(found, await look(spreadsheets, parts));
-    report = await judge();
-  }
+  const { found, judgement: report } = await lookUntilSure(
+    () => look(spreadsheets, parts),
+    judge,
+    () => say('looking again at what seems lost or duplicated'),
+  );
   // What was accepted after the log was read may stand in a sheet by now.
   const newer = await formbus.rows(log.at(-1)?.seq);
   const tabs = new Set(chosen.map(({ spreadsheetId, tab }) => `${spreadsheetId}/${tab}`));
@@ -121,19 +111,19 @@ async function audit(
   say('reading the archive');
   const archived = await readArchive(
     chosen,
-    strangers.map((key) => submissionOf(idIn(key))),
+    strangers.map((key) => submissionOf(rowIn(key).id)),
     archive,
   );
-  for (const key of strangers) if (archived.known.has(submissionOf(idIn(key)))) logged.add(key);
+  for (const key of strangers) if (archived.known.has(submissionOf(rowIn(key).id))) logged.add(key);
   const unlogged = countUnlogged(found, logged).filter(({ sheet }) => form === undefined || tabs.has(sheet));
   return { report: { ...report, unlogged, archive: archived.report }, log };
 
-  async function judge() {
-    // Read last: what is forgotten meanwhile goes out of the buffer and the sheet after that was noted.
+  async function judge(found: Found) {
+    // Read last: what is forgotten meanwhile leaves the buffer and the sheet only after this note of it.
     const forgotten = await parts.buffer.forgotten();
-    const { missing } = reconcile(chosen, found, forgotten);
-    // A Redis that lost its state knows nothing of it; the archive does.
-    const known = await archive.known(missing.map(({ id }) => submissionOf(id))).catch(() => []);
+    const { lost } = reconcile(chosen, found, forgotten);
+    // A Redis that lost its state does not know it; the archive does.
+    const known = await archive.known(lost.map(({ id }) => submissionOf(id))).catch(() => []);
     for (const [id, { isForgotten }] of known) if (isForgotten) forgotten.add(id);
     return reconcile(chosen, found, forgotten);
   }

@@ -7,22 +7,26 @@ import { openLoggedLetters } from '../tools/dead-letters/log.ts';
 import { openTopicLetters } from '../tools/dead-letters/topic.ts';
 import { clusterHelp, clusterOptions, openCluster } from '../tools/client/kafka-cluster.ts';
 
-const help = `Events that a task could not take: why, and sent again after the repair.
-  npm run dead-letters -- list [choice]           one line each, and how many for the same reason
-  npm run dead-letters -- show [choice]           with all that is known, the data included
-  npm run dead-letters -- redrive choice|--all    sends them again, each to the task that failed only, and once
+const help = `Lists the events that tasks failed permanently on, with the reason, and sends them again after the repair.
+
+  npm run dead-letters -- list [choice]           one line each, then how many for the same reason
+  npm run dead-letters -- show [choice]           everything that is known, the data included
+  npm run dead-letters -- redrive choice|--all    sends them again, each once and to the task that failed only
+
 The choice: ids of letters or events, and
   --form F        of this form
-  --task T        that this Trigger or task failed
-  --error CODE    with this HTTP status, as 400; none for those without an answer
-  --since TIME    given up since then: 2026-01-31T12:00:00Z, or 30m, 12h, 2d ago
-Further
-  --redriven      list and show: those that were sent again as well
+  --task T        of this Trigger or task
+  --error CODE    with this HTTP status, such as 400; none for those without an answer
+  --since TIME    dead letters since then: 2026-01-31T12:00:00Z, or 30m, 12h, 2d ago
+
+More options
+  --redriven      list and show: include those that were sent again
   --all           redrive: all that were not sent again yet
-  --dry-run       redrive: say which, and do nothing
-  --json          list and show: as JSON
+  --dry-run       redrive: print which, and do nothing
+  --json          list and show: print JSON
 ${placeHelp(16)}${clusterHelp}  --topic NAME    the topic of the dead letters (default form-dead-letters)
-Exit code 1 when redrive could not send all of them, 2 when nothing could be done.
+
+Exit code 1 when redrive could not send all of them, 2 when it could not start.
 `;
 
 async function main(): Promise<void> {

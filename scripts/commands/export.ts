@@ -9,21 +9,21 @@ import { parseTimes } from '../tools/client/time.ts';
 import { exportTo, formats, type Format } from '../tools/export/run.ts';
 import { counted } from '../tools/client/counted.ts';
 
-const help = `Writes a form's submissions out of the archive, oldest first; forgotten ones are not there any more.
+const help = `Writes a form's submissions from the archive, oldest first. Forgotten ones are no longer there.
 
   npm run export -- --form F --format csv|jsonl [--separator S] [--no-bom] [--from TIME] [--to TIME] [--out FILE]
 
-  --form F       whose submissions; suspected ones too, the column type tells them apart
-  --format X     csv: one column a field, those that came later at the right; what a spreadsheet would take for a formula begins with ',
-                 numbers excepted. It begins with a byte-order mark, as Excel needs it
-                 jsonl: one JSON object a line, texts as they are
-  --separator S  what stands between two cells of csv: , (default), ; for an Excel whose decimal point is a comma, or tab
+  --form F       the form; includes suspected submissions, see the column type
+  --format X     csv: one column for each field, later fields at the right. What a spreadsheet would read as a formula begins with ',
+                 except numbers. It begins with a byte-order mark, as Excel needs it
+                 jsonl: one JSON object a line, texts unchanged
+  --separator S  between two cells of csv: , (default), ; for an Excel whose decimal point is a comma, or tab
   --no-bom       csv without a byte-order mark, for other programs
   --from TIME    received since then: 2026-01-31T12:00:00Z, or 30m, 12h, 2d ago (default: all)
   --to TIME      received before then (default: now)
-  --out FILE     the file (default: standard output); it is there when it is complete
+  --out FILE     the file (default: standard output); it appears when it is complete
 ${placeHelp(15)}
-With DATABASE_URL in the environment it reads that database, and needs no Formbus.
+With DATABASE_URL in the environment it reads that database, and needs no running Formbus.
 `;
 
 async function main(): Promise<void> {

@@ -9,23 +9,23 @@ import { textOf } from '../tools/load/print.ts';
 import { openTally } from '../tools/load/tally.ts';
 import { openVerifier } from '../tools/load/verify.ts';
 
-const help = `Submits to a form that runs, many times, and prints how long the answers took.
+const help = `Submits to a running form, many times, and prints how long the answers took.
 
   npm run load -- [URL] [--users N --requests N | --rate N --duration S] [--verify] [--json]
 
-  URL            the form's address (default: student-data-form of the Formbus that runs here); what is sent follows its schema.json
-  --users N      so many come in at once, each with a connection of its own … (default 1000)
-  --requests N   … and submit so often, one after the other (default 5)
+  URL            the form's address (default: student-data-form on this machine); its schema.json decides what is sent
+  --users N      so many users arrive at once, each with its own connection … (default 1000)
+  --requests N   … and each submits so often, one after the other (default 5)
   --rate N       instead: so many submissions a second, whether or not earlier ones were answered; a submission's time begins
                  when it was due
   --duration S   for so many seconds (default 30)
-  --verify       waits until every accepted submission stands in its sheet, exactly once; needs a Formbus of this machine
-  --patience S   after so long without anything new in the sheets what is missing is lost (default 120)
+  --verify       wait until every accepted submission is in its sheet exactly once; needs a Formbus on this machine
+  --patience S   after so long without anything new in the sheets, what is missing counts as lost (default 120)
   --json         print the report as JSON
-  --data DIR     without a URL: the data folder of the Formbus that is meant, as for npm start (default .formbus)
+  --data DIR     without a URL: the data folder of the Formbus, as for npm start (default .formbus)
   --help         this text
 
-Exit code 1 when nothing was accepted, and when --verify finds one that is lost or doubled; 2 when it could not be run.
+Exit code 1 when nothing was accepted, or when --verify finds a submission that is lost or duplicated; 2 when it could not run.
 `;
 
 async function main(): Promise<void> {
@@ -71,7 +71,7 @@ async function main(): Promise<void> {
       console.error('nothing was accepted; see the errors above');
       process.exitCode = 1;
     }
-    if (verified && verified.lost.length + verified.doubled.length > 0) process.exitCode = 1;
+    if (verified && verified.lost.length + verified.duplicated.length > 0) process.exitCode = 1;
   } finally {
     verifier?.close();
   }

@@ -14,18 +14,21 @@ import { addressOf, dataFolderOf, placeHelp, placeOptions } from '../tools/clien
 import { parseTimes } from '../tools/client/time.ts';
 import { counted } from '../tools/client/counted.ts';
 
-const help = `Gives a task the submissions of a form that came before it, and no other task.
+const help = `Delivers a form's earlier submissions to one task, and to no other.
+
   npm run replay -- --form F --task T [--from TIME] [--to TIME] [--rate N] [--dry-run]
-  --form F      whose submissions
-  --task T      the task's Trigger; what its filter does not want is left out
+
+  --form F      the form
+  --task T      the task's Trigger; what its filter does not let pass is left out
   --from TIME   received since then: 2026-01-31T12:00:00Z, or 30m, 12h, 2d ago (default: all that the log has)
   --to TIME     received until then (default: now)
   --rate N      events a second (default 50)
   --dry-run     count them, and do nothing
 ${placeHelp(14)}${clusterHelp}  --namespace N   the namespace of the tasks (default: formbus)
-  --topic NAME    the topic of the dead letters: what the task refuses for good goes there (default form-dead-letters)
-Stop it with Ctrl-C; the same command goes on from there. It is refused when the history reaches further back than the task
-remembers ids.
+  --topic NAME    the topic for what the task fails permanently on (default form-dead-letters)
+
+Ctrl-C stops it; the same command continues from there. It refuses a history that reaches further back than the task remembers
+ids.
 `;
 
 async function main(): Promise<void> {

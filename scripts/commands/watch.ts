@@ -15,14 +15,14 @@ const help = `Shows how forms and tasks scale, once a second.
 
   npm run watch -- [--url URL | --data DIR | --context C] [--namespace N] [--json]
 
-${placeHelp(16)}  --context C     a cluster in place of that, by its name in the kubeconfig (KUBECONFIG, or ~/.kube/config)
-  --namespace N   where Formbus is there (default formbus); alone: of the kubeconfig's current context
+${placeHelp(16)}  --context C     instead: a cluster, by its name in the kubeconfig (KUBECONFIG, or ~/.kube/config)
+  --namespace N   the namespace of Formbus there (default formbus); without --context: in the kubeconfig's current context
   --json          one line of JSON a second
   --help          this text
 
-Instances are those that are ready → those that are wanted; cold starts are counted from when the watch began. – is what cannot be
-had: on a cluster, requests are asked of each instance's queue-proxy, through the API server. Without a terminal it prints a line
-for each change. Ctrl-C ends it.
+Instances are ready → wanted. Cold starts count from when the watch began. – stands for an unknown value: on a cluster, each
+instance's queue-proxy reports its requests, through the API server. Without a terminal it prints a line for each change. Ctrl-C
+ends it.
 `;
 
 const everyMs = 1_000;

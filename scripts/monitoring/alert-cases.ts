@@ -1,12 +1,12 @@
-/** A course of series in promtool's notation (`0+5x60`: 0, 5, 10, … sixty times), and when it is looked at. */
+/** Series in promtool's notation (`0+5x60`: 0, 5, 10, … sixty times), and the time of the evaluation. */
 export interface Course {
-  /** Between two values and two evaluations; a minute unless said otherwise. */
+  /** The interval of values and evaluations; a minute by default. */
   every?: string;
   series: Record<string, string>;
   at: string;
 }
 
-/** For each alert a course in which it fires, with the labels that it has then, and one in which it does not. */
+/** For each alert series with which it fires, with its labels then, and series with which it does not. */
 export const CASES: Record<string, { fires: Course & { labels: Record<string, string> }; silent: Course }> = {
   FormUnavailable: {
     fires: {
@@ -40,7 +40,7 @@ export const CASES: Record<string, { fires: Course & { labels: Record<string, st
     },
     silent: {
       series: {
-        // A new revision is on its way while the old one answers; nobody wants the other service.
+        // A new revision starts while the old one answers; the other service has no requests.
         'kn_revision_pods_requested{kn_service_name="a",kn_revision_name="a-00002"}': '1x20',
         'kn_revision_pods_count{kn_service_name="a",kn_revision_name="a-00002"}': '0x20',
         'kn_revision_pods_count{kn_service_name="a",kn_revision_name="a-00001"}': '1x20',
@@ -60,7 +60,7 @@ export const CASES: Record<string, { fires: Course & { labels: Record<string, st
       at: '45m',
       labels: { consumergroup: 'g' },
     },
-    // Much waits, and it becomes less. Of another, one event that is tried again holds back what is long done.
+    // A large lag that shrinks. For another group, an event in retry that holds back the commit of finished events.
     silent: {
       series: {
         'kafka_consumergroup_lag{consumergroup="g",topic="t",partition="0"}': '9000-50x60',
@@ -80,7 +80,7 @@ export const CASES: Record<string, { fires: Course & { labels: Record<string, st
         'formbus_task_events_total{service="send-confirmation",code="503"}': '0+20x60',
         'formbus_task_events_total{service="send-confirmation",code="204"}': '90x60',
         'formbus_task_events_total{service="send-confirmation",code="409"}': '0+1x60',
-        // Neither what it did long ago counts, nor what a task does whose name its own begins with.
+        // Neither old successes count, nor those of a task whose name is a prefix.
         'formbus_task_events_total{service="send",code="204"}': '0+20x60',
       },
       at: '45m',
@@ -88,7 +88,7 @@ export const CASES: Record<string, { fires: Course & { labels: Record<string, st
     },
     silent: {
       series: {
-        // As much waits, and some of it is done; and the KafkaSource has no task.
+        // The same lag with some success; and the KafkaSource, which has no task.
         'kafka_consumergroup_lag{consumergroup="knative-trigger-formbus-sheets-buffer-urgent",topic="t",partition="0"}':
           '60x60',
         'kafka_consumergroup_lag{consumergroup="formbus-form-submissions",topic="t",partition="0"}': '60x60',
@@ -133,7 +133,7 @@ export const CASES: Record<string, { fires: Course & { labels: Record<string, st
     },
   },
   MailsUndecided: {
-    // The first of all: its series begins with it, and the exporter says 0 once.
+    // The first mail ever starts the series, for which the exporter reports 0 once.
     fires: { series: { 'formbus_mails_total{outcome="unknown"}': '_x90 0 1x60' }, at: '100m', labels: {} },
     silent: {
       series: {
@@ -157,7 +157,7 @@ export const CASES: Record<string, { fires: Course & { labels: Record<string, st
       at: '20m',
       labels: {},
     },
-    // Where there is no bound it cannot be full.
+    // Without maxmemory it cannot be full.
     silent: {
       series: { formbus_redis_memory_used_bytes: '81x30', formbus_redis_memory_max_bytes: '0x30' },
       at: '20m',
@@ -206,7 +206,7 @@ export const CASES: Record<string, { fires: Course & { labels: Record<string, st
   },
   SubmissionsLost: {
     fires: {
-      // The exporter was started anew since.
+      // The exporter has restarted since.
       every: '10m',
       series: { 'formbus_audit_lost{form="a"}': '3x2 _x60', 'formbus_audit_lost{form="b"}': '0x62' },
       at: '500m',
@@ -220,7 +220,7 @@ export const CASES: Record<string, { fires: Course & { labels: Record<string, st
   },
   AuditOverdue: {
     fires: { every: '10m', series: { formbus_audit_timestamp_seconds: '0x300' }, at: '49h', labels: {} },
-    // Each day, and once two hours late.
+    // Daily, and once two hours late.
     silent: { every: '10m', series: { formbus_audit_timestamp_seconds: '0x156 93600x300' }, at: '49h' },
   },
   FiguresMissing: {

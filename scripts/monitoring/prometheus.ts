@@ -12,17 +12,17 @@ const Range = v.object({
 });
 
 export interface Prometheus {
-  /** The labels of the series that a selector finds, since the start. */
+  /** The labels of all series that a selector has matched since the start. */
   series(selector: string): Promise<Record<string, string>[]>;
-  /** What a query gave at each second since the start: by series, its labels and values. */
+  /** The result of a query at each second since the start: labels and values of each series. */
   history(expr: string): Promise<{ labels: Record<string, string>; values: number[] }[]>;
-  /** The values that a label has. */
+  /** The values of a label. */
   values(label: string, selector: string): Promise<string[]>;
   close(): Promise<void>;
 }
 
 /**
- * A Prometheus that asks one address each second, and evaluates `rules`, a rules file.
+ * A Prometheus that scrapes one address each second, and evaluates `rules`, a rules file.
  * @param folder its own; must exist
  */
 export async function startPrometheus({

@@ -12,24 +12,24 @@ const Alert = v.object({
 });
 export type AlertRule = v.InferOutput<typeof Alert>;
 
-/** A series that alerts are made from. */
+/** A recording rule. */
 const Recording = v.object({ record: v.string(), expr: v.string() });
 
 const Groups = v.array(v.object({ name: v.string(), rules: v.array(v.union([Alert, Recording])) }));
 export type RuleGroups = v.InferOutput<typeof Groups>;
 
-/** The rules of all PrometheusRules of the project at `root`, in groups as Prometheus has them. */
+/** The groups of all PrometheusRules of the project at `root`. */
 export function readRuleGroups(root: string): RuleGroups {
   const rules = ofKind(readRepository(root), 'PrometheusRule');
   return rules.flatMap(({ content }) => v.parse(Groups, at(content, 'spec', 'groups')));
 }
 
-/** Without the series that they are made from. */
+/** The alerts, without recording rules. */
 export function alertsOf(groups: RuleGroups): AlertRule[] {
   return groups.flatMap(({ rules }) => rules.filter((rule) => 'alert' in rule));
 }
 
-/** A rules file for Prometheus; `immediate` leaves the waits out. */
+/** A rules file for Prometheus; `immediate` removes `for`. */
 export function rulesFile(groups: RuleGroups, { immediate = false } = {}): string {
   const given = groups.map(({ name, rules }) => ({
     name,
@@ -38,5 +38,5 @@ export function rulesFile(groups: RuleGroups, { immediate = false } = {}): strin
   return stringify({ groups: given });
 }
 
-/** The project that this file is of. */
+/** The project of this file. */
 export const ROOT = join(import.meta.dirname, '../..');

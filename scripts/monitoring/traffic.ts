@@ -5,13 +5,13 @@ import type { StartedFormbus } from '../testing/formbus.ts';
 
 const Connections = v.object({ broker: v.string(), services: v.string() });
 
-/** A spreadsheet that Google does not have. */
+/** A spreadsheet that does not exist. */
 const MISSING = 'no-such-spreadsheet';
 
 /**
- * Makes all happen once that a figure tells of: accepted, refused, seen before, flagged, written, too many for the quota, parked,
- * mailed, mailed perhaps, not mailed for now, dead letters. What cannot be made to happen here is pushed as its function would.
- * @param data its folder
+ * Makes everything happen once that a metric counts: accepted, refused, duplicated, flagged, written, over the quota, parked, mailed,
+ * undecided mails, later mails, dead letters. What cannot happen here is pushed as its function would.
+ * @param data the folder of this Formbus
  */
 export async function makeTraffic(formbus: StartedFormbus, data: string): Promise<void> {
   const answer = await fetch(`${formbus.url}/_/connections`);
@@ -55,7 +55,7 @@ export async function makeTraffic(formbus: StartedFormbus, data: string): Promis
   });
   await publish(crypto.randomUUID(), {}, 'no fields at all');
   await publish(crypto.randomUUID(), { sheet: `${MISSING}/Tab` }, { name: 'Asha', message: 'hello' });
-  // Once it is there it is protected, and refused the next time.
+  // Protected once it exists, and therefore refused the next time.
   await publish(crypto.randomUUID(), { sheet: 'formbus/Closed' }, { name: 'Asha', message: 'hello' });
   await push(services, 'demo-form', [
     ['formbus_submissions_refused_total', ['demo-form', '503', 'not-acknowledged'], 1],
@@ -66,13 +66,13 @@ export async function makeTraffic(formbus: StartedFormbus, data: string): Promis
     ['formbus_audit_checked_submissions', ['demo-form'], 12],
     ['formbus_audit_timestamp_seconds', [], Math.round(Date.now() / 1_000)],
   ]);
-  // The first flush meets the quota, the second does not.
+  // The first flush exceeds the quota, the second does not.
   await post('/_/sheets/faults', { kind: 'quota' });
   for (let i = 0; i < 2; i += 1) await formbus.flush();
   protectTab(data, 'Closed');
 }
 
-/** As a function does: increments and gauges with the values of their labels. */
+/** Pushes as a function does: increments and gauges with the values of their labels. */
 async function push(services: string, service: string, series: [string, string[], number][]) {
   const answer = await fetch(`${services}/metrics/`, {
     method: 'POST',
@@ -84,6 +84,5 @@ async function push(services: string, service: string, series: [string, string[]
       series: series.map(([name, labels, value]) => ({ name, labels, value })),
     }),
   });
-  if (!answer.ok)
-    throw new Error(`metrics answers ${answer.status} to what is pushed: ${await answer.text()}`);
+  if (!answer.ok) throw new Error(`metrics answered a push with ${answer.status}: ${await answer.text()}`);
 }

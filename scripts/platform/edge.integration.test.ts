@@ -20,9 +20,9 @@ const tasks = services.filter(({ clusterLocal }) => clusterLocal);
 
 const missing = howToInstall(['nginx']);
 const skipped = missing !== undefined && process.env['CI'] !== 'true';
-if (skipped) console.warn('The edge is not tried: nginx is missing.');
+if (skipped) console.warn('The edge is not tested: nginx is missing.');
 
-/** The outer door of Kourier: it has a route for each Service that is not cluster-local, and an empty 404 for the rest. */
+/** Kourier's external port has a route for each Service that is not cluster-local, and answers an empty 404 to the rest. */
 const routes = forms.map(({ name }) => `${name}.formbus.formbus.internal`);
 
 interface Seen {
@@ -32,7 +32,7 @@ interface Seen {
   headers: IncomingHttpHeaders;
 }
 
-/** The edge by the very configuration of the cluster; only addresses and folders are this machine's. */
+/** The edge with the cluster's own configuration, except addresses and folders. */
 async function startEdge({
   answer = (res: ServerResponse) => void res.end(),
   trusted = readFileSync(join(root, 'knative/platform/edge/trusted-proxies.conf'), 'utf8'),
@@ -98,7 +98,7 @@ async function startEdge({
   return { url: `http://127.0.0.1:${port}`, port, seen, names: names.known };
 }
 
-/** A name server that knows what is put into it, all of it at 127.0.0.1. */
+/** A name server that resolves the names in `known` to 127.0.0.1. */
 async function startDns() {
   const known = new Set<string>();
   const socket = createSocket('udp4', (query, from) => {
@@ -170,7 +170,7 @@ describe.skipIf(skipped)('the edge', () => {
     },
   );
 
-  it('answers what is no form with 404, and in words where it can tell', async () => {
+  it('answers 404 to a path that is not a form, with an explanation where the edge answers itself', async () => {
     const { url, port, seen } = await startEdge();
     for (const path of [
       '/',
@@ -189,7 +189,7 @@ describe.skipIf(skipped)('the edge', () => {
     expect(seen).toEqual([]);
   });
 
-  it('puts no line feed of an address into a header, and passes it on where it belongs', async () => {
+  it('puts no line feed of a path into a header, and passes the path on unchanged', async () => {
     const { port, seen } = await startEdge();
     for (const path of ['/demo-form%0a?x', '/demo-form%0d%0aa:b', '/%0ademo-form', '/demo-form%0a/'])
       expect([path, await send(port, path)]).toEqual([path, 404]);
@@ -220,7 +220,7 @@ describe.skipIf(skipped)('the edge', () => {
       expect(await send(port, '/', { method: 'POST', headers: forged })).toBe(404);
       expect(await send(port, `http://${inside}/`, { method: 'POST', headers: forged })).toBe(404);
       expect(seen).toEqual([]);
-      // A form's address gets the event no further either: it is a submission there.
+      // Nor does the address of a form: there the event is a submission.
       expect(await send(port, '/demo-form/', { method: 'POST', headers: forged })).toBe(200);
       expect(seen.map(({ host }) => host)).toEqual(['demo-form.formbus.formbus.internal']);
       const passed = Object.keys(seen[0]?.headers ?? {});
@@ -228,7 +228,7 @@ describe.skipIf(skipped)('the edge', () => {
     },
   );
 
-  it('passes on what forms read, and no other header', async () => {
+  it('passes on only the headers that forms read', async () => {
     const { url, seen } = await startEdge();
     const read = {
       accept: 'text/html',
@@ -242,7 +242,7 @@ describe.skipIf(skipped)('the edge', () => {
     expect(seen[0]?.headers).toEqual({ ...read, ...json, 'content-length': '7' });
   });
 
-  it('takes 100,000 bytes and answers one more with 413, before a form is woken', async () => {
+  it('accepts 100,000 bytes and answers 413 to more, without waking a form', async () => {
     const { url, seen } = await startEdge();
     expect((await post(`${url}/demo-form/`, 'x'.repeat(100_000))).status).toBe(200);
     const refused = await post(`${url}/demo-form/`, 'x'.repeat(100_001));
@@ -267,7 +267,7 @@ describe.skipIf(skipped)('the edge', () => {
     expect((await fetch(`${url}/demo-form/`)).status).toBe(200);
   });
 
-  it('tells clients apart behind proxies that it is told to trust, and believes nobody else', async () => {
+  it('distinguishes clients behind trusted proxies, and ignores X-Forwarded-For of others', async () => {
     const flood = async ({ url }: { url: string }, client: string) => {
       const answers = Array.from({ length: 250 }, () =>
         post(`${url}/demo-form/`, '{}', { 'x-forwarded-for': `203.0.113.7, ${client}` }),
@@ -287,7 +287,7 @@ describe.skipIf(skipped)('the edge', () => {
     expect(refused).toBe(1);
   });
 
-  it('lets pages read what it answers itself, and leaves to forms what they answer', async () => {
+  it('allows every page to read its own answers, and leaves the headers of forms alone', async () => {
     const own = { 'access-control-allow-origin': 'https://example.org' };
     const { url, names } = await startEdge({
       answer: (res) => void res.writeHead(422, own).end(),
@@ -333,13 +333,13 @@ describe.skipIf(skipped)('the edge', () => {
     expect(new Set((await Promise.all(open)).map(({ status }) => status))).toEqual(new Set([200]));
   });
 
-  it('sends nothing twice: a form that dies over a submission is a 502', async () => {
+  it('sends nothing twice: when a form dies during a submission, the answer is 502', async () => {
     const { url, seen } = await startEdge({ answer: (res) => void res.destroy() });
     expect((await post(`${url}/demo-form/`)).status).toBe(502);
     expect(seen).toHaveLength(1);
   });
 
-  it('shows Grafana under /grafana/ as soon as it is there, and forms while it is not', async () => {
+  it('serves Grafana under /grafana/ as soon as it runs, and forms without it', async () => {
     const { url, names } = await startEdge();
     expect((await post(`${url}/demo-form/`)).status).toBe(200);
     expect((await fetch(`${url}/grafana/`)).status).toBe(502);
@@ -357,7 +357,7 @@ describe.skipIf(skipped)('the edge', () => {
   });
 });
 
-it('waits longer for a form than the form takes', () => {
+it('waits longer for a form than the form may take', () => {
   const waits = Number(/proxy_read_timeout (\d+)s;/.exec(config)?.[1]);
   expect(waits).toBeGreaterThan(Math.max(...forms.map(({ timeoutSeconds }) => timeoutSeconds)));
 });

@@ -44,7 +44,7 @@ const operations = {
   Delete: AclOperationTypes.DELETE,
 };
 
-/** As Strimzi makes them of a KafkaUser. */
+/** The ACLs that Strimzi creates from a KafkaUser. */
 const acls = users.flatMap(({ name, content }) =>
   v.parse(User, content).spec.authorization.acls.flatMap(({ resource, operations: allowed }) =>
     allowed.map((operation): AclEntry => ({
@@ -99,7 +99,7 @@ describeKafka('a Kafka with the users of the cluster', { timeout: 120_000 }, () 
     });
   }
 
-  it('a form publishes submissions, to a topic of its own as well, and 503 is its answer for any other', async () => {
+  it('a form may publish to the topic of submissions and to its own; for any other it answers 503', async () => {
     const statusOf = async (KAFKA_TOPIC: string) => {
       const env = { ...kafka.env, KAFKA_USERNAME: 'formbus-forms', KAFKA_TOPIC };
       const form = await serve(demoForm, { env: formEnv({ url: '' }, env) });
@@ -109,17 +109,17 @@ describeKafka('a Kafka with the users of the cluster', { timeout: 120_000 }, () 
     expect(await Promise.all(topics.map(statusOf))).toEqual([202, 202, 503, 503, 503]);
   });
 
-  it("Knative's own user does what it has to, and stays out of what is others'", async () => {
+  it("Knative's user may do its work, and nothing else", async () => {
     for (const topic of topics.slice(0, 4)) {
       await write('formbus', topic);
-      // A group's coordinator is there a moment after the first who asks for it.
+      // A group's coordinator exists a moment after the first request for it.
       const isRead = () => read('formbus', topic, `knative-trigger-formbus-${topic}`);
       await vi.waitFor(isRead, { timeout: 60_000, interval: 500 });
     }
     await expect(write('formbus', 'others')).rejects.toThrow(/not authorized/i);
   });
 
-  it('who has the password of forms reads nothing and forges no event', async () => {
+  it('the password of forms allows neither reading nor forging events', async () => {
     for (const topic of topics.slice(2))
       await expect(write('formbus-forms', topic)).rejects.toThrow(/not authorized/i);
     // The user above reads as these groups.

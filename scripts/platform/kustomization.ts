@@ -1,13 +1,12 @@
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as v from 'valibot';
 import { parse } from 'yaml';
-import type { Resource } from '../manifests/manifest-files.ts';
 
 const Kustomization = v.strictObject({
   apiVersion: v.literal('kustomize.config.k8s.io/v1beta1'),
   kind: v.literal('Kustomization'),
-  resources: v.array(v.string()),
+  resources: v.optional(v.array(v.string()), []),
   configMapGenerator: v.optional(
     v.array(v.strictObject({ name: v.string(), namespace: v.string(), files: v.array(v.string()) })),
     [],
@@ -31,38 +30,27 @@ export function readKustomization(root: string, folder: string): v.InferOutput<t
   return v.parse(Kustomization, parse(readFileSync(join(root, folder, 'kustomization.yaml'), 'utf8')));
 }
 
-/** The resources as kubectl applies them, as far as patches have no lists: kustomize merges those by rules of their own. */
-export function patched(
-  resources: Resource[],
-  { patches }: v.InferOutput<typeof Kustomization>,
-): { resources: Resource[]; changes: string[] } {
-  const changes: string[] = [];
-  const result = structuredClone(resources);
-  for (const { target, patch } of patches) {
-    const met = result.filter(
-      ({ kind, name }) => kind === target.kind && new RegExp(`^(${target.name})$`).test(name),
-    );
-    if (met.length === 0) changes.push(`${target.kind} ${target.name} = nothing`);
-    for (const one of met) merge(one.content, patch, one.file, changes);
-  }
-  return { resources: result, changes };
+/** Everything that a folder's kustomization.yaml and the folders that it names put together; paths below `root`. */
+export interface Base {
+  files: string[];
+  configMaps: { name: string; files: { key: string; path: string }[] }[];
 }
 
-/** RFC 7386; what a patch names without changing it is told as well. */
-function merge(into: object, patch: unknown, path: string, changes: string[]) {
-  if (typeof patch !== 'object' || patch === null) return;
-  for (const [key, value] of Object.entries(patch)) {
-    const there: unknown = Reflect.get(into, key);
-    if (['apiVersion', 'kind', 'metadata'].includes(key)) continue;
-    if (Array.isArray(value)) throw new Error(`${path}/${key}: a list in a patch`);
-    if (typeof value === 'object' && value !== null && typeof there === 'object' && there !== null) {
-      merge(there, value, `${path}/${key}`, changes);
-    } else if (value === there || (value === null && there === undefined)) {
-      changes.push(`${path}/${key} = the same`);
-    } else {
-      changes.push(`${path}/${key} = ${JSON.stringify(value)}`);
-      if (value === null) Reflect.deleteProperty(into, key);
-      else Reflect.set(into, key, value);
-    }
-  }
+export function readBase(root: string, folder: string): Base {
+  const { resources, configMapGenerator } = readKustomization(root, folder);
+  const paths = resources.map((resource) => join(folder, resource));
+  const isFolder = (path: string) => existsSync(join(root, path, 'kustomization.yaml'));
+  const parts = paths.filter(isFolder).map((part) => readBase(root, part));
+  const configMaps = configMapGenerator.map(({ name, files }) => ({
+    name,
+    files: files.map((file) => {
+      // `key=path`, or a path whose last part is the key.
+      const [key = '', path = key] = file.split('=');
+      return { key, path: join(folder, path) };
+    }),
+  }));
+  return {
+    files: [...paths.filter((path) => !isFolder(path)), ...parts.flatMap(({ files }) => files)],
+    configMaps: [...configMaps, ...parts.flatMap((part) => part.configMaps)],
+  };
 }

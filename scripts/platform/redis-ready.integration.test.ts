@@ -8,7 +8,7 @@ import { complaint, isAlive } from '../../functions/testing/readiness.ts';
 
 const patience = { timeout: 60_000, interval: 50 };
 
-it('a replica is not ready while it does not reach its master', async () => {
+it('a replica is not ready without a connection to its master', async () => {
   const { master, replica } = await startPair();
   expect(await complaint(master)).toBe('');
   await master.kill();
@@ -18,7 +18,7 @@ it('a replica is not ready while it does not reach its master', async () => {
   await expect.poll(() => complaint(replica), patience).toBe('');
 }, 200_000);
 
-it('a master is not ready while no replica follows it: the next one must not be taken away', async () => {
+it('a master is not ready without a replica: the next pod must not be taken away', async () => {
   const { master, replica } = await startPair();
   await replica.kill();
   await expect.poll(() => complaint(master), patience).toContain('min_slaves_good_slaves:0');
@@ -26,7 +26,7 @@ it('a master is not ready while no replica follows it: the next one must not be 
   await expect.poll(() => complaint(master), patience).toBe('');
 }, 200_000);
 
-it('one that stands still is not ready, and the look at it comes to its end', async () => {
+it('a frozen Redis is not ready, and its probe ends', async () => {
   const { master } = await startPair();
   master.signal('SIGSTOP');
   expect(await complaint(master)).toContain('no answer');
@@ -34,8 +34,8 @@ it('one that stands still is not ready, and the look at it comes to its end', as
   await expect.poll(() => complaint(master), patience).toBe('');
 }, 200_000);
 
-it('one that still loads what is on its disk is alive and not ready', async () => {
-  // It looks up from loading every 1,024 rows.
+it('a Redis that loads its data is alive and not ready', async () => {
+  // While loading, Redis answers only every 1,024 rows.
   const { master } = await startPair(['key-load-delay 500']);
   await expect.poll(() => fill(master), patience).toBe('OK');
   await master.kill();
@@ -45,7 +45,7 @@ it('one that still loads what is on its disk is alive and not ready', async () =
   await expect.poll(() => complaint(master), patience).toBe('');
 }, 200_000);
 
-/** A master and a replica that follows it, and nobody who would put another one in the master's place. */
+/** A master and its replica, without Sentinels that would replace the master. */
 async function startPair(settings: string[] = []) {
   const dir = mkdtempSync(join(tmpdir(), 'formbus-ready-'));
   const peers = [`127.0.0.1:${await freePort()}`, `127.0.0.1:${await freePort()}`] as const;
@@ -65,7 +65,7 @@ async function startPair(settings: string[] = []) {
   }
 }
 
-/** Refused until the replica has told how far it is. */
+/** Writes are refused until the replica has reported its offset. */
 async function fill({ look }: Pod): Promise<string> {
   const rows = Array.from({ length: 8_192 }, (_, n) => ['set', `row:${n}`, 'x']);
   const answers = (await look.pipeline(rows).exec()) ?? [];

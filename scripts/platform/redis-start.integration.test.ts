@@ -10,15 +10,15 @@ async function startCluster() {
   return cluster;
 }
 
-/** Refused until the replicas have told how far they are. */
+/** Writes are refused until the replicas have reported their offsets. */
 async function write({ look }: Pod, value: string) {
   await expect.poll(() => look.set('row', value).catch(String), patience).toBe('OK');
 }
 
-/** Sentinels that could not agree on who leads try again after twice their failover-timeout: 60 s. */
+/** Sentinels that could not agree on a leader try again after twice their failover-timeout: 60 s. */
 const patience = { timeout: 150_000, interval: 100 };
 
-it('a master that lost its disk does not empty the others: it waits until one of them is the master', async () => {
+it('a master that lost its disk does not empty the others: it waits until another is the master', async () => {
   const { redis, master, whole } = await startCluster();
   const [first] = redis;
   if (!first) throw new Error('no Redis');
@@ -27,7 +27,7 @@ it('a master that lost its disk does not empty the others: it waits until one of
   await first.kill();
   rmSync(first.data, { recursive: true });
   mkdirSync(first.data);
-  // Before anybody has missed it.
+  // Before the Sentinels notice.
   first.start();
   await expect.poll(master, patience).not.toBe(first);
   await whole();
@@ -35,7 +35,7 @@ it('a master that lost its disk does not empty the others: it waits until one of
   await expect.poll(() => first.look.get('row'), patience).toBe('1');
 }, 600_000);
 
-it('a master that died is a replica when it comes back, and all at once come back as they were; then all are ready', async () => {
+it('a killed master returns as a replica; when all restart at once each keeps its role; then all are ready', async () => {
   const { redis, sentinels, master, replaced, whole } = await startCluster();
   const [first] = redis;
   if (!first) throw new Error('no Redis');

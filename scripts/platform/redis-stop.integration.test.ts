@@ -4,7 +4,7 @@ import { startSentinels, type RedisPod } from '../../functions/testing/sentinels
 
 const patience = { timeout: 60_000, interval: 100 };
 
-it('a master that is stopped takes no more writes and has a replica put in its place; then it is not the master, and just stops', async () => {
+it('a master refuses writes before it stops and a replica takes over; a former master just stops', async () => {
   const { master, replaced, whole, redis } = await startCluster();
   const old = await master();
   expect(await old.look.set('row', '1')).toBe('OK');
@@ -22,7 +22,7 @@ it('a master that is stopped takes no more writes and has a replica put in its p
   expect(await Promise.all(replicas.map(stop))).toEqual(['not the master']);
 }, 300_000);
 
-it('a master does not hand over while a replica is behind, which the Sentinels might choose', async () => {
+it('a master does not hand over while a replica is behind, because the Sentinels might choose that one', async () => {
   const { master, redis } = await startCluster();
   const old = await master();
   const [behind] = redis.filter((pod) => pod !== old);
@@ -31,7 +31,7 @@ it('a master does not hand over while a replica is behind, which the Sentinels m
   expect(await master()).toBe(old);
 }, 300_000);
 
-it('a master does not wait long for Sentinels that are away, nor one that stands still for itself', async () => {
+it('a master waits only briefly for missing Sentinels, and the hook of a frozen master ends', async () => {
   const { master, sentinels } = await startCluster();
   const old = await master();
   for (const sentinel of sentinels) sentinel.signal('SIGSTOP');
@@ -40,7 +40,7 @@ it('a master does not wait long for Sentinels that are away, nor one that stands
   expect(await stop(old)).toBe('not the master');
 }, 300_000);
 
-it('a Redis and a Sentinel are alive as long as they answer anything, and not when they stand still', async () => {
+it('a Redis and a Sentinel are alive while they answer anything, and not when they are frozen', async () => {
   const { redis, sentinels } = await startCluster();
   const pods = [['redis', redis[0]] as const, ['sentinel', sentinels[0]] as const];
   for (const [kind, pod] of pods) {

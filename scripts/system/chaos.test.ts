@@ -1,6 +1,7 @@
 import { expect, it, onTestFinished } from 'vitest';
 import { startSentinels } from '../../functions/testing/sentinels.ts';
-import { runCampaign, type CampaignOptions } from '../chaos/campaign.ts';
+import { runCampaign } from '../chaos/campaign.ts';
+import type { CampaignOptions } from '../chaos/options.ts';
 import { isClean, sum, tableOf } from '../chaos/judge/report.ts';
 import { describeKafka } from '../testing/kafka.ts';
 import { temporaryFolder } from '../testing/formbus.ts';

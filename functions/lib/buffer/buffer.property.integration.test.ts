@@ -1,7 +1,9 @@
 import * as fc from 'fast-check';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { replicasFollow, startTestRedis, type TestRedis } from '../../testing/redis.ts';
-import { openBuffer, type Buffer, type FrozenBatch } from './buffer.ts';
+import type { Batch } from './types.ts';
+import { openBuffer, type RowBuffer } from './buffer.ts';
+import { openRowQueue, type RowQueue } from './row-queue.ts';
 import { openLog } from '../runtime/log.ts';
 import { openRedis, type DurableRedis } from '../stores/redis.ts';
 
@@ -17,9 +19,10 @@ interface Real {
   master: TestRedis;
   replica: TestRedis;
   redis: DurableRedis;
-  buffer: Buffer;
-  /** The last batch that was frozen; may be acknowledged long after. */
-  batch: FrozenBatch | undefined;
+  buffer: RowBuffer;
+  queue: RowQueue;
+  /** The last batch; may be acknowledged long after. */
+  batch: Batch | undefined;
 }
 
 const spreadsheetId = 'spreadsheet-1';
@@ -31,6 +34,7 @@ let real: Real;
 async function connect(real: Real): Promise<void> {
   real.redis = await openRedis({ REDIS_URL: real.master.url, REDIS_REPLICAS: 1 }, log);
   real.buffer = openBuffer({ redis: real.redis, maxRows });
+  real.queue = openRowQueue({ redis: real.redis, seenDays: 30 });
 }
 
 function command(name: string, run: (model: Model, real: Real) => Promise<void>): Command {
@@ -38,15 +42,15 @@ function command(name: string, run: (model: Model, real: Real) => Promise<void>)
 }
 
 const push = (n: number, time: number) =>
-  command(`push ${n} at ${time}`, async ({ waiting, inFlight, left }, { buffer }) => {
+  command(`push ${n} at ${time}`, async ({ waiting, inFlight, left }, { queue }) => {
     const id = `id-${n}`;
     const isNew = !waiting.has(id) && !inFlight.has(id) && !left.includes(id);
-    expect(await buffer.push({ spreadsheetId, tab: 'form', id, time, cells: { n } })).toBe(isNew);
+    expect(await queue.push({ spreadsheetId, tab: 'form', id, time, cells: { n } })).toBe(isNew);
     if (isNew) waiting.set(id, time);
   });
 
-const freeze = command('freeze', async (model, real) => {
-  const batch = await real.buffer.freeze(spreadsheetId, { before: 1_000 });
+const nextBatch = command('next batch', async (model, real) => {
+  const batch = await real.buffer.nextBatch(spreadsheetId, { before: 1_000 });
   if (model.inFlight.size === 0) {
     const oldest = [...model.waiting]
       .toSorted(([a, s], [b, t]) => s - t || (a < b ? -1 : 1))
@@ -72,7 +76,7 @@ const acknowledge = command('acknowledge', async (model, real) => {
 });
 
 const halve = command('halve', async (model, real) => {
-  const batch = await real.buffer.freeze(spreadsheetId, { before: -1 });
+  const batch = await real.buffer.nextBatch(spreadsheetId, { before: -1 });
   if (!batch) return;
   const keep = Math.ceil(batch.rows.length / 2);
   await real.buffer.reissue(batch, { keep });
@@ -109,7 +113,8 @@ beforeAll(async () => {
   await replica.look.replicaof('127.0.0.1', master.port);
   await replicasFollow(master, 1);
   const redis = await openRedis({ REDIS_URL: master.url, REDIS_REPLICAS: 1 }, log);
-  real = { master, replica, redis, buffer: openBuffer({ redis, maxRows }), batch: undefined };
+  const queue = openRowQueue({ redis, seenDays: 30 });
+  real = { master, replica, redis, buffer: openBuffer({ redis, maxRows }), queue, batch: undefined };
 });
 afterAll(async () => {
   await real.redis.close();
@@ -120,7 +125,7 @@ afterAll(async () => {
 it('lets each id leave once, oldest first, whatever happens in whatever order: duplicates, crashes, failovers', async () => {
   const often = fc.oneof(
     { weight: 6, arbitrary: fc.tuple(fc.nat(15), fc.nat(9)).map(([n, time]) => push(n, time)) },
-    { weight: 3, arbitrary: fc.constant(freeze) },
+    { weight: 3, arbitrary: fc.constant(nextBatch) },
     { weight: 3, arbitrary: fc.constant(acknowledge) },
     { weight: 1, arbitrary: fc.constant(halve) },
   );
@@ -135,7 +140,7 @@ it('lets each id leave once, oldest first, whatever happens in whatever order: d
       const model: Model = { waiting: new Map(), inFlight: new Map(), left: [] };
       await fc.asyncModelRun(() => ({ model, real }), steps);
       while (model.waiting.size + model.inFlight.size > 0) {
-        await freeze.run(model, real);
+        await nextBatch.run(model, real);
         await acknowledge.run(model, real);
       }
       expect(new Set(model.left).size).toBe(model.left.length);

@@ -1,12 +1,10 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
-import { startSheets } from '../../../scripts/emulators/sheets/server.ts';
+import { startTestSheets, type TestSheets } from '../../testing/sheets.ts';
 import { killPoint } from '../../testing/kill-points.ts';
 import { recordedLog } from '../../testing/log.ts';
 import { startTestRedis, type TestRedis } from '../../testing/redis.ts';
-import { openBuffer, type Buffer } from './buffer.ts';
+import { openBuffer, type RowBuffer } from './buffer.ts';
+import { openRowQueue, type RowQueue } from './row-queue.ts';
 import { flush } from '../../tasks/sheets-flush/flush.ts';
 import { openRedis, type DurableRedis } from '../stores/redis.ts';
 import { SheetsError } from '../sheets/sheets-error.ts';
@@ -15,28 +13,27 @@ import { openSheets, type SheetRequest, type Sheets } from '../sheets/sheets.ts'
 const { log } = recordedLog();
 let server: TestRedis;
 let redis: DurableRedis;
-let buffer: Buffer;
-let emulator: Awaited<ReturnType<typeof startSheets>>;
+let buffer: RowBuffer;
+let queue: RowQueue;
+let emulator: TestSheets;
 let sheets: Sheets;
-let dir: string;
 /** Each test has a spreadsheet of its own. */
 let sheet: string;
 let count = 0;
 
 beforeAll(async () => {
-  dir = await mkdtemp(join(tmpdir(), 'formbus-erasure-'));
   server = await startTestRedis();
   redis = await openRedis({ REDIS_URL: server.url, REDIS_REPLICAS: 0 }, log);
   buffer = openBuffer({ redis });
+  queue = openRowQueue({ redis, seenDays: 30 });
   const spreadsheets = Array.from({ length: 200 }, (_, i) => `s${i + 1}`);
-  emulator = await startSheets({ dir, spreadsheets, quota: { perUser: 100_000, perProject: 100_000 } });
+  emulator = await startTestSheets(spreadsheets);
   sheets = openSheets({ SHEETS_URL: emulator.url });
 });
 afterAll(async () => {
   await emulator.close();
   await redis.close();
   await server.close();
-  await rm(dir, { recursive: true });
 });
 beforeEach(async () => {
   await server.look.flushall();
@@ -45,9 +42,9 @@ beforeEach(async () => {
 });
 
 const secret = 'Asha Rao';
-const push = (id: string, { tab = 'form', to = buffer, name = secret } = {}) =>
+const push = (id: string, { tab = 'form', to = queue, name = secret } = {}) =>
   to.push({ spreadsheetId: sheet, tab, id, time: 1, cells: { '@time': 't', name } });
-const run = (more: { sheets?: Sheets; buffer?: Buffer } = {}) =>
+const run = (more: { sheets?: Sheets; buffer?: RowBuffer } = {}) =>
   flush({ buffer, sheets, log, settleMs: 0, ...more });
 
 /** Everything that stands in the spreadsheet, row by row; empty rows left out. */
@@ -84,7 +81,7 @@ async function expectForgotten(): Promise<void> {
   expect(await buffer.waiting()).toEqual([]);
 }
 
-it('removes a row that waits, and takes neither it nor what tasks find out about it again', async () => {
+it('removes a row that waits, and never again accepts it or what tasks find out about it', async () => {
   await push('a');
   await push('b', { name: 'Ben' });
   await push('a/detect-slang', { tab: 'Moderation' });
@@ -101,7 +98,7 @@ it('removes a row that waits, and takes neither it nor what tasks find out about
   await expectForgotten();
 });
 
-it('takes rows out of every tab of the sheet, and nobody else’s', async () => {
+it('takes rows out of every tab of the spreadsheet, and no other submission’s', async () => {
   for (const id of ['a', 'b', 'ab']) await push(id, id === 'a' ? {} : { name: id });
   await push('a/detect-slang', { tab: 'Moderation' });
   await run();
@@ -116,7 +113,7 @@ it('takes rows out of every tab of the sheet, and nobody else’s', async () => 
   expect(await buffer.waiting()).toEqual([]);
 });
 
-it('takes out a row of a batch that is under way, landed or not, and the batch stays what it was', async () => {
+it('takes out a row of a batch in flight, written or not, and the batch stays what it was', async () => {
   for (const hasLanded of [true, false]) {
     count += 1;
     sheet = `s${count}`;
@@ -126,10 +123,13 @@ it('takes out a row of a batch that is under way, landed or not, and the batch s
       throw new SheetsError('no answer', undefined);
     };
     expect((await run({ sheets: { ...sheets, apply: unanswered } })).failed).toHaveLength(1);
-    const before = await buffer.freeze(sheet, { before: 10 });
+    const before = await buffer.nextBatch(sheet, { before: 10 });
     await buffer.erase(sheet, 'a');
     expect(await dump()).not.toContain(secret);
-    expect(await buffer.freeze(sheet, { before: 10 })).toMatchObject({ digest: before?.digest, sequence: 1 });
+    expect(await buffer.nextBatch(sheet, { before: 10 })).toMatchObject({
+      digest: before?.digest,
+      sequence: 1,
+    });
     expect(await run()).toMatchObject({ failed: [] });
     expect(await ids()).toEqual(['b', 'c']);
     await expectForgotten();
@@ -175,7 +175,7 @@ it.each<[string, (sheetId: number) => SheetRequest]>([
   expect(names).not.toContain(secret);
 });
 
-it('hits no other row when people sort, insert or move while it looks', async () => {
+it('deletes no other row when people sort, insert or move rows meanwhile', async () => {
   const edits: ((sheetId: number) => SheetRequest)[] = [
     (sheetId) => ({
       sortRange: {
@@ -222,7 +222,7 @@ it('hits no other row when people sort, insert or move while it looks', async ()
 });
 
 it(
-  'may be killed at any step, of the flush or of the task, and is done in the end',
+  'is done in the end after a kill at any step, of the flush or of the task',
   { timeout: 120_000 },
   async () => {
     let wasReached = true;

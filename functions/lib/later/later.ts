@@ -1,10 +1,11 @@
 import type { CloudEventV1 } from 'cloudevents';
 import * as v from 'valibot';
-import { integer, type Env } from '../runtime/env.ts';
+import type { Env } from '../runtime/env.ts';
 import type { BinaryMessage } from '../event/event.ts';
 import { reasonOf, type Log } from '../runtime/log.ts';
 import { counter } from '../metrics/metrics.ts';
 import { openRedis, redisEnv, type DurableRedis } from '../stores/redis.ts';
+import { seenDaysEnv } from '../stores/seen-days.ts';
 import { openDeadLetters, type DeadLetters } from './dead-letter.ts';
 import type { Pauses } from './pauses.ts';
 import { openQueue, type Queue, type Taken } from './queue.ts';
@@ -19,7 +20,7 @@ export interface LaterOptions {
 
 const laterEnv = {
   ...redisEnv,
-  SEEN_DAYS: integer('for how many days ids are remembered', { min: 1, max: 400, fallback: 30 }),
+  ...seenDaysEnv,
   DEAD_LETTER_SINK: v.pipe(
     v.string(),
     v.regex(/^https?:\/\/[^/]+\/[^/]+\/[^/]+$/, 'not http://host/NAMESPACE/NAME'),

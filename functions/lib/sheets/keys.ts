@@ -2,7 +2,7 @@
 export const idColumn = '@id';
 export const timeColumn = '@time';
 
-/** Keys of the developer metadata that bind Formbus's things in a spreadsheet; short, as 30,000 characters are all there is. */
+/** Keys of the developer metadata that Formbus keeps in a spreadsheet; short, because it has 30,000 characters for all of it. */
 export const metadataKeys = {
   batch: 'fb',
   tab: 'formbus.tab',

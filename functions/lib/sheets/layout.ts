@@ -7,11 +7,11 @@ export interface TabLayout {
   title: string;
   /** What it was made for; undefined for a tab that is not Formbus's. */
   tab: string | undefined;
-  /** The id of the tab that was bound to it; another one than its own for a copy that a person made. */
+  /** The id of the sheet that was bound to the tab; in a copy that a person made it differs from `sheetId`. */
   boundAs: number | undefined;
   rowCount: number;
   columnCount: number;
-  /** The first column that is free for another key; where nobody has looked, the one after the last. */
+  /** The first column that is free for another key; the one after the last, unless `firstFree` found another. */
   free: number;
   /** Column key → index, from 0. */
   columns: Map<string, number>;
@@ -25,7 +25,7 @@ export function readTab({ properties, developerMetadata, data }: Tab): TabLayout
   const bindings = new Map<string, number>();
   for (const [index, column] of (data[0]?.columnMetadata ?? []).entries()) {
     const bound = entryOf(column.developerMetadata, metadataKeys.column);
-    // A copied column has a copy of the binding; the left one counts.
+    // A copied column has a copy of the binding; the leftmost counts.
     if (!bound || columns.has(bound.metadataValue)) continue;
     columns.set(bound.metadataValue, index);
     bindings.set(bound.metadataValue, bound.metadataId);

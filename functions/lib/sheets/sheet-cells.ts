@@ -1,4 +1,4 @@
-import type { Cells } from '../buffer/buffer.ts';
+import type { Cells } from '../buffer/types.ts';
 
 /** https://support.google.com/drive/answer/37603: a cell holds 50,000 characters. */
 const maxCell = 50_000;
@@ -11,18 +11,18 @@ export interface SheetCell {
 }
 
 /**
- * Shows a moment as CloudEvents writes it, so that nobody has to know the spreadsheet's time zone: the cell holds the clock of UTC.
+ * Shows a moment as CloudEvents writes it, whatever the spreadsheet's time zone is: the cell holds UTC.
  * https://developers.google.com/workspace/sheets/api/guides/formats
  */
 const timeFormat = {
   numberFormat: { type: 'DATE_TIME', pattern: 'yyyy-mm-dd"T"hh:mm:ss.000"Z"' },
 };
-/** By how many digits stand behind the point. */
+/** By the number of decimal places. */
 const numberFormats = Array.from({ length: 16 }, (_, places) => ({
   numberFormat: { type: 'NUMBER', pattern: places === 0 ? '0' : `0.${'0'.repeat(places)}` },
 }));
 
-/** Texts are texts, never formulas, whatever they begin with; of the kinds that a cell shows exactly as it was typed, numbers and times. */
+/** Texts are texts, never formulas, whatever they begin with. Numbers and times are such only where the cell shows exactly what was typed. */
 export function cellOf(value: Cells[string], kind: 'text' | 'number' | 'time'): SheetCell {
   if (typeof value === 'number') return { userEnteredValue: { numberValue: value } };
   if (typeof value === 'boolean') return { userEnteredValue: { boolValue: value } };
@@ -33,7 +33,7 @@ export function cellOf(value: Cells[string], kind: 'text' | 'number' | 'time'): 
   );
 }
 
-/** Undefined for what would look otherwise than it was typed: a plus, leading zeros, more than 15 digits. */
+/** Undefined where the number would not look as it was typed: a plus, leading zeros, more than 15 digits. */
 function numberCell(text: string): SheetCell | undefined {
   const [, whole, fraction = ''] = /^-?(0|[1-9]\d*)(?:\.(\d+))?$/.exec(text) ?? [];
   if (whole === undefined || whole.length + fraction.length > 15) return undefined;
@@ -44,7 +44,7 @@ function numberCell(text: string): SheetCell | undefined {
 }
 
 const msOfDay = 86_400_000;
-/** Days from 1899-12-30, which sheets count from, to 1970. */
+/** Days from 1899-12-30, where spreadsheets begin to count, to 1970. */
 const daysBefore1970 = 25_569;
 
 function timeCell(text: string): SheetCell | undefined {
@@ -56,7 +56,7 @@ function timeCell(text: string): SheetCell | undefined {
   };
 }
 
-/** A cell of times as it was read, whether it holds a number or a text: ISO 8601, or what else stands there. */
+/** Reads a cell of times, whether it holds a number or a text: ISO 8601, or whatever else stands there. */
 export function timeIn(cell: string): string {
   const ms = /^\d+(?:\.\d+)?$/.test(cell)
     ? Math.round((Number(cell) - daysBefore1970) * msOfDay)
@@ -64,7 +64,7 @@ export function timeIn(cell: string): string {
   return Number.isNaN(ms) || Math.abs(ms) > 8.64e15 ? cell : new Date(ms).toISOString();
 }
 
-/** What a cell holds of a text, whole characters as people see them. */
+/** Cuts a text to what a cell holds, between characters as people see them. */
 function cut(text: string): string {
   if (text.length <= maxCell) return text;
   const end = maxCell - cutMark.length;
@@ -73,5 +73,5 @@ function cut(text: string): string {
 }
 
 const graphemes = new Intl.Segmenter();
-/** What is longer was not typed by a person; it is cut anywhere. */
+/** No person types a longer one; it is cut anywhere. */
 const longestGrapheme = 100;

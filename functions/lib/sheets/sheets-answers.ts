@@ -1,8 +1,8 @@
 import * as v from 'valibot';
 
 /*
- * What is read of Google's answers. An answer that lacks any of it is not Google's, such as a proxy's login page with status 200:
- * nobody knows then whether the call was carried out.
+ * The parts of Google's answers that Formbus reads. An answer that lacks any of them is not Google's, but perhaps a proxy's login page with
+ * status 200: then nobody knows whether the call was carried out.
  */
 
 const Metadata = v.object({
@@ -34,7 +34,7 @@ export type Tab = v.InferOutput<typeof Tab>;
 
 const fieldsOfMetadata = 'developerMetadata(metadataId,metadataKey,metadataValue)';
 
-/** The field masks that ask for it; the spreadsheet's id tells that the answer is about it. */
+/** The field masks that ask for them; the spreadsheet's id proves what the answer is about. */
 export const layoutFields =
   `spreadsheetId,sheets(properties(sheetId,title,gridProperties(rowCount,columnCount)),${fieldsOfMetadata},` +
   `data(columnMetadata(${fieldsOfMetadata})))`;
@@ -63,7 +63,7 @@ export const columnsAnswer = v.object({
   values: v.optional(v.array(v.array(v.union([v.string(), v.number(), v.boolean()]))), []),
 });
 
-/** What the client throws, as far as it is read; `config.url` is what it had called. */
+/** The parts of the client's errors that Formbus reads; `config.url` is the address it called. */
 const Failure = v.object({
   message: v.string(),
   status: v.optional(v.number()),
@@ -75,14 +75,14 @@ const Failure = v.object({
 const Refusal = v.object({ error: v.object({ code: v.number() }) });
 
 export interface FailedCall {
-  /** What was answered, by whomever. */
+  /** The status of the answer, whoever sent it. */
   answered: number | undefined;
-  /** The same if it is certain that the Sheets API itself said so; undefined when nobody knows whether the call was carried out. */
+  /** The same if the Sheets API itself certainly sent it; undefined when nobody knows whether the call was carried out. */
   status: number | undefined;
   reason: string;
 }
 
-/** @param root of the API: the login's errors have another one, and statuses that mean something else */
+/** @param root of the API: errors of the login come from another root, and their statuses mean something else */
 export function failureOf(cause: unknown, root: string): FailedCall {
   const { success, output: failure } = v.safeParse(Failure, cause);
   if (!success) return { answered: undefined, status: undefined, reason: String(cause) };
@@ -91,7 +91,7 @@ export function failureOf(cause: unknown, root: string): FailedCall {
   if (config && new URL(config.url).origin !== new URL(root).origin)
     return { answered, status: undefined, reason: `the login failed: ${answered}, ${message}` };
   const refusal = v.safeParse(Refusal, response?.data);
-  // Google's front refuses what is too large by a page.
+  // Google's front end refuses a request that is too large with a page.
   const isGoogles = answered === 413 || (refusal.success && refusal.output.error.code === answered);
   if (!isGoogles) return { answered, status: undefined, reason: `${answered}, but not from Google` };
   return { answered, status: answered, reason: `${answered}, ${message}` };

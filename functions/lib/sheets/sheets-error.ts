@@ -1,4 +1,4 @@
-/** What Google said to a call: `status` is undefined when no answer of Google's came, and then nobody knows whether it was done. */
+/** A call to Google failed. `status` is undefined when no answer of Google's came; then nobody knows whether the call was carried out. */
 export class SheetsError extends Error {
   override name = 'SheetsError';
   readonly status: number | undefined;

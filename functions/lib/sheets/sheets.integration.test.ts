@@ -24,29 +24,29 @@ describe('a page that a proxy answers with status 200', () => {
     async (kind) => {
       await at.push(sheet, 1);
       await at.push(sheet, 2);
-      at.emulator.faults.add([{ kind, calls: 'write', times: 1 }]);
-      expect(await at.flush()).toMatchObject({ rows: 0, failed: [{ reason: /not an answer to it/ }] });
+      await at.emulator.faults.add([{ kind, calls: 'write', times: 1 }]);
+      expect(await at.flush()).toMatchObject({ rows: 0, failed: [{ reason: /not Google's answer/ }] });
       expect(await at.flush()).toMatchObject({ rows: 2, failed: [] });
       expect(await ids()).toEqual(['id-1', 'id-2']);
     },
   );
 
-  it('in place of what was to be read ends the turn, parks nothing, and accuses nobody of deleting a tab', async () => {
+  it('in place of what was to be read ends the turn, parks nothing, and reports no deleted tab', async () => {
     await at.push(sheet, 1);
     await at.flush();
     await at.push(sheet, 2);
     at.calls.length = 0;
-    at.emulator.faults.add([{ kind: 'proxy-before', calls: 'read', times: 1_000 }]);
+    await at.emulator.faults.add([{ kind: 'proxy-before', calls: 'read', times: 1_000 }]);
     const { failed, lines } = await at.flush();
     expect(failed).toHaveLength(1);
     expect(at.calls).toEqual(['layout']);
     expect(lines.map(({ msg }) => msg)).toEqual(['not written; it stays in the buffer']);
-    at.emulator.faults.clear();
+    await at.emulator.faults.clear();
     expect(await at.flush()).toMatchObject({ rows: 1 });
     expect(await ids()).toEqual(['id-1', 'id-2']);
   });
 
-  it('is no answer to any other question either', async () => {
+  it('does not pass as an answer to any other call either', async () => {
     await at.push(sheet, 1);
     await at.flush();
     const [tab] = (await at.sheets.layout(sheet)).filter((one) => one.tab);
@@ -59,7 +59,7 @@ describe('a page that a proxy answers with status 200', () => {
       () => at.sheets.layout(sheet),
     ];
     for (const ask of questions) {
-      at.emulator.faults.add([{ kind: 'proxy-before', calls: 'read', times: 1 }]);
+      await at.emulator.faults.add([{ kind: 'proxy-before', calls: 'read', times: 1 }]);
       await expect(ask()).rejects.toMatchObject({ name: 'SheetsError', status: undefined });
       await ask();
     }
@@ -87,7 +87,7 @@ it.each([
 });
 
 it.each([400, 403, 404])(
-  'a %i that is not Google’s is no refusal: nobody knows what was done',
+  'a %i that is not Google’s is not a refusal: nobody knows what was done',
   async (status) => {
     const root = await answering(status, 'text/html', '<h1>no</h1>');
     const sheets = openSheets({ SHEETS_URL: root });
@@ -96,7 +96,7 @@ it.each([400, 403, 404])(
   },
 );
 
-it('an error of the login is told apart from the spreadsheet’s, which is not parked for it', async () => {
+it('an error of the login parks no spreadsheet', async () => {
   await at.push(sheet, 1);
   const oauth2TokenUrl = await answering(400, 'application/json', '{"error":"invalid_grant"}');
   const auth = new OAuth2Client({ clientId: 'a', clientSecret: 'b', endpoints: { oauth2TokenUrl } });

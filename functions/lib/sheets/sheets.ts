@@ -29,26 +29,26 @@ export const sheetsEnv = {
 
 export type SheetRequest = sheets_v4.Schema$Request;
 
-/** The calls to Google Sheets that a flush makes; all throw SheetsError. None is repeated by itself. */
+/** The calls to Google Sheets that a flush makes; all throw SheetsError. None is repeated here. */
 export interface Sheets {
   layout(spreadsheetId: string): Promise<TabLayout[]>;
   /** Applies all requests or none. */
   apply(spreadsheetId: string, requests: SheetRequest[]): Promise<void>;
   /** The value of the batch token with this sequence number, '' when something else has the number; undefined when nothing has. */
   token(spreadsheetId: string, sequence: number): Promise<string | undefined>;
-  /** All batch tokens that are still there. */
+  /** All batch tokens that were not deleted. */
   tokens(spreadsheetId: string): Promise<{ sequence: number; value: string }[]>;
-  /** The spreadsheet in which this one's rows go on since it is full; undefined when there is none. */
+  /** The spreadsheet in which this one's rows continue since it is full; undefined when there is none. */
   successor(spreadsheetId: string): Promise<string | undefined>;
-  /** What stands in a column of a tab from its first line on, row by row; '' for an empty cell. */
+  /** The cells of a column of a tab from its first row on; '' for an empty cell. */
   column(spreadsheetId: string, tab: TabLayout, index: number): Promise<string[]>;
-  /** The first column of a tab that has nothing bound to it, and nothing in it, nor has any at its right. */
+  /** The first column of a tab from which on no column is bound, or has anything in it. */
   firstFree(spreadsheetId: string, tab: TabLayout): Promise<number>;
-  /** `rowsOfAPage` rows of the same, beginning with the one that has `above` rows above it. What is empty at its end is left out. */
+  /** `rowsOfAPage` cells of a column, below the first `above` rows. Empty cells at the end are left out. */
   page(spreadsheetId: string, tab: TabLayout, index: number, above: number): Promise<string[]>;
 }
 
-/** Google gives a call 180 s; an answer later than this is none. https://developers.google.com/workspace/sheets/api/limits */
+/** Google ends a call after 180 s; no answer comes later than this. https://developers.google.com/workspace/sheets/api/limits */
 const timeoutMs = 200_000;
 
 const googles = 'https://sheets.googleapis.com/';
@@ -133,7 +133,7 @@ export function openSheets(
     return (await call('column', spreadsheetId, request, columnsAnswer)).values;
   }
 
-  /** All of the spreadsheet's own: a search for the key would answer without saying of which spreadsheet. */
+  /** Reads all of the spreadsheet's own metadata: the answer to a search for the key would not name the spreadsheet. */
   async function metadataOf(spreadsheetId: string, key: string): Promise<Metadata[]> {
     const request = api.spreadsheets.get({ spreadsheetId, fields: metadataFields });
     const { developerMetadata } = await call(
@@ -163,12 +163,13 @@ export function openSheets(
     }
     const { success, output } = v.safeParse(answer, data, { abortEarly: true });
     count(success ? '200' : 'none');
-    if (!success) throw new SheetsError(`${what} 200, but not an answer to it; is there a proxy?`, undefined);
+    if (!success)
+      throw new SheetsError(`${what} 200, but not Google's answer; is there a proxy in between?`, undefined);
     return output;
   }
 }
 
-/** The client copies plain objects twice on their way, cell by cell; instances of a class it passes on. */
+/** The client copies plain objects twice, cell by cell; it passes instances of a class on as they are. */
 class Uncopied {
   readonly requests: SheetRequest[];
 

@@ -5,26 +5,26 @@ import { timeIn } from './sheet-cells.ts';
 import { type Sheets } from './sheets.ts';
 import { continuations } from './spreadsheet-pool.ts';
 
-/** What it takes to look, and not to write. */
+/** The calls that only read. */
 export type ReadSheets = Pick<Sheets, 'layout' | 'page' | 'successor'>;
 
 export interface ReadTab {
   tab: string;
   /** How often each id stands there; undefined when the tab has no column of ids. */
   ids: Map<string, number> | undefined;
-  /** Likewise what stands in the column of times, in ISO 8601; empty when it was not asked for. */
+  /** How often each time stands in the column of times, in ISO 8601; empty when not asked for. */
   times: Map<string, number>;
 }
 
 export interface ReadOptions {
   withTimes?: boolean;
-  /** The ids that are looked for in a tab; undefined when the tab is not to be read. By default all ids in all tabs. */
+  /** The ids to look for in a tab; undefined to skip the tab. By default all ids in all tabs. */
   wanted?: (tab: string) => { has(id: string): boolean } | undefined;
 }
 
-/** How often ids stand in a spreadsheet and those in which its rows have gone on. */
+/** How often ids stand in a spreadsheet and those in which its rows continued. */
 export interface Standing {
-  /** By tab and id. A tab that is not there (any more) is left out. */
+  /** By tab and id. A tab that does not exist (any more) is left out. */
   counts: Map<string, Map<string, number>>;
   /** Tabs whose hidden column of ids is gone. */
   unreadable: Set<string>;
@@ -32,7 +32,7 @@ export interface Standing {
   chain: string[];
 }
 
-/** @throws SheetsError, or Error when people move columns all the while */
+/** @throws SheetsError, or Error when people keep moving columns */
 export async function readStanding(
   spreadsheetId: string,
   sheets: ReadSheets,
@@ -52,7 +52,7 @@ export async function readStanding(
   return standing;
 }
 
-/** A tab that a person copied has the same binding: an id that stands once in each of the two is not doubled. */
+/** A tab that a person copied has the same binding: an id that stands once in each of the two is not duplicated. */
 function mostOf([first, ...copies]: ReadTab[]): Map<string, number> {
   const most = first?.ids ?? new Map<string, number>();
   for (const { ids = new Map<string, number>() } of copies)
@@ -62,7 +62,7 @@ function mostOf([first, ...copies]: ReadTab[]): Map<string, number> {
 
 /**
  * Reads the ids, and if wanted the times, that stand in Formbus's tabs, 100,000 rows at a time.
- * @throws SheetsError, or Error when people move columns all the while
+ * @throws SheetsError, or Error when people keep moving columns
  */
 export async function readTabs(
   sheets: Pick<ReadSheets, 'layout' | 'page'>,
@@ -89,10 +89,10 @@ export async function readTabs(
         times: byTime((withTimes && (await column(timeColumn, everything))) || new Map()),
       });
     }
-    // A column is read by its letter: had somebody moved it in between, the column of ids would seem to hold none.
+    // A column is read by its letter: if somebody moved it in between, the column of ids would seem to hold none.
     if (bindingsOf(await sheets.layout(spreadsheetId)) === bindingsOf(layout)) return read;
   }
-  throw new Error('somebody moves columns or tabs while it is read; try again');
+  throw new Error('somebody moved columns or tabs while they were read; try again');
 }
 
 /** Times are numbers in new rows and texts in old ones. */
@@ -102,7 +102,7 @@ function byTime(cells: Map<string, number>): Map<string, number> {
   return times;
 }
 
-/** But the heading of the column of ids, wherever it was sorted to: people sort headings away, and delete them. */
+/** All but the heading of the column of ids, wherever it was sorted to: people sort headings away, and delete them. */
 const everything = { has: (text: string) => text !== 'id' };
 
 function count(texts: string[], wanted: { has(text: string): boolean }, counts: Map<string, number>) {

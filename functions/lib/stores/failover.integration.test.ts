@@ -1,10 +1,8 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
-import { startSheets } from '../../../scripts/emulators/sheets/server.ts';
+import { startTestSheets } from '../../testing/sheets.ts';
 import { startSentinels, type RedisPod, type Sentinels } from '../../testing/sentinels.ts';
-import { openBuffer, type Buffer } from '../buffer/buffer.ts';
+import { openBuffer } from '../buffer/buffer.ts';
+import { openRowQueue, type RowQueue } from '../buffer/row-queue.ts';
 import { flush } from '../../tasks/sheets-flush/flush.ts';
 import { openLog } from '../runtime/log.ts';
 import { connectRedis } from './redis-address.ts';
@@ -15,27 +13,24 @@ const log = openLog('test', 'silent');
 const spreadsheetId = 's';
 
 /** Pushes rows, again and again as a broker does until each is acknowledged, `atOnce` at a time, and flushes all the while. */
-async function underLoad(env: Sentinels['env'], { buffers }: { buffers: Buffer[] }) {
-  const dir = await mkdtemp(join(tmpdir(), 'formbus-failover-'));
-  const quota = { perUser: 100_000, perProject: 100_000 };
-  const emulator = await startSheets({ dir, spreadsheets: [spreadsheetId], quota });
+async function underLoad(env: Sentinels['env'], { queues }: { queues: RowQueue[] }) {
+  const emulator = await startTestSheets([spreadsheetId]);
   const sheets = openSheets({ SHEETS_URL: emulator.url });
   const redis = await openRedis({ ...env, REDIS_REPLICAS: 1 }, log);
   const flushed = openBuffer({ redis });
   onTestFinished(async () => {
     await redis.close();
     await emulator.close();
-    await rm(dir, { recursive: true });
   });
   const over = new AbortController();
   let refused = 0;
   const acknowledged: string[] = [];
-  const untilTaken = async (worker: number, buffer: Buffer) => {
+  const untilTaken = async (worker: number, queue: RowQueue) => {
     for (let n = 0; !over.signal.aborted; n += 1) {
       const id = `${worker}-${n}`;
       for (;;) {
         try {
-          await buffer.push({ spreadsheetId, tab: 'form', id, time: Date.now(), cells: { name: id } });
+          await queue.push({ spreadsheetId, tab: 'form', id, time: Date.now(), cells: { name: id } });
           acknowledged.push(id);
           break;
         } catch {
@@ -52,8 +47,8 @@ async function underLoad(env: Sentinels['env'], { buffers }: { buffers: Buffer[]
       await pause(200);
     }
   };
-  const workers = buffers.flatMap((buffer, index) =>
-    Array.from({ length: 8 }, (_, n) => untilTaken(index * 8 + n, buffer)),
+  const workers = queues.flatMap((queue, index) =>
+    Array.from({ length: 8 }, (_, n) => untilTaken(index * 8 + n, queue)),
   );
   const running = Promise.all([...workers, flushing()]);
   return {
@@ -99,7 +94,9 @@ it.each([
       urls.map((url) => openRedis({ ...sentinels.env, REDIS_URL: url, REDIS_REPLICAS: 1 }, log)),
     );
     onTestFinished(async () => void (await Promise.all(clients.map((client) => client.close()))));
-    const load = await underLoad(sentinels.env, { buffers: clients.map((redis) => openBuffer({ redis })) });
+    const load = await underLoad(sentinels.env, {
+      queues: clients.map((redis) => openRowQueue({ redis, seenDays: 30 })),
+    });
     const more = async (count: number) => {
       const goal = load.acknowledged.length + count;
       await expect.poll(() => load.acknowledged.length, { timeout: 60_000 }).toBeGreaterThan(goal);

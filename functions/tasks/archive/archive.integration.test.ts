@@ -161,7 +161,7 @@ it.each([{ data: { id: 1 } }, { data: {} }, { form: undefined }])(
 );
 
 it('answers 503 while the database is away or lacks its tables, and takes the event once that is repaired', async () => {
-  postgres.kill();
+  await postgres.kill();
   const early = await start();
   await expect.poll(() => post()).toBe(503);
   await expect.poll(() => post(), { timeout: 15_000 }).toBe(204);

@@ -2,7 +2,7 @@ import * as v from 'valibot';
 import { placeOf } from '../../lib/event/destination.ts';
 import { codeOf, unavailable, undefinedTable, type Query } from '../../lib/stores/postgres.ts';
 
-/** What is to stand in the sheets: by spreadsheet, tab and id, and of which form it is. */
+/** The rows that must stand in the sheets: by spreadsheet, tab and id, with the form of each. */
 export type Wanted = Map<string, Map<string, Map<string, string>>>;
 
 /** The last submission that was read: form, time of receipt, id. */
@@ -21,7 +21,7 @@ const Row = v.object({
 const Rows = v.array(Row);
 
 export interface Window {
-  /** Times of receipt, the latter one excluded. */
+  /** Times of receipt; `until` is excluded. */
   since: string;
   until: string;
 }
@@ -29,8 +29,8 @@ export interface Window {
 const rowsAtOnce = 5_000;
 
 /**
- * Reads on from a position, form by form, until it is enough: `next` is where to go on, undefined after the last submission. Forgotten
- * ones are left out.
+ * Reads from a position, form by form, up to the limits: `next` is where to continue, undefined after the last submission. Forgotten
+ * submissions are left out.
  * @param limits.ids how many to hold in memory, at about 150 bytes each
  * @param limits.places how many tabs to look into for them
  * @throws Unavailable
@@ -53,7 +53,7 @@ export async function readArchived(
         const isNew = !tabs.has(place.tab);
         if ((isNew && places >= limits.places) || ids >= limits.ids) return { wanted, next: after };
         const tab = tabs.get(place.tab) ?? new Map<string, string>();
-        // One text for a form's name, not one for each row.
+        // All rows of a form share one text, so that they share its memory.
         if (!forms.has(form)) forms.set(form, form);
         wanted.set(place.spreadsheetId, tabs.set(place.tab, tab.set(id, forms.get(form) ?? form)));
         ids += 1;
@@ -71,12 +71,12 @@ const statement = `
     AND (form, received_at, id) > ($3::text, $4::timestamptz, $5::text)
   ORDER BY form, received_at, id LIMIT $6`;
 
-/** Nothing before the first submission, which makes the table. */
+/** Returns nothing before the first submission, which makes the table. */
 async function page(query: Query, values: unknown[]): Promise<v.InferOutput<typeof Rows>> {
   return v.parse(Rows, await rowsOf(query, statement, values));
 }
 
-/** Those of the ids that were forgotten since they were read. @throws Unavailable */
+/** Which of the ids were forgotten since they were read. @throws Unavailable */
 export async function forgottenOf(query: Query, ids: string[]): Promise<Set<string>> {
   const text = 'SELECT id FROM submissions WHERE id = ANY($1) AND data IS NULL';
   const rows = await rowsOf(query, text, [ids]);
@@ -92,7 +92,7 @@ async function rowsOf(query: Query, text: string, values: unknown[]): Promise<un
   }
 }
 
-/** What names no place became a dead letter, and no row. */
+/** An event that names no place became a dead letter, not a row. */
 function placeOrNone(event: { type: string; sheet: string }) {
   try {
     return placeOf(event);

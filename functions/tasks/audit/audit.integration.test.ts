@@ -1,10 +1,8 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, expect, it, onTestFinished } from 'vitest';
 import * as v from 'valibot';
-import { startSheets } from '../../../scripts/emulators/sheets/server.ts';
-import { openBuffer, type Buffer } from '../../lib/buffer/buffer.ts';
+import { startTestSheets, type TestSheets } from '../../testing/sheets.ts';
+import { openBuffer, type RowBuffer } from '../../lib/buffer/buffer.ts';
+import { openRowQueue, type RowQueue } from '../../lib/buffer/row-queue.ts';
 import { submissionEvent, Submission } from '../../lib/event/event.ts';
 import { flush } from '../sheets-flush/flush.ts';
 import { forgottenEvent, Forgotten } from '../../lib/event/forgotten.ts';
@@ -26,41 +24,40 @@ const log = openLog('test', 'silent');
 const hour = 3_600_000;
 let server: TestRedis;
 let postgres: TestPostgres;
-let emulator: Awaited<ReturnType<typeof startSheets>>;
+let emulator: TestSheets;
 let redis: DurableRedis;
 let database: Database;
 let archive: Archive;
-let buffer: Buffer;
+let buffer: RowBuffer;
+let queue: RowQueue;
 let sheets: Sheets;
-let dir: string;
 /** Each test has a spreadsheet of its own. */
 let sheet: string;
 let count = 0;
 
 beforeAll(async () => {
-  dir = await mkdtemp(join(tmpdir(), 'formbus-audit-'));
   const spreadsheets = Array.from({ length: 20 }, (_, i) => `s${i + 1}`);
   [server, postgres, emulator] = await Promise.all([
     startTestRedis(),
     startTestPostgres(),
-    startSheets({ dir, spreadsheets, quota: { perUser: 100_000, perProject: 100_000 } }),
+    startTestSheets(spreadsheets),
   ]);
   redis = await openRedis({ REDIS_URL: server.url, REDIS_REPLICAS: 0 }, log);
   database = openDatabase({ DATABASE_URL: postgres.url }, log);
   archive = openArchive(database);
   buffer = openBuffer({ redis });
+  queue = openRowQueue({ redis, seenDays: 30 });
   sheets = openSheets({ SHEETS_URL: emulator.url });
 });
 afterAll(async () => {
   await Promise.all([redis.close(), database.close(), emulator.close()]);
   await Promise.all([server.close(), postgres.close()]);
-  await rm(dir, { recursive: true });
 });
 beforeEach(async () => {
   await server.look.flushall();
   await postgres.query('DROP TABLE IF EXISTS submissions, formbus_schema');
   archive = openArchive(database);
-  emulator.faults.clear();
+  await emulator.faults.clear();
   count += 1;
   sheet = `s${count}`;
 });
@@ -95,7 +92,7 @@ async function submit(
   const event = v.parse(Submission, submissionEvent({ ...common, spreadsheetId: sheet, tab: form }));
   await archive.keep(event);
   const row = { spreadsheetId: sheet, tab: form, id, time: receivedAt.getTime(), cells: { name: id } };
-  if (!isLost) await buffer.push(row);
+  if (!isLost) await queue.push(row);
 }
 const write = () => flush({ buffer, sheets, log, settleMs: 0 });
 async function edit(tab: string, requests: (sheetId: number) => SheetRequest[]): Promise<void> {
@@ -113,7 +110,7 @@ const append = (sheetId: number, id: string): SheetRequest => ({
   },
 });
 
-it('finds the row that somebody deleted and the one that is there twice; what waits, is refused, forgotten, young or old is neither', async () => {
+it('reports the deleted row as lost and the repeated row as duplicated; a row that waits, is refused, forgotten, young or old is neither', async () => {
   for (const id of ['deleted', 'doubled', 'there', 'forgotten']) await submit(id);
   await submit('elsewhere', { form: 'other-form' });
   await submit('young', { age: hour / 2, isLost: true });
@@ -129,7 +126,7 @@ it('finds the row that somebody deleted and the one that is there twice; what wa
   await write();
   await submit('buffered');
   await submit('frozen', { form: 'other-form' });
-  await buffer.freeze(sheet, { before: Date.now() });
+  await buffer.nextBatch(sheet, { before: Date.now() });
   await submit('buffered later');
   await submit('refused, its mark deleted', { isLost: true });
   await server.look.hset(`buffer:refused:${sheet}`, 'demo-form\nrefused, its mark deleted', '{}');
@@ -141,13 +138,13 @@ it('finds the row that somebody deleted and the one that is there twice; what wa
   expect(messages).toEqual(['lost', 'duplicated', 'audit complete']);
 });
 
-it('finds what never came to the buffer, and nothing before the first submission', async () => {
+it('finds submissions that never came to the buffer, and nothing before the first submission', async () => {
   expect(await run()).toEqual({});
   await submit('lost', { isLost: true });
   expect(await run()).toEqual({ 'demo-form': { checked: 1, lost: 1, duplicated: 0 } });
 });
 
-it('does not take for lost what goes from the buffer into the sheet, or is sorted, while it looks', async () => {
+it('calls no row lost that moves from the buffer into the sheet, or is sorted, while it looks', async () => {
   await submit('a');
   await write();
   await submit('b');
@@ -170,10 +167,10 @@ it('does not take for lost what goes from the buffer into the sheet, or is sorte
 it('does not judge what it cannot read: a spreadsheet without permission, a tab without the column of ids', async () => {
   await submit('a');
   await write();
-  emulator.setRevoked(sheet, true);
+  await emulator.setRevoked(sheet, true);
   const { log: kept, messages } = recordedLog();
   expect(await run({ log: kept })).toEqual({});
-  emulator.setRevoked(sheet, false);
+  await emulator.setRevoked(sheet, false);
   await edit('demo-form', (sheetId) => [
     { deleteDimension: { range: { sheetId, dimension: 'COLUMNS', startIndex: 0, endIndex: 1 } } },
   ]);
@@ -182,13 +179,13 @@ it('does not judge what it cannot read: a spreadsheet without permission, a tab 
   expect(messages.filter((message) => message !== 'audit complete')).toEqual(wanted);
 });
 
-it('raises no false alarm while Google, Redis or the database is away, and is completed afterwards', async () => {
+it('raises no false alarm while Google, Redis or the database is down, and is completed afterwards', async () => {
   await submit('a');
   await submit('deleted');
   await write();
   await edit('demo-form', (sheetId) => [deleteRow(sheetId, 2)]);
   for (const kind of ['quota', 'drop-before', 'fail-before'] as const) {
-    emulator.faults.add([{ kind, calls: 'read', times: 1 }]);
+    await emulator.faults.add([{ kind, calls: 'read', times: 1 }]);
     await expect(run(), kind).rejects.toThrow('Google Sheets');
   }
   await expect(run({ query: () => Promise.reject(new Error('gone')) })).rejects.toThrow('DATABASE_URL');
@@ -217,7 +214,7 @@ it('killed at each of its steps, it is completed by the next runs with the same 
   }
 }, 120_000);
 
-it('leaves an audit to the process that has gone on with it meanwhile', async () => {
+it('leaves an audit to the process that has continued it meanwhile', async () => {
   for (const form of ['a', 'b', 'c']) await submit(`there ${form}`, { form });
   await write();
   const before = (page: number, act: () => Promise<unknown>): Sheets => {
@@ -260,7 +257,7 @@ it('makes parts smaller that take longer than a request may', async () => {
   expect(runs).toBeGreaterThan(1);
 });
 
-it('answers with the result, tells the metrics, begins none when it is only to go on, and does nothing without an archive', async () => {
+it('answers with the result, sets the metrics, begins no audit when it may only continue one, and does nothing without an archive', async () => {
   const collector = await startCollector();
   const env = {
     PORT: '0',

@@ -13,8 +13,8 @@ import { runAudit } from './run.ts';
 const Data = v.object({ continue: v.literal(true) });
 
 /**
- * Compares, form by form, the archive with what stands in the sheets and waits in the buffer, and says what is lost and what is duplicated. An audit that takes longer than a
- * request goes on with the next event where it was, also after a kill. The answer to the event that completes it has the result as its data.
+ * Compares the archive, form by form, with the sheets and the buffer, and reports what is lost and what is duplicated. An audit that takes
+ * longer than a request continues with the next event, also after a kill. The answer to the event that completes it carries the result.
  */
 export const audit = task(
   'audit',
@@ -27,12 +27,14 @@ export const audit = task(
         v.optional(postgresEnv.DATABASE_URL),
         v.description("the archive's postgres:// address; without it there is no audit"),
       ),
-      AUDIT_DAYS: integer('how many days back submissions are looked at', { min: 1, max: 400, fallback: 7 }),
+      AUDIT_DAYS: integer('how many days back the audit looks', { min: 1, max: 400, fallback: 7 }),
     },
     async start(env, log) {
       const { DATABASE_URL } = env;
       if (DATABASE_URL === undefined) {
-        return { handle: async () => log.warn({}, 'there is no archive to compare with; see DATABASE_URL') };
+        return {
+          handle: async () => log.warn({}, 'no audit: there is no archive to compare with; set DATABASE_URL'),
+        };
       }
       const redis = await openRedis(env, log);
       const database = openDatabase({ DATABASE_URL }, log);
@@ -40,7 +42,7 @@ export const audit = task(
       let isUnderWay = false;
       return {
         async handle({ event }) {
-          // The one under way goes on until it is complete; a second one would only use up the quota.
+          // The audit under way continues until it is complete; a second one would only use up the quota.
           if (isUnderWay) return log.info({}, 'an audit is under way');
           isUnderWay = true;
           try {

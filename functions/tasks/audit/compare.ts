@@ -1,15 +1,16 @@
 import * as v from 'valibot';
-import { isForgotten } from '../../lib/buffer/erasure-scripts.ts';
+import { readHeld } from '../../lib/buffer/held.ts';
 import { Unavailable } from '../../lib/runtime/errors.ts';
 import type { Log } from '../../lib/runtime/log.ts';
 import type { Query } from '../../lib/stores/postgres.ts';
 import type { DurableRedis } from '../../lib/stores/redis.ts';
 import { SheetsError } from '../../lib/sheets/sheets-error.ts';
 import { readStanding, type ReadSheets, type Standing } from '../../lib/sheets/standing.ts';
+import { timesSeen, whereIs } from '../../lib/whereabouts/whereabouts.ts';
 import { forgottenOf, type Wanted } from './archived.ts';
 
 export const Counts = v.object({ checked: v.number(), lost: v.number(), duplicated: v.number() });
-/** Of a form's submissions: how many could be looked for, were nowhere, stood in the sheet more than once. */
+/** Of a form's submissions, how many could be checked, were nowhere, stood in the sheet more than once. */
 export type Counts = v.InferOutput<typeof Counts>;
 
 export interface Collaborators {
@@ -20,10 +21,10 @@ export interface Collaborators {
 }
 
 /**
- * Looks for submissions in the sheets. One that is not there may be in the buffer, refused by Google (and then kept there) or forgotten; when it is
- * not, both are looked at again, for it may have been on its way between them, and a person may sort a long tab while it is read.
- * What can't be read is not judged.
- * @throws Unavailable when Google, Redis or the database are away
+ * Looks for submissions in the sheets. A submission that is not there may be in the buffer, kept there because Google refused it, or forgotten.
+ * If it is none of these, sheet and buffer are read again, because its row may have moved between the two reads, and a person may sort a long
+ * tab while it is read. What cannot be read is not judged.
+ * @throws Unavailable when Google, Redis or the database cannot be reached
  */
 export async function compare(wanted: Wanted, collaborators: Collaborators): Promise<Map<string, Counts>> {
   const { log } = collaborators;
@@ -68,7 +69,7 @@ function add(found: Map<string, Counts>, form: string, more: Partial<Counts>) {
 
 const idsToTell = 20;
 
-/** Undefined when the spreadsheet can't be read for good: no permission, deleted. */
+/** Undefined when the spreadsheet cannot be read permanently: no permission, deleted. */
 async function standingIn(
   spreadsheetId: string,
   tabs: Map<string, Map<string, string>>,
@@ -86,7 +87,7 @@ async function standingIn(
   }
 }
 
-/** Those that do not stand in their tab once; without those that are not there and need not be. */
+/** Ids that do not stand in their tab once; without the absent ones that need not stand there. */
 async function suspectsOf(
   spreadsheetId: string,
   tabs: Map<string, Map<string, string>>,
@@ -99,9 +100,11 @@ async function suspectsOf(
     const absent = [...others.keys()].filter((id) => timesOf(looks, tab, id) === 0);
     for (let first = 0; first < absent.length; first += idsAtOnce) {
       const some = absent.slice(first, first + idsAtOnce);
-      const held = v.parse(v.array(v.string()), await redis.run(heldScript, [spreadsheetId, tab, ...some]));
-      // A Redis that lost its state knows nothing of the forgotten ones.
-      for (const id of [...held, ...(await forgottenOf(query, some))]) others.delete(id);
+      const held = await readHeld(redis, { spreadsheetId, tab }, some);
+      // A Redis that lost its state does not know what is forgotten.
+      for (const id of await forgottenOf(query, some)) held.set(id, 'forgotten');
+      for (const id of some)
+        if (whereIs({ times: 0, held: held.get(id), isReadable: true }) !== 'lost') others.delete(id);
     }
     if (others.size > 0) suspects.set(tab, others);
   }
@@ -111,21 +114,6 @@ async function suspectsOf(
 /** Few enough that Redis is not held up for long. */
 const idsAtOnce = 1_000;
 
-/** Two looks as one: what one of them found is there, and is there twice when both found it twice. */
 function timesOf(looks: Standing[], tab: string, id: string): number {
-  const times = looks.map(({ counts }) => counts.get(tab)?.get(id) ?? 0);
-  return Math.max(...times) > 0 ? Math.max(1, Math.min(...times)) : 0;
+  return timesSeen(looks.map(({ counts }) => counts.get(tab)?.get(id) ?? 0));
 }
-
-/** ARGV: spreadsheet, tab, ids. Gives those that wait, are in flight, refused or forgotten; for the keys see lib/buffer/buffer-scripts.ts. */
-const heldScript = `
-${isForgotten}
-local held = {}
-for i = 3, #ARGV do
-  local member = ARGV[2] .. '\\n' .. ARGV[i]
-  if redis.call('HEXISTS', 'buffer:rows:' .. ARGV[1], member) == 1
-    or redis.call('HEXISTS', 'buffer:refused:' .. ARGV[1], member) == 1
-    or isForgotten(ARGV[i]) then held[#held + 1] = ARGV[i] end
-end
-return held
-`;

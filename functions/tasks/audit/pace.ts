@@ -1,19 +1,20 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import type { ReadSheets } from '../../lib/sheets/standing.ts';
 
-/** It takes longer than a request may. */
+/** The audit takes longer than a request may. */
 export class OutOfTime extends Error {
   override name = 'OutOfTime';
 }
 
 export interface PaceOptions {
-  /** Calls a minute; half of them may come at once. Google gives 60, and the flush needs some. */
+  /** Calls a minute; half of them may come at once. Google allows 60, and the flush needs some. */
   perMinute: number;
   /** Whether no call may begin any more. */
   isLate: () => boolean;
   sleep?: (ms: number) => Promise<void>;
 }
 
-/** Reads sheets no faster than at a pace. Its calls throw OutOfTime when it is late, beside what those of `sheets` throw. */
+/** Reads sheets at a limited pace. Its calls throw OutOfTime when it is late, and whatever the calls of `sheets` throw. */
 export function paced(sheets: ReadSheets, { perMinute, isLate, sleep = pause }: PaceOptions): ReadSheets {
   let left = Math.ceil(perMinute / 2);
   async function turn() {
@@ -38,10 +39,4 @@ export function paced(sheets: ReadSheets, { perMinute, isLate, sleep = pause }: 
       return sheets.page(...place);
     },
   };
-}
-
-function pause(ms: number): Promise<void> {
-  return new Promise((resolve) => {
-    setTimeout(resolve, ms);
-  });
 }

@@ -5,27 +5,27 @@ import { Counts } from './compare.ts';
 
 const Forms = v.record(v.string(), Counts);
 export const Run = v.object({
-  /** Times of receipt: what is looked at. */
+  /** Times of receipt of the submissions that the audit looks at. */
   since: v.string(),
   until: v.string(),
   position: Position,
-  /** How many tabs go together. */
+  /** How many tabs make a part. */
   places: v.number(),
   forms: Forms,
 });
-/** An audit that is not complete: how far it is, and what it found up to there. */
+/** An audit that is not complete: how far it is, and what it has found so far. */
 export type Run = v.InferOutput<typeof Run>;
 
 export interface Progress {
-  /** The audit to go on with, as it was last kept. */
+  /** The audit to continue, as it was last kept. */
   run: Run | undefined;
-  /** Keeps how far it is. False when another process has gone on with it meanwhile: then that one counts. @throws Unavailable */
+  /** Keeps how far it is. False when another process has continued it meanwhile: then that process's result counts. @throws Unavailable */
   keep(run: Run): Promise<boolean>;
-  /** Ends it; gives the forms of the audit that was complete before. Undefined as for `keep`. @throws Unavailable */
+  /** Ends it, and returns the forms of the previous complete audit; undefined when another process has continued it meanwhile. @throws Unavailable */
   complete(run: Run): Promise<string[] | undefined>;
 }
 
-/** What Redis knows of the audit under way. @throws Unavailable */
+/** Reads what Redis knows of the audit under way. @throws Unavailable */
 export async function readProgress(redis: DurableRedis): Promise<Progress> {
   let kept = v.parse(v.string(), await redis.run(readScript, []));
   return {
@@ -46,18 +46,18 @@ export async function readProgress(redis: DurableRedis): Promise<Progress> {
 
 /*
  *   audit:run    the audit under way, as JSON
- *   audit:forms  the forms of the last one that was complete, as JSON
+ *   audit:forms  the forms of the last complete audit, as JSON
  */
 const readScript = `return redis.call('GET', 'audit:run') or ''`;
 
-/** ARGV: the run as it was, as it is. */
+/** ARGV: the run as it was, the run as it is. Returns 0 when it is not the run under way. */
 const keepScript = `
 if (redis.call('GET', 'audit:run') or '') ~= ARGV[1] then return 0 end
 redis.call('SET', 'audit:run', ARGV[2])
 return 1
 `;
 
-/** ARGV: the run as it was, its forms. Gives those of the one before; nil when it is not the one under way. */
+/** ARGV: the run as it was, its forms. Returns the forms of the previous run; nil when it is not the run under way. */
 const completeScript = `
 if (redis.call('GET', 'audit:run') or '') ~= ARGV[1] then return nil end
 local before = redis.call('GET', 'audit:forms') or '[]'

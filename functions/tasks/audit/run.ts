@@ -8,30 +8,30 @@ import { readProgress, type Run } from './progress.ts';
 
 export interface RunOptions extends Collaborators {
   redis: DurableRedis;
-  /** How many days back submissions are looked at. */
+  /** How many days back the audit looks. */
   days: number;
-  /** Whether to begin one when none is under way. */
+  /** Whether to begin an audit when none is under way. */
   mayBegin: boolean;
-  /** Tabs that go together: their submissions are read in two minutes unless they are long. */
+  /** How many tabs make a part: two minutes' reading, unless they are long. */
   places?: number;
   /** Calls to Google a minute. */
   perMinute?: number;
   now?: () => number;
 }
 
-/** Each submission is given time to become a row before it is looked for. */
+/** Submissions that are younger may still become rows. */
 const settleMs = 3_600_000;
 const dayMs = 86_400_000;
 /** No new part is begun after the first, no call to Google after the second; the Service's time-out is 600 s. */
 const budgetMs = 240_000;
 const lateMs = 540_000;
-/** What is held in memory, however many submissions there are. */
+/** How many ids are held in memory, however many submissions there are. */
 const idsOfAPart = 100_000;
 
 /**
- * Goes on with the audit under way, or begins one, part by part: how far it is, is kept in Redis after each. Gives the result when it is
+ * Continues the audit under way, or begins one, part by part, and keeps its progress in Redis after each. Returns the result when it is
  * complete; undefined when there is more to do, or nothing.
- * @throws Unavailable when something is away: nothing is judged then, and the next run goes on from the last part
+ * @throws Unavailable when a store cannot be reached: nothing is judged then, and the next run continues after the last part
  */
 export async function runAudit(options: RunOptions): Promise<Run['forms'] | undefined> {
   const { redis, query, log, days, mayBegin, places = 30, perMinute = 30, now = Date.now } = options;
@@ -39,7 +39,7 @@ export async function runAudit(options: RunOptions): Promise<Run['forms'] | unde
   const progress = await readProgress(redis);
   if (!progress.run && !mayBegin) return undefined;
   let run = progress.run ?? newRun(began, { days, places });
-  // Before anything can fail: the schedule that goes on with an audit begins none.
+  // Before anything can fail: the schedule that continues an audit never begins one.
   if (!progress.run && !(await progress.keep(run))) return undefined;
   const sheets = paced(options.sheets, { perMinute, isLate: () => now() - began > lateMs });
   while (now() - began <= budgetMs) {
@@ -50,17 +50,17 @@ export async function runAudit(options: RunOptions): Promise<Run['forms'] | unde
       run = { ...run, forms: added(run.forms, found), position: next ?? run.position };
       if (!next) {
         const before = await progress.complete(run);
-        if (before) tell(run.forms, before, log);
+        if (before) publish(run.forms, before, log);
         return before && run.forms;
       }
     } catch (error) {
       if (!(error instanceof OutOfTime)) throw error;
-      // A part that is too long for a request would never come to its end.
+      // A part that is too long for a request would never end.
       run = { ...run, places: Math.ceil(run.places / 2) };
     }
     if (!(await progress.keep(run))) return undefined;
   }
-  log.info({ position: run.position }, 'to be continued');
+  log.info({ position: run.position }, 'audit continues with the next event');
   return undefined;
 }
 
@@ -90,8 +90,8 @@ function added(forms: Run['forms'], found: Map<string, Counts>): Run['forms'] {
 
 const none: Counts = { checked: 0, lost: 0, duplicated: 0 };
 
-/** @param before the forms of the audit before: one that has nothing to look at any more has nothing lost */
-function tell(forms: Run['forms'], before: string[], log: Log) {
+/** @param before the forms of the previous audit: a form without submissions any more has none lost */
+function publish(forms: Run['forms'], before: string[], log: Log) {
   for (const form of new Set([...before, ...Object.keys(forms)])) {
     const { checked, lost, duplicated } = forms[form] ?? none;
     gauge('formbus_audit_checked_submissions', form).set(checked);

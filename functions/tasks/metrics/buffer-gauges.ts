@@ -1,14 +1,16 @@
 import * as v from 'valibot';
-import { mapOfHash } from '../../lib/buffer/parked-tabs.ts';
+import { keys, luaKeys } from '../../lib/buffer/keys.ts';
+import { mapOfHash } from '../../lib/buffer/types.ts';
 import type { DurableRedis } from '../../lib/stores/redis.ts';
 import type { Metric } from './totals.ts';
 
-/** How long a scrape waits for Redis, in milliseconds; Prometheus gives it 10 s in all. */
+/** How long a scrape waits for Redis, in milliseconds; Prometheus waits 10 s in all. */
 const patienceMs = 3_000;
 
 /**
- * Gives a look at the buffer and its Redis, in one step there whose cost goes by the number of spreadsheets that have something in the
- * buffer. A spreadsheet that was seen once is 0 afterwards, and not gone. Never rejects: without Redis only `formbus_redis_up` is left.
+ * Returns a function that reads the gauges of the buffer and its Redis in one script, at a cost by the number of spreadsheets that have
+ * something in the buffer. A spreadsheet that was seen once is 0 afterwards, and never disappears. The function never rejects: without Redis it
+ * returns `formbus_redis_up` only.
  */
 export function openBufferGauges(
   redis: Pick<DurableRedis, 'run'>,
@@ -27,13 +29,13 @@ export function openBufferGauges(
       [...known].map((sheet) => ({ labels: { sheet }, value: value(bySheet.get(sheet) ?? nothing) }));
     return [
       up,
-      gauge('formbus_redis_replicas', 'Replicas of Redis that follow, heard of within 10 s.', [
+      gauge('formbus_redis_replicas', 'Replicas of Redis that are online and acknowledged within 10 s.', [
         { labels: {}, value: goodReplicas(info) },
       ]),
-      gauge('formbus_redis_memory_used_bytes', 'What Redis holds.', [
+      gauge('formbus_redis_memory_used_bytes', 'Memory that Redis uses.', [
         { labels: {}, value: bytesOf(info, 'used_memory') },
       ]),
-      gauge('formbus_redis_memory_max_bytes', 'What it may hold; 0 is no bound.', [
+      gauge('formbus_redis_memory_max_bytes', 'Memory that Redis may use; 0 is unlimited.', [
         { labels: {}, value: bytesOf(info, 'maxmemory') },
       ]),
       gauge(
@@ -43,17 +45,17 @@ export function openBufferGauges(
       ),
       gauge(
         'formbus_buffer_oldest_row_age_seconds',
-        'Since the oldest of them was submitted.',
+        'Time since the oldest of these rows was submitted.',
         each(([, oldest]) => (oldest === '' ? 0 : Math.max(0, now - Number(oldest)) / 1_000)),
       ),
       gauge(
         'formbus_refused_rows',
-        'Rows that Google refused and that are kept aside, by spreadsheet.',
+        'Rows that Google refused and Formbus keeps aside, by spreadsheet.',
         each(([, , , refused]) => refused),
       ),
       gauge(
         'formbus_sheet_parked',
-        "1 for a spreadsheet, or a tab of it, that can't be written now, with the status that Google answered.",
+        '1 for a spreadsheet, or a tab of it, that cannot be written now, with the status that Google answered.',
         sheets.flatMap(([sheet, , , parked, , parkedTabs]) => [
           ...(parked === '' ? [] : [{ labels: { sheet, reason: statusIn(parked) }, value: 1 }]),
           ...[...mapOfHash(parkedTabs)].map(([tab, one]) => ({
@@ -73,15 +75,16 @@ const nothing: States = [0, '', '', 0, []];
 
 const Found = v.tuple([v.string(), v.number(), v.array(v.tuple([v.string(), ...States.items]))]);
 
-/** Gives what INFO says of replication and memory, the time, and the states of each spreadsheet. */
+/** Returns INFO on replication and memory, the time, and the states of each spreadsheet. */
 const lookScript = `
+${luaKeys}
 local clock = redis.call('TIME')
 local result = {}
-for _, sheet in ipairs(redis.call('SUNION', 'buffer:sheets', 'buffer:refusing')) do
-  local frozen, pending = 'buffer:frozen:' .. sheet, 'buffer:pending:' .. sheet
-  local parkedTabs = redis.call('HGETALL', 'buffer:parked-tabs:' .. sheet)
-  local places = { frozen, pending }
-  for i = 1, #parkedTabs, 2 do places[#places + 1] = 'buffer:aside:' .. sheet .. ':' .. parkedTabs[i] end
+for _, sheet in ipairs(redis.call('SUNION', '${keys.sheets}', '${keys.refusing}')) do
+  local inFlight, pending = '${keys.inFlight}' .. sheet, '${keys.pending}' .. sheet
+  local parkedTabs = redis.call('HGETALL', '${keys.parkedTabs}' .. sheet)
+  local places = { inFlight, pending }
+  for i = 1, #parkedTabs, 2 do places[#places + 1] = asideOf(sheet, parkedTabs[i]) end
   local count, oldest = 0, nil
   for _, place in ipairs(places) do
     count = count + redis.call('ZCARD', place)
@@ -92,8 +95,8 @@ for _, sheet in ipairs(redis.call('SUNION', 'buffer:sheets', 'buffer:refusing'))
     sheet,
     count,
     oldest or '',
-    redis.call('SISMEMBER', 'buffer:sheets', sheet) == 1 and redis.call('HGET', 'buffer:parked', sheet) or '',
-    redis.call('HLEN', 'buffer:refused:' .. sheet),
+    redis.call('SISMEMBER', '${keys.sheets}', sheet) == 1 and redis.call('HGET', '${keys.parked}', sheet) or '',
+    redis.call('HLEN', '${keys.refused}' .. sheet),
     parkedTabs,
   }
 end
@@ -112,7 +115,7 @@ async function look(redis: Pick<DurableRedis, 'run'>, waitMs: number) {
   }
 }
 
-/** As Redis itself has it for `min-replicas-to-write`. https://redis.io/docs/latest/commands/info/ */
+/** Counted as Redis itself does for `min-replicas-to-write`. https://redis.io/docs/latest/commands/info/ */
 function goodReplicas(info: string): number {
   const replicas = info.matchAll(/^slave\d+:.*\bstate=online\b.*\blag=(\d+)/gm);
   return [...replicas].filter(([, lag]) => Number(lag) <= 10).length;
@@ -124,7 +127,7 @@ function bytesOf(info: string, field: string): number {
 
 const Parked = v.pipe(v.string(), v.parseJson(), v.object({ reason: v.string() }));
 
-/** The status in Google's refusal; the text would be a label of its own for each. */
+/** The status in Google's refusal; each text would be a label of its own. */
 function statusIn(parked: string): string {
   const { success, output } = v.safeParse(Parked, parked);
   return (success && /^Google Sheets, .*?: (\d{3}),/.exec(output.reason)?.[1]) || 'other';

@@ -4,7 +4,7 @@ import type { Metric } from './totals.ts';
 
 const Found = v.array(v.tuple([v.string(), v.number(), v.number()]));
 
-/** Looks into the queues of tasks that try events again later: how many wait, and since when. Nothing without Redis. */
+/** Reads the queues of tasks that try events again later: how many wait, and since when. Returns nothing without Redis. */
 export async function readLaterGauges(redis: Pick<DurableRedis, 'run'>): Promise<Metric[]> {
   const found = await redis.run(lookScript, []).catch(() => []);
   const tasks = v.parse(Found, found);
@@ -13,14 +13,14 @@ export async function readLaterGauges(redis: Pick<DurableRedis, 'run'>): Promise
   return [
     {
       name: 'formbus_later_events',
-      help: 'Events in the own queue of a task, which tries them again later.',
+      help: "Events in a task's own queue, which the task tries again later.",
       type: 'gauge',
       aggregator: 'first',
       values: values((count) => count),
     },
     {
       name: 'formbus_later_oldest_age_seconds',
-      help: 'Since the oldest of them was put there.',
+      help: 'Time since the oldest of these events was put there.',
       type: 'gauge',
       aggregator: 'first',
       values: values((_, age) => age),
@@ -28,7 +28,7 @@ export async function readLaterGauges(redis: Pick<DurableRedis, 'run'>): Promise
   ];
 }
 
-/** Gives of each task that ever had something there how many wait, and the age of the oldest in seconds. */
+/** Returns for each task that ever had events there how many wait, and the age of the oldest in seconds. */
 const lookScript = `
 local now = tonumber(redis.call('TIME')[1])
 local result = {}

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, it, onTestFinished } from 'vitest';
 import { openBuffer } from '../../lib/buffer/buffer.ts';
+import { openRowQueue } from '../../lib/buffer/row-queue.ts';
 import { openQueue } from '../../lib/later/queue.ts';
 import { openLog } from '../../lib/runtime/log.ts';
 import type { Push } from '../../lib/metrics/metric-definitions.ts';
@@ -47,7 +48,7 @@ const post = async (body: unknown, headers = {}) => {
   return [answer.status, await answer.text()];
 };
 
-it('adds up what processes push; what comes again counts once; a counter begins at 0', async () => {
+it('adds up what processes push; a repeated push counts once; a counter begins at 0', async () => {
   const name = 'formbus_flush_rows_total';
   const one = push([{ name, labels: ['s1'], value: 3 }]);
   expect(await post(one)).toEqual([204, '']);
@@ -69,7 +70,7 @@ it('adds up what processes push; what comes again counts once; a counter begins 
   ]);
 });
 
-it('gives a histogram with all that is in the buckets below, and the latest value of a gauge', async () => {
+it('returns histograms with cumulative buckets, and the latest value of a gauge', async () => {
   const counts = [1, 0, 2, 0, 0, 0, 0, 0, 0, 5];
   await post(push([{ name: 'formbus_publish_batch_events', labels: [], counts, sum: 5_000 }]));
   await samples('');
@@ -87,8 +88,8 @@ it('gives a histogram with all that is in the buckets below, and the latest valu
   expect(await samples('formbus_audit_timestamp_seconds')).toEqual(['{service="demo"} 2']);
 });
 
-it('refuses what are no increments, and passes over those that it does not know', async () => {
-  expect(await post('{')).toEqual([400, expect.stringContaining('no increments')]);
+it('refuses what is not an increment, and skips metrics that it does not know', async () => {
+  expect(await post('{')).toEqual([400, expect.stringContaining('Not increments')]);
   expect(await post({ ...push([]), sequence: 'one' })).toEqual([400, expect.stringContaining('sequence')]);
   expect(await post(push([]), { 'content-type': 'text/plain' })).toEqual([
     400,
@@ -120,7 +121,7 @@ it('refuses what are no increments, and passes over those that it does not know'
   ]);
 });
 
-it('takes all that one process may have counted, and has no connection to Redis any more when it is closed', async () => {
+it('accepts the most that one process may have counted, and has no connection to Redis any more when it is closed', async () => {
   const clients = async () =>
     String(await server.look.client('LIST'))
       .trim()
@@ -139,7 +140,7 @@ it('takes all that one process may have counted, and has no connection to Redis 
   await expect.poll(clients).toBe(before);
 });
 
-it('reads the queues of tasks: how many events wait, and since when; an empty one is 0 and not gone', async () => {
+it('reads the queues of tasks: how many events wait, and since when; an empty queue is 0 and does not disappear', async () => {
   const queue = openQueue({ redis, task: 'webhook', days: 1, atOnce: 5, leaseMs: 1_000 });
   const message = { headers: {}, body: '' };
   const entry = { message, destination: 'example.org', reason: '', pauseMs: 0, redriven: false };
@@ -154,13 +155,14 @@ it('reads the queues of tasks: how many events wait, and since when; an empty on
   expect(await samples('formbus_later_oldest_age_seconds')).toEqual(['{task="webhook"} 0']);
 });
 
-it('reads the buffer: rows, age, refused ones, parked sheets; what was written is 0 and not gone', async () => {
+it('reads the buffer: rows, age, refused ones, parked sheets; a spreadsheet without rows is 0 and does not disappear', async () => {
   const buffer = openBuffer({ redis });
+  const queue = openRowQueue({ redis, seenDays: 30 });
   const hourAgo = Date.now() - 3_600_000;
   const add = (spreadsheetId: string, id: string, time: number) =>
-    buffer.push({ spreadsheetId, tab: 'demo-form', id, time, cells: { '@time': 'then' } });
+    queue.push({ spreadsheetId, tab: 'demo-form', id, time, cells: { '@time': 'then' } });
   await add('g1', '1', hourAgo);
-  const batch = await buffer.freeze('g1', { before: Date.now() });
+  const batch = await buffer.nextBatch('g1', { before: Date.now() });
   await add('g1', '2', Date.now() - 60_000);
   await add('g2', '3', Date.now() - 60_000);
   const reason = 'Google Sheets, layout of g2: 403, The caller does not have permission';
@@ -176,11 +178,11 @@ it('reads the buffer: rows, age, refused ones, parked sheets; what was written i
 
   if (!batch) throw new Error('no batch');
   await buffer.refuse(batch, { mark: { '@note': 'refused' }, reason: 'too long' });
-  const suspect = await buffer.freeze('g1', { before: Date.now() });
+  const suspect = await buffer.nextBatch('g1', { before: Date.now() });
   if (suspect) await buffer.refuse(suspect, { mark: { '@note': 'refused' }, reason: 'too long' });
   expect((await samples('formbus_refused_rows')).toSorted()).toEqual(['{sheet="g1"} 1', '{sheet="g2"} 0']);
   for (const sheet of ['g1', 'g1', 'g2']) {
-    const next = await buffer.freeze(sheet, { before: Date.now() });
+    const next = await buffer.nextBatch(sheet, { before: Date.now() });
     if (next) await buffer.acknowledge(next);
   }
   expect((await samples('formbus_buffer_rows')).toSorted()).toEqual(['{sheet="g1"} 0', '{sheet="g2"} 0']);
@@ -196,14 +198,14 @@ it('counts the replicas that follow', async () => {
   expect(await samples('formbus_redis_replicas')).toEqual(['1']);
 });
 
-it('tells how much of its memory Redis uses', async () => {
+it('reports how much of its memory Redis uses', async () => {
   expect(await samples('formbus_redis_memory_max_bytes')).toEqual(['0']);
   await server.look.config('SET', 'maxmemory', '64mb');
   expect(await samples('formbus_redis_memory_max_bytes')).toEqual([String(64 * 1024 * 1024)]);
   expect(Number(await samples('formbus_redis_memory_used_bytes'))).toBeGreaterThan(100_000);
 });
 
-it('answers without Redis, whether that hangs or is gone, and has it again by itself', async () => {
+it('answers without Redis, whether it hangs or is down, and reconnects by itself', async () => {
   const total = () => samples('formbus_flush_rows_total');
   const before = await total();
   server.kill('SIGSTOP');
@@ -218,7 +220,7 @@ it('answers without Redis, whether that hangs or is gone, and has it again by it
   expect(await samples('formbus_buffer_rows')).toHaveLength(2);
 });
 
-it('knows for an hour what a process pushed last', () => {
+it('remembers for an hour what a process pushed last', () => {
   let now = 0;
   const totals = openTotals({ now: () => now });
   const one = push([{ name: 'formbus_duplicates_total', labels: [], value: 1 }]);
@@ -234,16 +236,17 @@ it('knows for an hour what a process pushed last', () => {
 
 it('reads a tab that is parked by itself, and its rows', async () => {
   const buffer = openBuffer({ redis });
+  const queue = openRowQueue({ redis, seenDays: 30 });
   const then = Date.now() - 60_000;
-  await buffer.push({ spreadsheetId: 'g3', tab: 'closed', id: '1', time: then, cells: { name: 'x' } });
-  const batch = await buffer.freeze('g3', { before: Date.now() });
+  await queue.push({ spreadsheetId: 'g3', tab: 'closed', id: '1', time: then, cells: { name: 'x' } });
+  const batch = await buffer.nextBatch('g3', { before: Date.now() });
   const reason = 'Google Sheets, batchUpdate of g3: 400, protected';
   if (batch) await buffer.parkTab(batch, 'closed', { reason, since: 0, tries: 1, retryAt: Date.now() * 2 });
   expect(await samples('formbus_sheet_parked')).toEqual(['{sheet="g3",tab="closed",reason="400"} 1']);
   expect(await samples('formbus_buffer_rows')).toContain('{sheet="g3"} 1');
   expect((await samples('formbus_buffer_oldest_row_age_seconds')).join()).toMatch(/g3"} 6\d/);
   await buffer.unparkTab('g3', 'closed');
-  const again = await buffer.freeze('g3', { before: Date.now() });
+  const again = await buffer.nextBatch('g3', { before: Date.now() });
   if (again) await buffer.acknowledge(again);
   expect(await samples('formbus_sheet_parked')).toEqual([]);
 });

@@ -10,18 +10,18 @@ import { readLaterGauges } from './later-gauges.ts';
 import { openTotals } from './totals.ts';
 
 /**
- * Keeps the totals of what all functions count, for Prometheus: `POST /` takes increments, `GET /metrics` gives the totals. It is the
- * one function that always runs, once.
+ * Keeps the totals of what all functions count, for Prometheus: `POST /` accepts increments, `GET /metrics` returns the totals. It is the
+ * only function that always runs, in one instance.
  *
- * - Functions push, because a pod that is gone is never scraped: its counters would be lost with what came after the last scrape, and
- *   the next pod's begin at 0, so that of an instance that lived for less than a scrape's interval nothing would be seen.
- * - The gauges of the buffer are read here, by one process when it is scraped: read by many, a sum over them would be a multiple.
- * - Totals are in memory only: Prometheus takes a counter that begins anew for what it is.
+ * - Functions push, because Prometheus cannot scrape a pod that is gone: whatever it counted after the last scrape would be lost, and of a pod
+ *   that lives for less than a scrape's interval nothing would be seen.
+ * - The gauges of the buffer are read here, by one process when it is scraped: if many read them, their sum would be a multiple.
+ * - Totals are in memory only: Prometheus recognises a counter that begins again.
  */
 export const metrics: FunctionDefinition = {
   name: 'metrics',
   env: redisEnv,
-  // All that one process may have: functions/lib/metrics/metrics.ts bounds it.
+  // The most that one process may push: functions/lib/metrics/metrics.ts limits it.
   limits: { maxBytes: 5_000_000, deadlineMs: 5_000 },
   async start(env: Env<typeof redisEnv>, log) {
     const redis = await openRedis(env, log);
@@ -30,7 +30,7 @@ export const metrics: FunctionDefinition = {
 
     async function page(): Promise<HttpAnswer> {
       const buffer = await readBuffer();
-      // Without Redis, that it is away is all that there is.
+      // Without Redis, its absence is the only gauge.
       const later = buffer.length > 1 ? await readLaterGauges(redis) : [];
       const all = [...totals.read(), ...buffer, ...later];
       const registry = AggregatorRegistry.aggregate([all.filter(({ values }) => values.length > 0)]);
@@ -48,8 +48,7 @@ export const metrics: FunctionDefinition = {
           if (method !== 'GET' && method !== 'HEAD') throw notPossible(method, 'GET, HEAD');
           return page();
         }
-        if (path !== '/')
-          throw new HttpError(404, 'There is nothing at this address; metrics are at /metrics.');
+        if (path !== '/') throw new HttpError(404, 'Not found. Metrics are at /metrics.');
         if (method !== 'POST') throw notPossible(method, 'POST');
         totals.add(pushOf(request));
         return { status: 204 };
@@ -66,12 +65,12 @@ function notPossible(method: string, allow: string): HttpError {
 
 const Pushed = v.pipe(v.string(), v.parseJson(), Push);
 
-/** @throws HttpError 400, upon which a function drops what it has pushed */
+/** @throws HttpError 400; the function then drops what it has pushed */
 function pushOf({ headers, body }: HttpRequest): Push {
   // No browser sends this type from another site's page without asking first.
   const isJson = headers['content-type']?.startsWith('application/json');
   const parsed = v.safeParse(Pushed, body.toString('utf8'));
   if (isJson && parsed.success) return parsed.output;
   const wrong = parsed.issues?.map((issue) => v.getDotPath(issue) ?? 'the body').join(', ');
-  throw new HttpError(400, `These are no increments in JSON; wrong or missing: ${wrong ?? 'content-type'}.`);
+  throw new HttpError(400, `Not increments in JSON; wrong or missing: ${wrong ?? 'content-type'}.`);
 }

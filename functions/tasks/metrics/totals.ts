@@ -1,6 +1,6 @@
 import { definitions, type MetricDefinition, type Push } from '../../lib/metrics/metric-definitions.ts';
 
-/** A metric with its values, as prom-client has it in JSON. */
+/** A metric with its values, in prom-client's JSON. */
 export interface Metric {
   name: string;
   help: string;
@@ -10,25 +10,25 @@ export interface Metric {
 }
 
 export interface Totals {
-  /** False when it was added before. What is not defined here, as during an upgrade, is passed over. */
+  /** False when it was added before. Metrics that are not defined here, as during an upgrade, are skipped. */
   add(push: Push): boolean;
   /**
-   * A counter is 0 in the first answer that has it: for Prometheus it begins at what is met first, so that the very first dead letter or
-   * 503 would be no increase.
+   * A counter is 0 in the first answer that has it: Prometheus counts from the first value that it meets, so that the very first dead letter
+   * or 503 would not be an increase.
    */
   read(): Metric[];
 }
 
-/** A push is repeated for as long as its process lives and nobody takes it; an answer that was lost is not lost for an hour. */
+/** A process repeats a push until it is answered; a lost answer is repeated within an hour. */
 const memoryMs = 3_600_000;
 
-/** Adds up what all processes push. Each process has one number of its last push in memory, until it was silent for an hour. */
+/** Adds up what all processes push. The number of each process's last push stays in memory until the process is silent for an hour. */
 export function openTotals({ now = Date.now }: { now?: () => number } = {}): Totals {
   const metrics = new Map<string, { definition: MetricDefinition; series: Map<string, Total> }>(
     Object.entries(definitions).map(([name, definition]) => [name, { definition, series: new Map() }]),
   );
   const shown = new WeakSet<Total>();
-  /** By process, the one that has been silent the longest first. */
+  /** By process; the process that has been silent longest comes first. */
   const processes = new Map<string, { sequence: number; at: number }>();
 
   function isNew({ process, sequence }: Push): boolean {
@@ -70,7 +70,7 @@ export function openTotals({ now = Date.now }: { now?: () => number } = {}): Tot
 type Increment = { value: number } | { counts: number[]; sum: number };
 
 interface Total {
-  /** False when it is not what the definition says. */
+  /** False when the increment does not fit the definition. */
   take(increment: Increment): boolean;
   read(name: string): Metric['values'];
 }
@@ -99,7 +99,7 @@ function newTotal({ kind, labels: names, buckets = [] }: MetricDefinition, texts
     },
     read(name) {
       let count = 0;
-      // Prometheus counts in each bucket what is in those below as well.
+      // In Prometheus each bucket includes those below it.
       const bounds = [...buckets, '+Inf'].map((le, index) => {
         count += counts[index] ?? 0;
         return { metricName: `${name}_bucket`, labels: { ...labels, le }, value: count };

@@ -52,7 +52,7 @@ describe('a confirmation', () => {
   });
 
   it('is refused for good where it can’t be right', async () => {
-    const old = new Date(Date.now() - 31 * 86_400_000).toISOString();
+    const old = new Date(Date.now() - 61 * 86_400_000).toISOString();
     const wrong: [Record<string, unknown>, string][] = [
       [{ type: 'form.suspected' }, 'wrong or missing: type'],
       [{ type: 'form.analyzed' }, 'wrong or missing: type'],

@@ -9,13 +9,14 @@ import { TryLater } from '../../lib/later/try-later.ts';
 import { reasonOf, type Log } from '../../lib/runtime/log.ts';
 import { counter } from '../../lib/metrics/metrics.ts';
 import { commandTimeoutMs, openRedis, redisEnv } from '../../lib/stores/redis.ts';
+import { seenDaysEnv } from '../../lib/stores/seen-days.ts';
 import { task } from '../../lib/task/task.ts';
-import { openClaims } from './claims.ts';
-import { openFormWords } from './form-words.ts';
-import { mailbox } from './mailbox.ts';
-import { confirmationMail } from './message.ts';
-import { domainOf, recipientKeys, recipientOf } from './recipient.ts';
-import { openSmtp } from './smtp.ts';
+import { openClaims } from './claims/claims.ts';
+import { openFormWords } from './mail/form-words.ts';
+import { mailbox } from './mail/mailbox.ts';
+import { confirmationMail } from './mail/message.ts';
+import { domainOf, recipientKeys, recipientOf } from './mail/recipient.ts';
+import { openSmtp } from './smtp/smtp.ts';
 
 /** All that the sending of one mail may take, the wait for a connection included, in milliseconds. */
 const sendMs = 40_000;
@@ -37,7 +38,7 @@ const Taken = v.variant('type', [Confirmable, Forgotten]);
 export const sendConfirmation = task('send-confirmation', Taken, {
   env: {
     ...redisEnv,
-    SEEN_DAYS: integer('for how many days a mail is remembered', { min: 1, max: 400, fallback: 30 }),
+    ...seenDaysEnv,
     SMTP_URL: v.pipe(
       v.string(),
       v.regex(/^smtps?:\/\/[^/?#]+\/?$/, 'not smtp://host:port or smtps://host:port'),

@@ -56,7 +56,7 @@ it('answers 204 to a submission that comes again, and keeps one', async () => {
   expect(await redis.look.zcard('buffer:pending:spreadsheet-1')).toBe(1);
 });
 
-it('takes a forgotten submission out, with what tasks found out about it, and takes neither again', async () => {
+it('removes a forgotten submission and what tasks found out about it, and accepts neither again', async () => {
   const analysis = { type: 'form.analyzed', id: 'id-1/detect-slang' };
   expect([await post(), await post(analysis), await post({ id: 'id-2' })]).toEqual([204, 204, 204]);
   const { data, ...forgotten } = forgottenEvent({
@@ -83,7 +83,7 @@ it('keeps which forms a tab has rows of, and an id for as long as SEEN_DAYS says
   expect(Math.round((await redis.look.ttl(seen)) / 86_400)).toBe(4);
 });
 
-it('counts and logs what it keeps, what it has seen before and what it forgets, and nothing of what was typed', async () => {
+it('counts and logs rows that are kept, seen before and forgotten, and nothing that was typed', async () => {
   const collector = await startCollector();
   onTestFinished(collector.away);
   const main = join(import.meta.dirname, '../../main.ts');
@@ -152,7 +152,7 @@ it('puts what another task found out into the tab for moderators, in columns tha
   });
 });
 
-it('takes numbers, yes and no, nothing, and lists', async () => {
+it('accepts numbers, booleans, null and lists', async () => {
   expect(await post({ data: { n: 8.04, zero: 0, yes: true, no: false, none: null, many: ['a', 2] } })).toBe(
     204,
   );
@@ -175,7 +175,7 @@ it.each([
   expect(await rows()).toEqual({});
 });
 
-it('answers 503 while Redis is away, started before it or not, and takes the event once Redis is back', async () => {
+it('answers 503 while Redis is down, started before it or not, and accepts the event once Redis is back', async () => {
   redis.kill('SIGKILL');
   const early = await serve(sheetsBuffer, {
     env: { PORT: '0', HOST: '127.0.0.1', LOG_LEVEL: 'silent', REDIS_URL: redis.url },

@@ -1,29 +1,32 @@
-import { openBuffer, type Cells } from '../../lib/buffer/buffer.ts';
-import { integer } from '../../lib/runtime/env.ts';
+import type { Cells } from '../../lib/buffer/types.ts';
+import { openErasure } from '../../lib/buffer/erasure.ts';
+import { openRowQueue } from '../../lib/buffer/row-queue.ts';
 import type { Submission } from '../../lib/event/event.ts';
 import { isForgotten, SubmissionOrForgotten } from '../../lib/event/forgotten.ts';
 import { counter } from '../../lib/metrics/metrics.ts';
 import { placeOf } from '../../lib/event/destination.ts';
 import { openRedis, redisEnv } from '../../lib/stores/redis.ts';
+import { seenDaysEnv } from '../../lib/stores/seen-days.ts';
 import { task } from '../../lib/task/task.ts';
 
-/** Puts a submission into the buffer as a row of its sheet; suspected ones, and what was found out about others, go to the moderators' tab. A forgotten one is taken out. */
+/** Puts a submission into the buffer as a row of its sheet. Suspected submissions, and what tasks found out about others, go to the moderators' tab. Removes a forgotten submission. */
 export const sheetsBuffer = task('sheets-buffer', SubmissionOrForgotten, {
   env: {
     ...redisEnv,
-    SEEN_DAYS: integer('for how many days an id is remembered', { min: 1, max: 400, fallback: 30 }),
+    ...seenDaysEnv,
   },
   async start(env, log) {
     const redis = await openRedis(env, log);
-    const buffer = openBuffer({ redis, seenDays: env.SEEN_DAYS });
+    const queue = openRowQueue({ redis, seenDays: env.SEEN_DAYS });
+    const erasure = openErasure(redis);
     return {
       async handle({ event }) {
         if (isForgotten(event)) {
-          await buffer.erase(placeOf(event).spreadsheetId, event.data.id);
+          await erasure.erase(placeOf(event).spreadsheetId, event.data.id);
           log.info({ id: event.data.id, form: event.form }, 'forgotten');
           return;
         }
-        const isNew = await buffer.push(rowOf(event));
+        const isNew = await queue.push(rowOf(event));
         if (isNew) counter('formbus_rows_buffered_total', event.form).add();
         else counter('formbus_duplicates_total').add();
         log.info({ id: event.id, form: event.form }, isNew ? 'buffered' : 'seen before');
@@ -44,7 +47,7 @@ function rowOf({ id, type, form, sheet, time, data }: Submission) {
   };
 }
 
-/** What another task found out has columns of its own, as `analyzed.terms`, beside those of the forms' fields. */
+/** What another task found out gets columns of its own, such as `analyzed.terms`, beside those of the forms' fields. */
 function columnPrefix(type: string): string {
   return type === 'form.submitted' || type === 'form.suspected' ? '' : `@${type.replace(/^form\./, '')}.`;
 }

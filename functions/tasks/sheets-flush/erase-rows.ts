@@ -1,18 +1,18 @@
-import type { Collaborators } from './deliver.ts';
+import type { Collaborators } from './types.ts';
 import { belongsTo } from '../../lib/buffer/erasure.ts';
 import { idColumn } from '../../lib/sheets/keys.ts';
 import type { TabLayout } from '../../lib/sheets/layout.ts';
 import { SheetsError } from '../../lib/sheets/sheets-error.ts';
-import { eraseRequests, type FoundRow } from './requests/batch.ts';
+import { eraseRequests, type FoundRow } from './requests/erase.ts';
 import { continuations } from '../../lib/sheets/spreadsheet-pool.ts';
 
-/** People may sort and move rows all the while; what was not where it had been seen is looked for again. */
+/** People may keep sorting and moving rows; a row that is no longer where it was seen is looked for again. */
 const mostTries = 5;
 
 /**
- * Takes the rows of submissions out of a spreadsheet, of those in which it goes on, and of all of Formbus's tabs there, each by itself. A row is
- * only deleted where its id stands at that very moment. It may stop anywhere and be done again. None of the rows may be on its way.
- * @throws Error when some still stand there after some tries, SheetsError
+ * Takes the rows of submissions out of a spreadsheet and those in which it continues, tab by tab. A row is only deleted where its id stands at
+ * that very moment. It may stop anywhere and be repeated. None of the rows may be in flight.
+ * @throws Error when some rows still stand there after some tries, SheetsError
  */
 export async function eraseRows(
   spreadsheetId: string,
@@ -26,7 +26,7 @@ export async function eraseRows(
       for (const tab of await sheets.layout(target)) found.push(...(await rowsIn(target, tab, ids, sheets)));
       if (found.length === 0) break;
       if (tries > mostTries)
-        throw new Error(`${found.length} rows cannot be erased from ${target}, or are moved all the while`, {
+        throw new Error(`${found.length} rows cannot be erased from ${target}, or people keep moving them`, {
           cause: refusal,
         });
       for (const same of Map.groupBy(found, ({ tab }) => tab).values()) {
@@ -34,7 +34,7 @@ export async function eraseRows(
           await sheets.apply(target, eraseRequests(same));
           log.info({ spreadsheetId, target, rows: same.length }, 'rows erased');
         } catch (error) {
-          // The tab is protected; or somebody has moved the column of ids, or deleted the rows or the tab.
+          // The tab is protected, or somebody has moved the column of ids, or deleted the rows or the tab.
           if (!(error instanceof SheetsError && error.status === 400)) throw error;
           refusal = error;
         }

@@ -1,11 +1,9 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { startSheets } from '../../../scripts/emulators/sheets/server.ts';
+import { startTestSheets, type TestSheets } from '../../testing/sheets.ts';
 import { killPoint } from '../../testing/kill-points.ts';
 import { startTestRedis, type TestRedis } from '../../testing/redis.ts';
-import { openBuffer, type Buffer } from '../../lib/buffer/buffer.ts';
+import { openBuffer, type RowBuffer } from '../../lib/buffer/buffer.ts';
+import { openRowQueue, type RowQueue } from '../../lib/buffer/row-queue.ts';
 import { flush } from './flush.ts';
 import { openLog } from '../../lib/runtime/log.ts';
 import { openRedis, type DurableRedis } from '../../lib/stores/redis.ts';
@@ -15,28 +13,24 @@ import { openSheets, type Sheets } from '../../lib/sheets/sheets.ts';
 const log = openLog('test', 'silent');
 let server: TestRedis;
 let redis: DurableRedis;
-let emulator: Awaited<ReturnType<typeof startSheets>>;
+let emulator: TestSheets;
 let sheets: Sheets;
-let dir: string;
 let count = 0;
 let sheet: string;
 /** What has to stand in each tab at the end. */
 let pushed: Set<string>;
 
 beforeAll(async () => {
-  dir = await mkdtemp(join(tmpdir(), 'formbus-kills-'));
   server = await startTestRedis();
   redis = await openRedis({ REDIS_URL: server.url, REDIS_REPLICAS: 0 }, log);
   const spreadsheets = Array.from({ length: 600 }, (_, i) => `s${i + 1}`);
-  const quota = { perUser: 100_000, perProject: 100_000 };
-  emulator = await startSheets({ dir, spreadsheets, quota });
+  emulator = await startTestSheets(spreadsheets);
   sheets = refusing(openSheets({ SHEETS_URL: emulator.url }));
 });
 afterAll(async () => {
   await emulator.close();
   await redis.close();
   await server.close();
-  await rm(dir, { recursive: true });
 });
 
 /** Google refuses a row that says so. */
@@ -51,13 +45,13 @@ function refusing(client: Sheets): Sheets {
 }
 
 /** Pushes one row to the tab "form" and one to "other". */
-async function push(buffer: Buffer, n: number, text = `Name ${n}`): Promise<void> {
+async function push(queue: RowQueue, n: number, text = `Name ${n}`): Promise<void> {
   pushed.add(`id-${n}`);
   for (const [tab, name] of [
     ['form', text],
     ['other', `Name ${n}`],
   ] as const) {
-    await buffer.push({ spreadsheetId: sheet, tab, id: `id-${n}`, time: n, cells: { name } });
+    await queue.push({ spreadsheetId: sheet, tab, id: `id-${n}`, time: n, cells: { name } });
   }
 }
 
@@ -68,40 +62,41 @@ async function idsOf(tab: string): Promise<string[]> {
 
 it.each([
   ['rows of two tabs', async () => {}],
-  ['a row that Google refuses', (buffer: Buffer) => push(buffer, 3, 'bad')],
+  ['a row that Google refuses', (queue: RowQueue) => push(queue, 3, 'bad')],
   [
-    'rows that Redis has forgotten to have written',
-    async (buffer: Buffer) => {
+    'rows of which Redis has lost that it wrote them',
+    async (queue: RowQueue, buffer: RowBuffer) => {
       await flush({ buffer, sheets, log, settleMs: 0 });
       await server.look.flushall();
-      for (const n of [1, 2]) await push(buffer, n);
+      for (const n of [1, 2]) await push(queue, n);
     },
   ],
   [
     'numbers that Redis has lost',
-    async (buffer: Buffer) => {
+    async (queue: RowQueue, buffer: RowBuffer) => {
       await flush({ buffer, sheets, log, settleMs: 0 });
       await server.look.set(`buffer:sequence:${sheet}`, 0);
-      await push(buffer, 3);
+      await push(queue, 3);
     },
   ],
 ])(
   'killed at each of its steps, the flush leaves every row once: %s',
   async (_, prepare) => {
     const buffer = openBuffer({ redis });
+    const queue = openRowQueue({ redis, seenDays: 30 });
     for (let n = 0; ; n += 1) {
       await server.look.flushall();
       count += 1;
       sheet = `s${count}`;
       pushed = new Set();
-      for (const one of [1, 2]) await push(buffer, one);
-      await prepare(buffer);
+      for (const one of [1, 2]) await push(queue, one);
+      await prepare(queue, buffer);
 
       const kill = killPoint(n);
       const dying = { buffer: openBuffer({ redis: kill.redis(redis) }), sheets: kill.sheets(sheets) };
       await flush({ ...dying, log, settleMs: 0 }).catch(() => {});
 
-      await push(buffer, 9);
+      await push(queue, 9);
       for (let again = 0; again < 3; again += 1) {
         await server.look.del(`buffer:lease:${sheet}`);
         // Later than what is parked is left alone.

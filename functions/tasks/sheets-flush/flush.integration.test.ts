@@ -1,13 +1,12 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import * as v from 'valibot';
-import { startSheets } from '../../../scripts/emulators/sheets/server.ts';
+import { startTestSheets, type TestSheets } from '../../testing/sheets.ts';
 import { counting } from '../../testing/flushing.ts';
 import { recordedLog } from '../../testing/log.ts';
 import { startTestRedis, type TestRedis } from '../../testing/redis.ts';
-import { openBuffer, type Buffer, type Cells } from '../../lib/buffer/buffer.ts';
+import type { Cells } from '../../lib/buffer/types.ts';
+import { openBuffer, type RowBuffer } from '../../lib/buffer/buffer.ts';
+import { openRowQueue, type RowQueue } from '../../lib/buffer/row-queue.ts';
 import { flush } from './flush.ts';
 import { openLog } from '../../lib/runtime/log.ts';
 import { openRedis, type DurableRedis } from '../../lib/stores/redis.ts';
@@ -17,40 +16,35 @@ import { openSheets, type SheetRequest, type Sheets } from '../../lib/sheets/she
 const log = openLog('test', 'silent');
 let server: TestRedis;
 let redis: DurableRedis;
-let buffer: Buffer;
-let emulator: Awaited<ReturnType<typeof startSheets>>;
+let buffer: RowBuffer;
+let queue: RowQueue;
+let emulator: TestSheets;
 let sheets: Sheets;
 /** The calls that were made to Google, by name. */
 let calls: string[];
 /** Done once, before the next batch is applied. */
 let beforeApply: (() => Promise<void>) | undefined;
-let dir: string;
 /** Each test has spreadsheets of its own. */
 let sheet: string;
 let count = 0;
 
 beforeAll(async () => {
-  dir = await mkdtemp(join(tmpdir(), 'formbus-flush-'));
   server = await startTestRedis();
   redis = await openRedis({ REDIS_URL: server.url, REDIS_REPLICAS: 0 }, log);
   buffer = openBuffer({ redis, maxRows: 50 });
+  queue = openRowQueue({ redis, seenDays: 30 });
   const spreadsheets = Array.from({ length: 60 }, (_, i) => `s${i + 1}`);
-  emulator = await startSheets({
-    dir,
-    spreadsheets,
-    quota: { perUser: 100_000, perProject: 100_000 },
-  });
+  emulator = await startTestSheets(spreadsheets);
   sheets = watched(openSheets({ SHEETS_URL: emulator.url }, { timeout: 1_000 }));
 });
 afterAll(async () => {
   await emulator.close();
   await redis.close();
   await server.close();
-  await rm(dir, { recursive: true });
 });
 beforeEach(async () => {
   await server.look.flushall();
-  emulator.faults.clear();
+  await emulator.faults.clear();
   calls = [];
   beforeApply = undefined;
   count += 1;
@@ -61,7 +55,7 @@ const push = (
   n: number,
   { tab = 'form', cells = {}, to = sheet }: { tab?: string; cells?: Cells; to?: string } = {},
 ) =>
-  buffer.push({
+  queue.push({
     spreadsheetId: to,
     tab,
     id: `id-${n}`,
@@ -107,7 +101,7 @@ describe('a flush', () => {
     });
   });
 
-  it('has nothing to do when nothing waits, and calls nobody', async () => {
+  it('does nothing when nothing waits, and makes no call', async () => {
     expect(await run()).toEqual({ rows: 0, failed: [] });
     expect(calls).toEqual([]);
   });
@@ -166,7 +160,7 @@ describe('a flush', () => {
   it.each<[what: string, edit: (sheetId: number) => SheetRequest]>([
     ['a column moved', (id) => ({ moveDimension: { source: column(id, 2), destinationIndex: 0 } })],
     ['a column inserted', (id) => ({ insertDimension: { range: column(id, 1) } })],
-    ['a column of its own deleted', (id) => ({ deleteDimension: { range: column(id, 1) } })],
+    ['one of its columns deleted', (id) => ({ deleteDimension: { range: column(id, 1) } })],
     ['the last column deleted', (id) => ({ deleteDimension: { range: column(id, 2) } })],
     ['the tab deleted', (id) => ({ deleteSheet: { sheetId: id } })],
     ['a tab made with the name of one to come', () => ({ addSheet: { properties: { title: 'other' } } })],
@@ -177,7 +171,7 @@ describe('a flush', () => {
       await run();
       const before = (await sheets.layout(sheet)).find(({ tab }) => tab === 'form');
       const requests = [edit(before?.sheetId ?? 0)].map((request) => ({ ...request }));
-      emulator.faults.add([{ kind: 'edit', calls: 'write', times: 1, requests }]);
+      await emulator.faults.add([{ kind: 'edit', calls: 'write', times: 1, requests }]);
       await push(2);
       await push(3, { tab: 'other' });
       expect(await run()).toEqual({ rows: 2, failed: [] });
@@ -220,14 +214,14 @@ describe('a flush', () => {
       { updateCells: { start, rows: [{ values: [text('notes')] }], fields: 'userEnteredValue' } },
     ]);
     const requests = [{ deleteDimension: { range: column(sheetId, 2) } }];
-    emulator.faults.add([{ kind: 'edit', calls: 'write', times: 1, requests }]);
+    await emulator.faults.add([{ kind: 'edit', calls: 'write', times: 1, requests }]);
     await push(2);
     expect(await run()).toEqual({ rows: 1, failed: [] });
     const [headings = [], ...rows] = await rowsOf();
     expect(rows.at(-1)?.[headings.indexOf('name')]).toBe('Name 2');
   });
 
-  it('makes a tab beside one that a person gave its name', async () => {
+  it('makes a tab beside another to which a person gave its name', async () => {
     await push(1, { tab: 'first' });
     await run();
     const first = (await sheets.layout(sheet)).find(({ tab }) => tab === 'first');
@@ -245,7 +239,7 @@ describe('a flush', () => {
     expect([await idsOf('SECOND'), await idsOf('second (2)')]).toEqual([['id-1', 'id-3'], ['id-2']]);
   });
 
-  it('writes what begins with =, +, - or @ as the text that it is', async () => {
+  it('writes texts that begin with =, +, - or @ as texts', async () => {
     const formulas = ['=1+1', '+1', '-1', '@SUM(A1)', '=IMPORTXML("http://x")'];
     for (const [n, name] of formulas.entries()) await push(n, { cells: { name } });
     await run();
@@ -267,7 +261,7 @@ describe('a flush', () => {
 
   it('waits for rows that are still settling, and takes all that came before it began', async () => {
     let clock = Date.now();
-    await buffer.push({
+    await queue.push({
       spreadsheetId: sheet,
       tab: 'form',
       id: 'young',
@@ -283,7 +277,7 @@ describe('a flush', () => {
     expect([rows, slept]).toEqual([1, [1_990]]);
   });
 
-  it('lets spreadsheets take turns, so that a long backlog of one holds no other up when the quota ends', async () => {
+  it('lets spreadsheets take turns, so that a long backlog delays no other spreadsheet when the quota ends', async () => {
     for (let n = 0; n < 150; n += 1) await push(n);
     count += 1;
     await push(200, { to: `s${count}` });
@@ -314,7 +308,7 @@ describe('a flush', () => {
     expect(await idsOf()).toEqual(['id-1']);
   });
 
-  it('takes a batch of the most rows with many fields', async () => {
+  it('writes the largest batch, of rows with many fields', async () => {
     const fields = Object.fromEntries(Array.from({ length: 30 }, (_, n) => [`q${n}`, '']));
     const large = openBuffer({ redis });
     await Promise.all(Array.from({ length: 4_500 }, (_, n) => push(n, { cells: fields })));
@@ -323,7 +317,7 @@ describe('a flush', () => {
     expect(result).toEqual({ rows: 4_500, failed: [] });
   });
 
-  it('begins nothing new after its time', async () => {
+  it('begins no batch after its time', async () => {
     await push(1);
     let clock = 0;
     const now = () => (clock += 30_000);
@@ -340,7 +334,7 @@ describe('each row stands in the sheet once', () => {
       await push(2);
       // Longer than this client waits: it is applied when the next run has sent it again.
       const late = { delayMs: 1_500 };
-      emulator.faults.add([
+      await emulator.faults.add([
         kind === 'delay' ? { kind, calls: 'write', times: 1, ...late } : { kind, calls: 'write', times: 1 },
       ]);
       expect((await run()).failed).toMatchObject([{ spreadsheetId: sheet }]);
@@ -352,7 +346,7 @@ describe('each row stands in the sheet once', () => {
   );
 
   it('when a call comes twice, the second time after later ones', async () => {
-    emulator.faults.add([{ kind: 'twice', calls: 'write', times: 1, delayMs: 100 }]);
+    await emulator.faults.add([{ kind: 'twice', calls: 'write', times: 1, delayMs: 100 }]);
     await push(1);
     await run();
     await push(2);
@@ -383,7 +377,7 @@ describe('each row stands in the sheet once', () => {
     expect(await idsOf()).toEqual(Array.from({ length: 120 }, (_, n) => `id-${n}`));
   });
 
-  it('although a flush that took long to compare ends that when another one has already sent a batch', async () => {
+  it('although a flush ends a long comparison when another flush has already sent a batch', async () => {
     await push(1);
     await run();
     await server.look.flushall();
@@ -412,13 +406,13 @@ describe('each row stands in the sheet once', () => {
     expect(await idsOf()).toEqual(['id-1', 'id-2']);
   });
 
-  it('when Redis lost a batch while it was under way, and has given its number to more rows', async () => {
+  it('when Redis lost a batch in flight, and has given its number to more rows', async () => {
     await push(1);
     beforeApply = async () => {
       await server.look.flushall();
       await push(1);
       await push(2);
-      await buffer.freeze(sheet, { before: Date.now() });
+      await buffer.nextBatch(sheet, { before: Date.now() });
     };
     await run();
     await run();
@@ -448,7 +442,7 @@ describe('when something is wrong with a spreadsheet', () => {
 
   it('is left alone for a minute, then longer, and its rows go when it can be written again', async () => {
     await push(1);
-    emulator.setRevoked(sheet, true);
+    await emulator.setRevoked(sheet, true);
     expect((await run()).failed).toMatchObject([{ reason: expect.stringContaining('403') }]);
     const before = calls.length;
     expect(await run({ laterMs: 50_000 })).toEqual({ rows: 0, failed: [] });
@@ -456,13 +450,13 @@ describe('when something is wrong with a spreadsheet', () => {
     expect((await run({ laterMs: 70_000 })).failed).toHaveLength(1);
     const [waiting] = await buffer.waiting();
     expect(waiting?.parked).toMatchObject({ tries: 2, reason: expect.stringContaining('403') });
-    emulator.setRevoked(sheet, false);
+    await emulator.setRevoked(sheet, false);
     expect(await run({ laterMs: 120_000 })).toEqual({ rows: 0, failed: [] });
     expect((await run({ laterMs: 300_000 })).rows).toBe(1);
     expect(await server.look.hlen('buffer:parked')).toBe(0);
   });
 
-  it('one that Redis has forgotten is compared first: what stands there is not written again', async () => {
+  it('a spreadsheet that Redis does not know is compared first: what stands there is not written again', async () => {
     await push(1);
     await push(2);
     await run();
@@ -473,7 +467,7 @@ describe('when something is wrong with a spreadsheet', () => {
     expect(await idsOf()).toEqual(['id-1', 'id-2', 'id-3']);
   });
 
-  it('one that Redis has forgotten is compared as well with rows that come back later, as in a replay', async () => {
+  it('a spreadsheet that Redis does not know is compared as well with rows that come back later, as in a replay', async () => {
     for (const n of [1, 2]) await push(n);
     await run();
     await server.look.flushall();
@@ -485,7 +479,7 @@ describe('when something is wrong with a spreadsheet', () => {
     expect(await buffer.waiting()).toEqual([]);
   });
 
-  it('one whose numbers Redis has given before, as after a failover that lost writes, is compared as well', async () => {
+  it('a spreadsheet whose numbers Redis gives again, as after a failover that lost writes, is compared as well', async () => {
     for (const n of [1, 2]) {
       await push(n);
       await run();
@@ -521,7 +515,7 @@ describe('when something is wrong with a spreadsheet', () => {
     expect(await buffer.waiting()).toEqual([]);
   });
 
-  it('a tab that somebody deleted is made anew, and the log says so', async () => {
+  it('a tab that somebody deleted is made again, and the log says so', async () => {
     await push(1);
     await run();
     const tab = (await sheets.layout(sheet)).find((one) => one.tab === 'form');
@@ -550,7 +544,7 @@ describe('when something is wrong with a spreadsheet', () => {
     expect(await server.look.exists(`buffer:refused:${sheet}`)).toBe(0);
   });
 
-  it('a refused batch whose flush died goes on from its fence, and what was on its way cannot land', async () => {
+  it('a refused batch whose flush died continues from its fence, and what was on its way cannot be written', async () => {
     for (let n = 0; n < 4; n += 1) await push(n, n === 2 ? bad : {});
     const fenceOnly: Sheets = {
       ...refusing(),
@@ -565,11 +559,11 @@ describe('when something is wrong with a spreadsheet', () => {
     expect(await idsOf()).toEqual(['id-0', 'id-1', 'id-2', 'id-3']);
   });
 
-  it('a used-up quota ends the run, because it is the account that has none left', async () => {
+  it('a used-up quota ends the run, because it is the account’s', async () => {
     await push(1);
     count += 1;
     await push(2, { to: `s${count}` });
-    emulator.faults.add([{ kind: 'quota', calls: 'write', times: 1 }]);
+    await emulator.faults.add([{ kind: 'quota', calls: 'write', times: 1 }]);
     expect(await run()).toMatchObject({ rows: 0, failed: [{ spreadsheetId: sheet }] });
     expect((await run()).rows).toBe(2);
   });

@@ -1,30 +1,32 @@
-import type { WaitingSheet } from '../../lib/buffer/buffer.ts';
-import { deliver, type Collaborators } from './deliver.ts';
+import { setTimeout as pause } from 'node:timers/promises';
+import type { WaitingSpreadsheet } from '../../lib/buffer/spreadsheets.ts';
+import { deliver } from './deliver.ts';
 import { eraseRows } from './erase-rows.ts';
 import { reasonOf } from '../../lib/runtime/log.ts';
 import { counter } from '../../lib/metrics/metrics.ts';
-import type { Parked } from '../../lib/buffer/parked-tabs.ts';
 import { reconcile } from './reconcile.ts';
 import { retryTab } from './retry-tab.ts';
+import { isPermanent, parkedAgain } from './parking.ts';
+import type { Collaborators } from './types.ts';
 import { SheetsError } from '../../lib/sheets/sheets-error.ts';
 
 export interface FlushOptions extends Collaborators {
-  /** Rows younger than this wait for the ones that are late, in milliseconds. */
+  /** How long rows are held back so that late arrivals keep their order, in milliseconds. */
   settleMs: number;
-  /** No new batch is begun after this time, in milliseconds. */
+  /** After this time no new batch is begun, in milliseconds. */
   budgetMs?: number;
   sleep?: (ms: number) => Promise<void>;
 }
 
-/** `failed`: what could not be written, and stays in the buffer. */
+/** `failed`: what could not be written, and why; its rows stay in the buffer. */
 export interface FlushResult {
   rows: number;
   failed: { spreadsheetId: string; tab?: string; reason: string }[];
 }
 
 /**
- * Writes to the sheets what was submitted before the run began, each row exactly once: a batch is frozen in Redis first, sent with
- * a token that Google takes only once, and forgotten when it is known to have landed. It may stop or run twice at any point.
+ * Writes to the sheets what was submitted before the run began, each row exactly once: a batch is put in flight in Redis first, sent
+ * with a token that Google takes only once, and removed when it is known to be written. It may stop or run twice at any point.
  */
 export async function flush(options: FlushOptions): Promise<FlushResult> {
   const { buffer, log, settleMs, budgetMs = 45_000, now = Date.now, sleep = pause } = options;
@@ -35,16 +37,16 @@ export async function flush(options: FlushOptions): Promise<FlushResult> {
 
   const result: FlushResult = { rows: 0, failed: [] };
   const inTime = () => now() - begin <= budgetMs;
-  // One batch each in turn, the one with the oldest row first: a long backlog takes the quota from nobody.
+  // One batch each in turn, the spreadsheet with the oldest row first: a long backlog leaves quota for the others.
   for (let turn = waiting, isFirst = true; turn.length > 0; isFirst = false) {
-    const again: WaitingSheet[] = [];
+    const again: WaitingSpreadsheet[] = [];
     for (const sheet of turn) {
       if (!inTime()) return result;
       try {
-        if (await takeTurn(sheet, isFirst)) again.push(sheet);
+        if ((await takeTurn(sheet, isFirst)) > 0) again.push(sheet);
       } catch (error) {
         await note(sheet, error);
-        // The quota is the account's, so the other spreadsheets have none left either.
+        // The quota is the account's, so there is none left for the other spreadsheets either.
         if (error instanceof SheetsError && error.status === 429) return result;
       }
     }
@@ -52,40 +54,39 @@ export async function flush(options: FlushOptions): Promise<FlushResult> {
   }
   return result;
 
-  /** Writes the rows of one batch; false when there are none (any more), or somebody else has the lease. */
-  async function takeTurn(sheet: WaitingSheet, isFirst: boolean): Promise<boolean> {
+  /** Writes the rows of one batch, unless another run has the lease, and returns how many. */
+  async function takeTurn(sheet: WaitingSpreadsheet, isFirst: boolean): Promise<number> {
     const { spreadsheetId, parked } = sheet;
     let written = 0;
     await buffer.withLease(spreadsheetId, async () => {
       if (isFirst && !(await buffer.isKnown(spreadsheetId))) await reconcile(spreadsheetId, options);
       if (isFirst) await retryTabs(sheet);
-      // Noted before: of what is in flight by then, nothing is left when there is no batch any more.
+      // Read first: when there is no batch left, nothing is left of what was in flight at this moment either.
       const erasures = await buffer.erasures(spreadsheetId);
       while (written === 0 && inTime()) {
-        const batch = await buffer.freeze(spreadsheetId, { before: begin });
+        const batch = await buffer.nextBatch(spreadsheetId, { before: begin });
         if (!batch) return erase(spreadsheetId, erasures);
-        const outcome = await deliver(batch, options);
-        if (outcome === 'again') continue;
-        if ('tab' in outcome) {
-          const { tab, refusal } = outcome;
+        const delivery = await deliver(batch, options);
+        if (delivery.outcome === 'unwritable') {
+          const { tab, refusal } = delivery;
           await buffer.parkTab(batch, tab, tabParkedAgain(sheet, tab)(refusal.message));
           noteTab(spreadsheetId, tab, refusal.message);
-        } else {
-          result.rows += written = outcome.rows;
+        } else if (delivery.outcome === 'written') {
+          result.rows += written = delivery.rows;
           counter('formbus_flush_rows_total', spreadsheetId).add(written);
         }
       }
     });
     if (isFirst && parked && written > 0)
       log.info({ spreadsheetId, since: parked.since }, 'can be written again');
-    return written > 0;
+    return written;
   }
 
-  async function retryTabs(sheet: WaitingSheet): Promise<void> {
+  async function retryTabs(sheet: WaitingSpreadsheet): Promise<void> {
     for (const [tab, { retryAt }] of sheet.parkedTabs) {
       if (retryAt > begin || !inTime()) continue;
-      const refused = await retryTab(sheet, { tab, parkedAgain: tabParkedAgain(sheet, tab) }, options);
-      if (refused) noteTab(sheet.spreadsheetId, tab, refused.reason);
+      const tried = await retryTab(sheet, { tab, parkedAgain: tabParkedAgain(sheet, tab) }, options);
+      if (tried.outcome === 'refused') noteTab(sheet.spreadsheetId, tab, tried.reason);
     }
   }
 
@@ -94,7 +95,7 @@ export async function flush(options: FlushOptions): Promise<FlushResult> {
     result.failed.push({ spreadsheetId, tab, reason });
   }
 
-  function tabParkedAgain({ parkedTabs }: WaitingSheet, tab: string) {
+  function tabParkedAgain({ parkedTabs }: WaitingSpreadsheet, tab: string) {
     return (reason: string) => parkedAgain(parkedTabs.get(tab), reason, now());
   }
 
@@ -104,38 +105,11 @@ export async function flush(options: FlushOptions): Promise<FlushResult> {
     await buffer.erased(spreadsheetId, ids);
   }
 
-  async function note(sheet: WaitingSheet, error: unknown): Promise<void> {
+  async function note(sheet: WaitingSpreadsheet, error: unknown): Promise<void> {
     const { spreadsheetId } = sheet;
     const reason = reasonOf(error);
     log.error({ spreadsheetId, reason }, 'not written; it stays in the buffer');
     result.failed.push({ spreadsheetId, reason });
-    if (isCertain(error)) await buffer.park(spreadsheetId, parkedAgain(sheet.parked, reason, now()));
+    if (isPermanent(error)) await buffer.park(spreadsheetId, parkedAgain(sheet.parked, reason, now()));
   }
-}
-
-/** The spreadsheet is refused for good: not an answer that is missing (undefined), a fault at Google's (5xx), a login (401) or a lack of quota. */
-function isCertain(error: unknown): boolean {
-  return (
-    error instanceof SheetsError &&
-    error.status !== undefined &&
-    error.status < 500 &&
-    ![401, 429].includes(error.status)
-  );
-}
-
-/** One minute at first, then twice as long each time, up to a quarter of an hour: what is repaired is found soon. */
-function parkedAgain(parked: Parked | undefined, reason: string, now: number): Parked {
-  const tries = (parked?.tries ?? 0) + 1;
-  return {
-    reason,
-    since: parked?.since ?? now,
-    tries,
-    retryAt: now + Math.min(60_000 * 2 ** (tries - 1), 900_000),
-  };
-}
-
-function pause(ms: number): Promise<void> {
-  return new Promise((resolve) => {
-    setTimeout(resolve, ms);
-  });
 }

@@ -1,12 +1,10 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
-import { startSheets } from '../../../scripts/emulators/sheets/server.ts';
+import { startTestSheets, type TestSheets } from '../../testing/sheets.ts';
 import { killPoint } from '../../testing/kill-points.ts';
 import { recordedLog } from '../../testing/log.ts';
 import { startTestRedis, type TestRedis } from '../../testing/redis.ts';
 import { openBuffer } from '../../lib/buffer/buffer.ts';
+import { openRowQueue } from '../../lib/buffer/row-queue.ts';
 import { flush } from './flush.ts';
 import { openLog } from '../../lib/runtime/log.ts';
 import { openRedis, type DurableRedis } from '../../lib/stores/redis.ts';
@@ -15,31 +13,24 @@ import { continuations } from '../../lib/sheets/spreadsheet-pool.ts';
 
 let server: TestRedis;
 let redis: DurableRedis;
-let emulator: Awaited<ReturnType<typeof startSheets>>;
+let emulator: TestSheets;
 let sheets: Sheets;
-let dir: string;
 /** Each test has spreadsheets of its own: one for the rows, and two that are spare. */
 let count = 0;
 let first: string;
 let spares: string[];
 
 beforeAll(async () => {
-  dir = await mkdtemp(join(tmpdir(), 'formbus-pool-'));
   server = await startTestRedis();
   redis = await openRedis({ REDIS_URL: server.url, REDIS_REPLICAS: 0 }, openLog('test', 'silent'));
   const spreadsheets = Array.from({ length: 600 }, (_, i) => `s${i}`);
-  emulator = await startSheets({
-    dir,
-    spreadsheets,
-    quota: { perUser: 100_000, perProject: 100_000 },
-  });
+  emulator = await startTestSheets(spreadsheets);
   sheets = openSheets({ SHEETS_URL: emulator.url });
 });
 afterAll(async () => {
   await emulator.close();
   await redis.close();
   await server.close();
-  await rm(dir, { recursive: true });
 });
 beforeEach(async () => {
   await server.look.flushall();
@@ -61,7 +52,7 @@ async function fill(spreadsheetId: string, cells: number): Promise<void> {
 }
 
 const push = (n: number, { on = redis, to = first } = {}) =>
-  openBuffer({ redis: on }).push({
+  openRowQueue({ redis: on, seenDays: 30 }).push({
     spreadsheetId: to,
     tab: 'form',
     id: `id-${n}`,
@@ -82,7 +73,7 @@ async function idsIn(spreadsheetId: string): Promise<string[]> {
   return tab ? (await sheets.column(spreadsheetId, tab, tab.columns.get('@id') ?? 0)).slice(1) : [];
 }
 
-it('the rows of a spreadsheet that is 80 % full go on in the next of the pool', async () => {
+it('the rows of a spreadsheet that is 80 % full continue in the next of the pool', async () => {
   await fill(first, 7_999_900);
   await push(1);
   expect((await run()).rows).toBe(1);
@@ -90,7 +81,7 @@ it('the rows of a spreadsheet that is 80 % full go on in the next of the pool', 
   await fill(first, 27_000);
   await push(2);
   const { messages } = await run();
-  expect(messages).toContain('the spreadsheet is 80 % full; its rows go on in the next one');
+  expect(messages).toContain('the spreadsheet is 80 % full; its rows continue in the next one');
   await push(3);
   await push(1);
   await run();
@@ -105,7 +96,7 @@ it('a batch that finds no room any more goes to the next one, whole', async () =
   expect([await idsIn(first), await idsIn(spares[0] ?? '')]).toEqual([[], ['id-1', 'id-2', 'id-3']]);
 });
 
-it('goes on to the one after that when the next is full as well', async () => {
+it('continues in the one after that when the next is full as well', async () => {
   await fill(first, 8_000_000);
   await fill(spares[0] ?? '', 8_000_000);
   for (const n of [1, 2, 3]) {
@@ -132,7 +123,7 @@ it('while the pool is short it says so, and the rows go into what room is left',
   expect([await idsIn(first), await idsIn(spares[0] ?? '')]).toEqual([['id-1', 'id-2', 'id-3'], ['id-4']]);
 });
 
-it('one of the pool that cannot be used is named, and a replacement is taken for it', async () => {
+it('a spreadsheet of the pool that cannot be used is named, and a replacement is used', async () => {
   await fill(first, 8_000_000);
   await push(1);
   expect((await run({ pool: ['nowhere'] })).messages.join()).toContain('next one cannot be used');
@@ -142,18 +133,18 @@ it('one of the pool that cannot be used is named, and a replacement is taken for
   expect(await continuations(first, sheets)).toEqual([first, spares[0]]);
 });
 
-it('no two spreadsheets go on in the same one', async () => {
+it('no two spreadsheets continue in the same one', async () => {
   const second = spares[1] ?? '';
   const pool = spares.slice(0, 1);
   await Promise.all([fill(first, 8_000_000), fill(second, 8_000_000)]);
   await push(1);
   await push(2, { to: second });
   const { messages } = await run({ pool });
-  expect(messages.filter((one) => one.includes('its rows go on in the next one'))).toHaveLength(1);
+  expect(messages.filter((one) => one.includes('its rows continue in the next one'))).toHaveLength(1);
   expect(messages.filter((one) => one.includes('no spare is left'))).toHaveLength(1);
 });
 
-it('two flushes that move on at once go on in the same one', async () => {
+it('two flushes that move on at once continue in the same spreadsheet', async () => {
   await fill(first, 8_000_000);
   await push(1);
   let isSecond = false;
@@ -179,7 +170,7 @@ it('two flushes that move on at once go on in the same one', async () => {
   expect((await Promise.all(chain.map(idsIn))).flat()).toEqual(['id-1', 'id-2', 'id-3']);
 });
 
-it('when Redis has lost everything, the chain is found in the spreadsheets, and nothing is doubled', async () => {
+it('when Redis has lost everything, the chain is found in the spreadsheets, and nothing is duplicated', async () => {
   await fill(first, 8_000_000);
   for (const n of [1, 2]) {
     await push(n);
@@ -191,7 +182,7 @@ it('when Redis has lost everything, the chain is found in the spreadsheets, and 
   expect([await idsIn(first), await idsIn(spares[0] ?? '')]).toEqual([['id-1'], ['id-2', 'id-3']]);
 });
 
-it('when Redis has lost only that the rows go on elsewhere, nothing more is written into the full one', async () => {
+it('when Redis has lost only that the rows continue elsewhere, nothing more is written into the full spreadsheet', async () => {
   await fill(first, 8_000_000);
   for (const n of [1, 2]) {
     await push(n);

@@ -1,12 +1,13 @@
-import type { FrozenBatch } from '../../lib/buffer/buffer.ts';
-import type { Collaborators } from './deliver.ts';
+import type { Batch } from '../../lib/buffer/types.ts';
 import { idColumn } from '../../lib/sheets/keys.ts';
 import { continuations } from '../../lib/sheets/spreadsheet-pool.ts';
 import { readStanding } from '../../lib/sheets/standing.ts';
+import { parseToken } from './tokens.ts';
+import type { Collaborators } from './types.ts';
 
 /**
  * Brings the buffer and a spreadsheet together when their numbers disagree, or when this Redis has not written to it before:
- * rows that stand in the sheet are forgotten, and numbers go on after the highest that the sheet has.
+ * rows that stand in the sheet are dropped, and numbers continue after the highest in the sheet.
  * @param sequence the number of the batch in flight, whose number is out of use here
  */
 export async function reconcile(
@@ -15,58 +16,58 @@ export async function reconcile(
   sequence?: number,
 ): Promise<void> {
   let highest = 0;
-  let forgotten = 0;
+  let dropped = 0;
   let target = spreadsheetId;
   for (const one of await continuations(spreadsheetId, sheets)) {
     target = one;
     const tokens = await sheets.tokens(one);
     highest = Math.max(highest, ...tokens.map(({ sequence: number }) => number));
-    if (tokens.length > 0) forgotten += await forgetLanded(spreadsheetId, one, { buffer, sheets });
+    if (tokens.length > 0) dropped += await dropRowsOf(spreadsheetId, one, { buffer, sheets });
   }
   if (highest > 0) {
-    log.warn(
-      { spreadsheetId, forgotten },
-      'rows compared with the sheet; those that stand there are not sent again',
-    );
+    log.warn({ spreadsheetId, dropped }, 'rows compared with the sheet; rows that stand there are dropped');
   }
   await buffer.renumber(spreadsheetId, highest, target, sequence);
 }
 
 /**
- * Forgets rows of a batch that stand in the sheet; gives whether there were any. The batch keeps its number, so that it can't land beside one
- * that another run is sending with it.
+ * Compares a batch that may have been written long ago with the sheet, by its token and then by its ids. Where rows of it stand there, they
+ * are dropped and the others keep the batch's number, so that they cannot arrive beside a batch that another run is sending with it.
  */
-export async function dropLanded(
-  { spreadsheetId, rows }: FrozenBatch,
+export async function compareBatch(
+  batch: Batch,
   { buffer, sheets, log }: Collaborators,
-): Promise<boolean> {
+): Promise<'written' | 'rows dropped' | 'nothing there'> {
+  const { spreadsheetId, target, sequence, digest, rows } = batch;
+  const token = parseToken((await sheets.token(target, sequence)) ?? '');
+  if (token?.content === digest) return 'written';
   const ids = Map.groupBy(rows, ({ tab }) => tab);
   const wanted = new Map([...ids].map(([tab, same]) => [tab, new Set(same.map(({ id }) => id))]));
   const { counts } = await readStanding(spreadsheetId, sheets, { wanted: (tab) => wanted.get(tab) });
-  const landed = rows.filter(({ tab, id }) => counts.get(tab)?.has(id));
-  const forgotten = await buffer.forget(spreadsheetId, landed);
-  if (forgotten > 0)
+  const standing = rows.filter(({ tab, id }) => counts.get(tab)?.has(id));
+  const dropped = await buffer.dropWritten(spreadsheetId, standing);
+  if (dropped > 0)
     log.warn(
-      { spreadsheetId, forgotten },
-      'rows of before this Redis stand in the sheet; they are not sent again',
+      { spreadsheetId, dropped },
+      'rows that this Redis does not know stand in the sheet; they are dropped',
     );
-  return landed.length > 0;
+  return standing.length > 0 ? 'rows dropped' : 'nothing there';
 }
 
-/** Gives how many rows were still to be sent that stand in the spreadsheet `target`. */
-async function forgetLanded(
+/** Drops rows that stand in the spreadsheet `target`, and returns how many were still to be sent. */
+async function dropRowsOf(
   spreadsheetId: string,
   target: string,
   { buffer, sheets }: Pick<Collaborators, 'buffer' | 'sheets'>,
 ): Promise<number> {
-  let forgotten = 0;
+  let dropped = 0;
   for (const layout of await sheets.layout(target)) {
     const { tab, columns } = layout;
     const index = columns.get(idColumn);
     if (tab === undefined || index === undefined) continue;
     const ids = (await sheets.column(target, layout, index)).filter(Boolean);
-    const landed = ids.map((id) => ({ tab, id }));
-    forgotten += await buffer.forget(spreadsheetId, landed);
+    const standing = ids.map((id) => ({ tab, id }));
+    dropped += await buffer.dropWritten(spreadsheetId, standing);
   }
-  return forgotten;
+  return dropped;
 }

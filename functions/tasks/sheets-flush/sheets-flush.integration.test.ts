@@ -52,7 +52,7 @@ it('writes what waits each time it is pinged, under the titles of the form’s f
   onTestFinished(collector.away);
   const { ping, close } = await open({ METRICS_URL: collector.url });
   const row = { spreadsheetId: sheet, tab: 'form', id: 'id-1', time: 1, form: 'demo-form' };
-  await at.buffer.push({ ...row, cells: { '@time': '2026-01-01T00:00:00Z', name: 'Asha' } });
+  await at.queue.push({ ...row, cells: { '@time': '2026-01-01T00:00:00Z', name: 'Asha' } });
   const begin = performance.now();
   expect(await ping()).toEqual([204, '']);
   expect(await at.rows(sheet)).toEqual([
@@ -70,10 +70,10 @@ it('writes what waits each time it is pinged, under the titles of the form’s f
 
 it('answers 409 and names what it could not write, so that only the next ping tries it again; the rest is written', async () => {
   const other = `${sheet}-other`;
-  at.emulator.make([other]);
+  await at.emulator.make([other]);
   await at.push(sheet, 1);
   await at.push(other, 2);
-  at.emulator.setRevoked(sheet, true);
+  await at.emulator.setRevoked(sheet, true);
   expect(await (await open()).ping()).toEqual([409, `Not written: ${sheet}.\n`]);
   expect((await at.rows(other)).slice(1).map(([id]) => id)).toEqual(['id-2']);
   expect((await openBuffer({ redis: at.redis }).waiting()).map(({ spreadsheetId }) => spreadsheetId)).toEqual(
@@ -81,18 +81,18 @@ it('answers 409 and names what it could not write, so that only the next ping tr
   );
 });
 
-it('a row waits SETTLE_SECONDS for ones that are late', async () => {
+it('rows are held back for SETTLE_SECONDS', async () => {
   const { ping } = await open({ SETTLE_SECONDS: '1' });
   const time = Date.now();
-  await at.buffer.push({ spreadsheetId: sheet, tab: 'form', id: 'id-1', time, cells: { name: 'Asha' } });
+  await at.queue.push({ spreadsheetId: sheet, tab: 'form', id: 'id-1', time, cells: { name: 'Asha' } });
   expect(await ping()).toEqual([204, '']);
   expect(Date.now() - time).toBeGreaterThanOrEqual(990);
   expect(await at.rows(sheet)).toHaveLength(2);
 });
 
-it('the rows of a full spreadsheet go on in the first of SPREADSHEET_POOL', async () => {
+it('the rows of a full spreadsheet continue in the first of SPREADSHEET_POOL', async () => {
   const spare = `${sheet}-spare_1`;
-  at.emulator.make([spare]);
+  await at.emulator.make([spare]);
   const gridProperties = { rowCount: 9_973_999, columnCount: 1 };
   await at.sheets.apply(sheet, [{ addSheet: { properties: { title: 'large', gridProperties } } }]);
   await at.push(sheet, 1);
@@ -104,8 +104,8 @@ it('does not start with a wrong environment, and says what to set', async () => 
   const wrong = { SPREADSHEET_POOL: 'a,https://docs.google.com/b', SETTLE_SECONDS: '61' };
   await expect(open(wrong)).rejects.toThrow(
     new EnvError(`The environment is not complete:
-  SPREADSHEET_POOL is wrong (not ids with commas between them); set it to ids of empty spreadsheets in which the rows of full ones go on, with commas between them (default: none)
-  SETTLE_SECONDS is wrong (more than 60); set it to how long a row waits for ones that are late, in seconds (0 to 60, default 2)`),
+  SPREADSHEET_POOL is wrong (not ids separated by commas); set it to ids of empty spreadsheets in which the rows of full ones continue, separated by commas (default: none)
+  SETTLE_SECONDS is wrong (more than 60); set it to how long rows are held back so that late arrivals keep their order, in seconds (0 to 60, default 2)`),
   );
 });
 
@@ -121,7 +121,7 @@ it('has no connection to Redis any more when it is closed', async () => {
   await expect.poll(connections).toBe(before);
 });
 
-it('logs how many rows it wrote, and an id without a row, which it drops', async () => {
+it('logs how many rows it wrote, and an id without a row, which it removes', async () => {
   const main = join(import.meta.dirname, '../../main.ts');
   const { url, kill, exited, logged } = await startFunction(main, {
     ...env(),
@@ -133,7 +133,7 @@ it('logs how many rows it wrote, and an id without a row, which it drops', async
   kill('SIGTERM');
   expect(await exited).toBe(0);
   expect(logged().slice(1, -1)).toMatchObject([
-    { msg: 'without a row; dropped', spreadsheetId: sheet },
+    { msg: 'ids without a row removed from the buffer', spreadsheetId: sheet },
     { msg: 'written', spreadsheetId: sheet, rows: 1 },
     { msg: 'flushed', rows: 1, failed: 0 },
   ]);

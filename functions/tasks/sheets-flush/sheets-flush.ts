@@ -23,16 +23,19 @@ export const sheetsFlush = task('sheets-flush', AnyEvent, {
           .map((id) => id.trim())
           .filter(Boolean),
       ),
-      v.array(v.pipe(v.string(), v.regex(/^[\w-]+$/, 'not ids with commas between them'))),
+      v.array(v.pipe(v.string(), v.regex(/^[\w-]+$/, 'not ids separated by commas'))),
       v.description(
-        'ids of empty spreadsheets in which the rows of full ones go on, with commas between them (default: none)',
+        'ids of empty spreadsheets in which the rows of full ones continue, separated by commas (default: none)',
       ),
     ),
-    SETTLE_SECONDS: integer('how long a row waits for ones that are late, in seconds', {
-      min: 0,
-      max: 60,
-      fallback: 2,
-    }),
+    SETTLE_SECONDS: integer(
+      'how long rows are held back so that late arrivals keep their order, in seconds',
+      {
+        min: 0,
+        max: 60,
+        fallback: 2,
+      },
+    ),
   },
   async start(env, log) {
     const redis = await openRedis(env, log);
@@ -47,7 +50,7 @@ export const sheetsFlush = task('sheets-flush', AnyEvent, {
         const { rows, failed } = await flush({ buffer, sheets, log, settleMs, spares, columnsOfForm });
         histogram('formbus_flush_seconds').observe((performance.now() - begin) / 1_000);
         log.info({ rows, failed: failed.length }, 'flushed');
-        // Google or its quota: tried again by the next tick. After a 503 the PingSource would do so five times within seconds.
+        // The next tick tries again. After a 503 the PingSource would do so five times within seconds.
         if (failed.length > 0)
           throw new HttpError(
             409,

@@ -43,7 +43,7 @@ async function write(n: number, more: Parameters<typeof at.flush>[0] = {}) {
   return at.flush(more);
 }
 
-it('says in 27 characters which rows, whose and when, and reads those from before', () => {
+it('name rows, installation and time in 27 characters; those of older versions can still be read', () => {
   const numberedAt = Date.parse('2026-11-28T12:00:00Z');
   const value = tokenValue({ installation: 'abc123', numberedAt }, digest);
   expect(value).toHaveLength(27);
@@ -53,7 +53,7 @@ it('says in 27 characters which rows, whose and when, and reads those from befor
   expect(parseToken('somebody’s own')).toBeUndefined();
 });
 
-it('are collected all 64 numbers, all but the newest 256, whether or not each batch landed', async () => {
+it('are deleted every 64 numbers, all but the newest 256, whether or not each batch was written', async () => {
   await write(0);
   await put(2, 400);
   await at.server.look.set(`buffer:sequence:${sheet}`, 450);
@@ -64,7 +64,7 @@ it('are collected all 64 numbers, all but the newest 256, whether or not each ba
 });
 
 it(
-  'never fill the spreadsheet: 14 batches a minute for two hours all land',
+  'never fill the spreadsheet: 14 batches a minute for two hours are all written',
   { timeout: 300_000 },
   async () => {
     for (let n = 0; n < 14 * 120; n += 1) expect((await write(n)).failed).toEqual([]);
@@ -74,9 +74,9 @@ it(
 );
 
 it.each([
-  ['this one’s from before', { installation: '' }],
+  ['this installation’s from an older version', { installation: '' }],
   ['those of an installation that is gone', { installation: 'gone00', numberedAt: Date.now() - 2 * day }],
-])('are collected before a spreadsheet is parked that is full of %s', async (_, whose) => {
+])('are deleted before a spreadsheet is parked that is full of %s', async (_, whose) => {
   await write(0);
   await put(2, whose.installation ? 1_035 : 1_667, whose);
   await at.server.look.set(`buffer:sequence:${sheet}`, 2_000);
@@ -87,9 +87,9 @@ it.each([
   expect(await at.server.look.exists('buffer:parked')).toBe(0);
 });
 
-it('of another installation stay for a day, so that its batch whose answer was lost is not doubled', async () => {
+it('of another installation stay for a day, so that its batch whose answer was lost is not duplicated', async () => {
   await at.push(sheet, 1);
-  at.emulator.faults.add([{ kind: 'drop-after', calls: 'write', times: 1 }]);
+  await at.emulator.faults.add([{ kind: 'drop-after', calls: 'write', times: 1 }]);
   await at.flush();
   const laptop = await at.server.look.dump('buffer:installation');
   const state = await dumpAll();
@@ -110,7 +110,7 @@ it('of another installation stay for a day, so that its batch whose answer was l
   expect(await at.buffer.waiting()).toEqual([]);
 });
 
-it('with the same number of two installations take no row from either, nor double one', async () => {
+it('with the same number of two installations lose and duplicate no row of either', async () => {
   const states: Map<string, Buffer>[] = [new Map(), new Map()];
   for (let n = 0; n < 8; n += 1) {
     await at.server.look.flushall();
@@ -122,9 +122,9 @@ it('with the same number of two installations take no row from either, nor doubl
   expect(await ids()).toEqual(Array.from({ length: 8 }, (_, n) => `id-${n}`));
 });
 
-it('may be gone for a batch that is in flight for long: it is compared with the sheet before it is sent again', async () => {
+it('may be gone when a batch is in flight for long: it is compared with the sheet before it is sent again', async () => {
   for (const n of [1, 2]) await at.push(sheet, n);
-  at.emulator.faults.add([{ kind: 'drop-after', calls: 'write', times: 1 }]);
+  await at.emulator.faults.add([{ kind: 'drop-after', calls: 'write', times: 1 }]);
   await at.flush();
   await at.sheets.apply(sheet, [
     { deleteDeveloperMetadata: { dataFilter: { developerMetadataLookup: { metadataId: 1 } } } },
@@ -138,7 +138,7 @@ it('may be gone for a batch that is in flight for long: it is compared with the 
 
 it('that are still there spare an old batch the comparison: a row that a person deleted does not come back', async () => {
   for (const n of [1, 2]) await at.push(sheet, n);
-  at.emulator.faults.add([{ kind: 'drop-after', calls: 'write', times: 1 }]);
+  await at.emulator.faults.add([{ kind: 'drop-after', calls: 'write', times: 1 }]);
   await at.flush();
   const tab = (await at.sheets.layout(sheet)).find((one) => one.tab === 'form');
   const range = { sheetId: tab?.sheetId ?? 0, dimension: 'ROWS', startIndex: 1, endIndex: 2 };

@@ -1,33 +1,33 @@
-import type { FrozenBatch } from '../../lib/buffer/buffer.ts';
-import type { Collaborators } from './deliver.ts';
+import type { Batch } from '../../lib/buffer/types.ts';
+import type { Collaborators } from './types.ts';
 import { reasonOf } from '../../lib/runtime/log.ts';
 import type { SheetRequest } from '../../lib/sheets/sheets.ts';
 
 /*
- * A token is developer metadata of the spreadsheet. Its id is a batch's sequence number. Its value says which rows came with it
- * (16 hexadecimal characters, or `void` for a number that was taken out of use), whose it is (6 characters of the installation), and
- * when the number was given (5 characters: minutes since 1970 in base 36). Tokens from before have the first part only.
+ * A token is developer metadata of the spreadsheet. Its id is a batch's sequence number. Its value names the rows that came with it
+ * (16 hexadecimal characters, or `void` for a number that was taken out of use), the installation (6 characters), and the time of the number
+ * (5 characters: minutes since 1970 in base 36). Tokens of older versions have the first part only.
  */
 
-/** Google keeps 30,000 characters of keys and values, a token takes 29: there is room for three installations and what people add. */
+/** Google keeps 30,000 characters of keys and values, and a token takes 29: that is room for three installations and what people add. */
 const keptTokens = 256;
-/** A batch of another installation that is still in flight after so long is compared with the sheet before it is sent again. */
+/** An installation compares a batch that is in flight for so long with the sheet, by its ids, before it sends it again. */
 const foreignMs = 86_400_000;
 
-/** What stands in a token in place of a digest when its batch was refused: whatever of that batch is still on its way can't land any more. */
+/** Stands in a token in place of a digest when its batch was refused: a call with that batch that is still on its way cannot be carried out any more. */
 export const fenced = 'void';
 
 interface Token {
   /** The digest of a batch, or `fenced`. */
   content: string;
-  /** Undefined for a token from before tokens said so. */
+  /** Undefined for a token of an older version. */
   installation: string | undefined;
   /** When its number was given, in milliseconds since 1970. */
   at: number | undefined;
 }
 
 export function tokenValue(
-  { installation, numberedAt }: Pick<FrozenBatch, 'installation' | 'numberedAt'>,
+  { installation, numberedAt }: Pick<Batch, 'installation' | 'numberedAt'>,
   content: string,
 ): string {
   return `${content}${installation}${Math.floor(numberedAt / 60_000)
@@ -35,7 +35,7 @@ export function tokenValue(
     .padStart(5, '0')}`;
 }
 
-/** Undefined for what is no token, whatever has the number. */
+/** Undefined when something that is not a token has the number. */
 export function parseToken(value: string): Token | undefined {
   const [, content, installation, minutes] =
     /^([\da-f]{16}|void)(?:([\da-z]{6})([\da-z]{5}))?$/.exec(value) ?? [];
@@ -49,12 +49,12 @@ export function parseToken(value: string): Token | undefined {
 
 /**
  * Deletes tokens that no request can come back to: of this installation all but the newest 256, of others those older than a day.
- * Gives how many; what fails here is done the next time.
+ * A failure is logged; the next collection makes up for it.
  */
 export async function collectTokens(
-  { spreadsheetId, target, sequence, installation }: FrozenBatch,
+  { spreadsheetId, target, sequence, installation }: Batch,
   { sheets, log, now = Date.now }: Collaborators,
-): Promise<number> {
+): Promise<'deleted' | 'none' | 'failed'> {
   try {
     const old = (await sheets.tokens(target)).filter((one) => {
       const token = parseToken(one.value);
@@ -63,10 +63,10 @@ export async function collectTokens(
     });
     if (old.length > 0) await sheets.apply(target, old.map(deletion));
     log.info({ spreadsheetId, tokens: old.length }, 'tokens collected');
-    return old.length;
+    return old.length > 0 ? 'deleted' : 'none';
   } catch (error) {
     log.warn({ spreadsheetId, reason: reasonOf(error) }, 'tokens not collected');
-    return 0;
+    return 'failed';
   }
 }
 

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Ready is a Redis beside which the next one may be taken away: a master that a replica follows, or a replica that has all that the master
-# had when it joined; one that loads, copies, is alone or has lost its master is not, though it may answer PING. It says why.
+# Ready means that another Redis may be taken away: this is a master with a replica, or a replica that has caught up with its master. A Redis
+# that loads, copies, is alone or has lost its master is not ready, even if it answers PING. Prints the reason.
 # SELF: host:port. REDISCLI_AUTH: the password.
 answer=$(printf 'ping\ninfo replication\n' | timeout 2 redis-cli -p "${SELF#*:}" 2>&1)
 case $answer in

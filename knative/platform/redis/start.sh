@@ -1,7 +1,7 @@
 #!/bin/sh
-# Starts Redis in the part that the Sentinels give it. Without their word: in the part that it had, and at the very first
-# start the first of PEERS is the master.
-# SELF, PEERS, SENTINELS: host:port, the latter two with spaces between. REDISCLI_AUTH: the password.
+# Starts Redis in the role that the Sentinels name. If no Sentinel answers, it keeps its role; at the very first start the first of
+# PEERS is the master.
+# SELF: host:port; PEERS, SENTINELS: space-separated lists of these. REDISCLI_AUTH: the password.
 set -eu
 DATA=${DATA:-/data}
 conf="$DATA/redis.conf"
@@ -28,7 +28,7 @@ role="replicaof ${PEERS%%:*} $(echo "${PEERS%% *}" | cut -d: -f2)"
 if [ -e "$conf" ]; then role=$(grep '^replicaof ' "$conf" || true); fi
 
 named=$(master)
-# A master that lost its disk and came back before it was missed would make its replicas as empty as it is.
+# A master that lost its disk and restarts before the Sentinels notice would empty its replicas.
 while [ ! -e "$conf" ] && [ "${named:-$SELF}" = "$SELF" ] && peers_hold_rows; do
   echo "the others hold rows and this disk is empty: waiting until one of them is the master"
   sleep 1

@@ -1,7 +1,7 @@
 #!/bin/sh
-# Starts a Sentinel. What it has learnt is in its own configuration, which it rewrites; only the first start writes one.
-# SELF, MASTER (the first one): host:port. REDIS_PASSWORD.
-# They choose by what replicas told in the last 5 s: with a shorter down-after-milliseconds that may be from before the loss.
+# Starts a Sentinel. It keeps its state in its own configuration; only the first start writes one here.
+# SELF, MASTER (the first master): host:port. REDIS_PASSWORD.
+# Sentinels choose a replica by its reports of the last 5 s. With a shorter down-after-milliseconds these may be older than the loss.
 set -eu
 DATA=${DATA:-/data}
 conf="$DATA/sentinel.conf"

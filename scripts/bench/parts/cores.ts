@@ -2,17 +2,17 @@ import { spawnSync } from 'node:child_process';
 import { availableParallelism } from 'node:os';
 
 export interface Cores {
-  /** What a server's command line begins with. */
+  /** The beginning of a server's command line. */
   server: string[];
-  /** In words, for the result. */
+  /** A description for the result. */
   how: string;
-  /** Lets this process and what it starts use all cores again. */
+  /** Lets this process and those that it starts use all cores again. */
   release(): void;
 }
 
 /**
- * Puts this process, which makes the load, on the last core, and with it whatever it starts from now on without `server`: servers
- * get the first one. Where there is one core only, or no `taskset`, all share what there is.
+ * Binds this process, which makes the load, to the last core, with every process that it starts from now on without `server`. Servers
+ * get the first core. With a single core, or without `taskset`, all share the cores.
  */
 export function pinCores(): Cores {
   const last = availableParallelism() - 1;

@@ -5,7 +5,7 @@ import { startKafka } from '../../runner/kafka/server/server.ts';
 import { loadManifests } from '../../manifests/manifests.ts';
 import type { Log } from '../../runner/log.ts';
 
-/** One broker on which the load runs, too, with the topics of the manifests. */
+/** A broker on the core of the load, with the topics of the manifests. */
 export async function startBenchKafka(root: string, dir: string) {
   const kafka = await startKafka({ dir: join(dir, 'kafka'), log: quiet, say: () => {} });
   const admin = kafkaClient(kafka.url).admin();

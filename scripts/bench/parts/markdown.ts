@@ -1,6 +1,6 @@
 import type { Measured, Table } from './measured.ts';
 
-/** As it may stand in a README. */
+/** A Markdown table. */
 export function markdownOf(
   { command, machine, date }: { command: string; machine: string; date: string },
   { how, tables, goals }: Measured,

@@ -1,6 +1,6 @@
-/** What a benchmark gives; all of it from one run of the program. */
+/** The result of a benchmark, all from one run of the program. */
 export interface Measured {
-  /** What it was measured on and how, in a sentence. */
+  /** The machine and the method, in a sentence. */
   how: string;
   tables: Table[];
   goals: Goal[];

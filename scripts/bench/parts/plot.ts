@@ -1,12 +1,12 @@
 /** Bars in groups: one colour for each series, one group for each label. */
 export interface Bars {
   title: string;
-  /** What the numbers are. */
+  /** The unit of the numbers. */
   unit: string;
   series: string[];
-  /** `values` in the order of the series; NaN where there is none. */
+  /** `values` in the order of the series; NaN for a missing value. */
   groups: { label: string; values: number[] }[];
-  /** Groups that stand out where there is one series. */
+  /** Groups to highlight when there is a single series. */
   stands?: (label: string) => boolean;
 }
 

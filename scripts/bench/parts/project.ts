@@ -5,11 +5,11 @@ const root = join(import.meta.dirname, '../../..');
 
 export interface Project {
   root: string;
-  /** Replaces in a file; it has to be there. */
+  /** Replaces text that the file must contain. */
   edit(file: string, from: RegExp, to: string): void;
 }
 
-/** A copy of this project, to be changed. */
+/** A copy of this project with changes. */
 export function copyProject(folder: string): Project {
   for (const name of ['eventing', 'functions', 'knative', 'scripts', 'package.json'])
     cpSync(join(root, name), join(folder, name), { recursive: true });
@@ -19,7 +19,7 @@ export function copyProject(folder: string): Project {
     edit(file, from, to) {
       const path = join(folder, file);
       const before = existsSync(path) ? readFileSync(path, 'utf8') : '';
-      if (!from.test(before)) throw new Error(`${file} has nothing like ${from}`);
+      if (!from.test(before)) throw new Error(`${file} does not match ${from}`);
       writeFileSync(path, before.replaceAll(new RegExp(from, 'g'), to));
     },
   };

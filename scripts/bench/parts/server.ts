@@ -11,9 +11,9 @@ export interface Server {
 }
 
 /**
- * Starts `node FILE` with PORT, on the server's core, and waits until it accepts connections. What it logs goes nowhere: nobody
- * shall be measured who reads it.
- * @throws Error when it ends before
+ * Starts `node FILE` with PORT, on the server's core, and waits until it accepts connections. Its log is discarded, because reading it
+ * would be measured.
+ * @throws Error when it exits before that
  */
 export async function startServer(
   file: string,
@@ -27,7 +27,7 @@ export async function startServer(
     stdio: ['ignore', 'ignore', 'inherit'],
   });
   const exited = once(child, 'exit');
-  // However this process ends, nobody shall find that one on the core of the next benchmark.
+  // Ends with this process in any case, so that the core is free for the next benchmark.
   process.once('exit', () => child.kill('SIGKILL'));
   while (!(await accepts(port))) {
     if (child.exitCode !== null) throw new Error(`${file} exited with ${child.exitCode}`);

@@ -11,7 +11,7 @@ export interface SheetsEndpoint {
   close(): void;
 }
 
-/** Answers as Google Sheets would, at once: one spreadsheet with one tab that has its columns already; what is written goes nowhere. */
+/** Answers like Google Sheets, at once: one spreadsheet with one tab and its columns. Discards the rows. */
 export async function startSheetsEndpoint({
   tab,
   columns,
@@ -30,7 +30,7 @@ export async function startSheetsEndpoint({
       const isWrite = req.url?.includes(':batchUpdate');
       if (isWrite) calls.writes += 1;
       else calls.reads += 1;
-      // Each row begins so; parsing a megabyte and a half would take this core's time.
+      // Each row begins with this. Parsing 1.5 MB would take this core's time.
       if (isWrite) calls.rows += body.split('{"values":[').length - 1;
       const spreadsheetId = /spreadsheets\/([^/:?]+)/.exec(req.url ?? '')?.[1];
       const replies = isWrite ? Array.from({ length: requestsIn(body) }, () => ({})) : [];

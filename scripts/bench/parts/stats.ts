@@ -3,7 +3,7 @@ export function median(values: number[]): number {
   return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN;
 }
 
-/** Three figures: more than that no run of a benchmark holds. */
+/** Three digits: a benchmark is not more precise. */
 export const rounded = (value: number) => Number(value.toPrecision(3));
 
 /** The smallest value that `percent` of the values do not exceed. */

@@ -12,13 +12,13 @@ export function cpuMsOf(pid: number): number {
   }
 }
 
-/** Memory of a process in kB: what it has (`VmRSS`), or the most that it ever had (`VmHWM`). */
+/** Memory of a process in kB: current (`VmRSS`) or peak (`VmHWM`). */
 export function memoryKbOf(pid: number, which: 'VmRSS' | 'VmHWM'): number {
   const line = new RegExp(`^${which}:\\s+(\\d+) kB`, 'm').exec(readFileSync(`/proc/${pid}/status`, 'utf8'));
   return Number(line?.[1]);
 }
 
-/** Processes that descend from a process, itself not counted. */
+/** All descendants of a process. */
 export function descendantsOf(pid: number): number {
   const pairs = execFileSync('ps', ['-e', '-o', 'pid=,ppid='], { encoding: 'utf8' })
     .trim()

@@ -4,7 +4,7 @@ import { CloudEvent } from 'cloudevents';
 import { Kafka, logLevel } from 'kafkajs';
 import * as v from 'valibot';
 
-/** The usual way: functions-framework, a schema, an event, and a `producer.send` for each request. */
+/** The usual design: functions-framework, a schema, an event, and a `producer.send` for each request. */
 const { PORT, KAFKA_BROKERS = '', KAFKA_TOPIC: topic = '' } = process.env;
 const producer = new Kafka({ brokers: KAFKA_BROKERS.split(','), logLevel: logLevel.NOTHING }).producer();
 await producer.connect();

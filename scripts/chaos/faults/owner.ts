@@ -2,16 +2,16 @@ import { DatabaseSync } from 'node:sqlite';
 import { join } from 'node:path';
 
 /*
- * What the owner of a spreadsheet does in the browser, and the API has no call for: done in the emulator's file, `data` being the folder
+ * Actions of a spreadsheet's owner in the browser for which the API has no call. They change the emulator's file; `data` is the folder
  * of a running Formbus.
  */
 
-/** Takes the access from everybody, or gives it back. */
+/** Revokes or restores everybody's access. */
 export function setRevoked(data: string, revoked: boolean): void {
   change(data, 'UPDATE spreadsheets SET revoked = ?', Number(revoked));
 }
 
-/** Protects the tabs of that name from everybody. */
+/** Protects the tabs with this title from everybody. */
 export function protectTab(data: string, title: string): void {
   change(data, 'INSERT INTO protections (sheet, col) SELECT key, NULL FROM sheets WHERE title = ?', title);
 }

@@ -5,33 +5,33 @@ import type { RedisPod, Sentinels } from '../../../functions/testing/sentinels.t
 import type { Step } from '../plan.ts';
 
 export interface SentinelFaults {
-  /** Whether it is something for these. */
+  /** Whether a step is for these servers. */
   concerns(step: Step): boolean;
   /**
-   * Does the harm and lets the rest, until all is whole again, go on beside the steps after it.
-   * @throws Error when what was done before is not made good: no other master, or an old one that does not become its replica
+   * Does a step's fault. The recovery continues during later steps.
+   * @throws Error when the last fault did not heal: no new master, or an old one that did not become its replica
    */
   act(step: Step): Promise<void>;
-  /** Resolves when all servers are whole again. @throws Error as `act` does */
+  /** Resolves when all servers have recovered. @throws Error as `act` does */
   end(): Promise<void>;
 }
 
 /**
- * Harms the Redis servers and Sentinels, one at a time, and the next one only when two replicas have caught up: an acknowledged row is on
- * the master and on one replica, so more is not promised.
+ * Faults of Redis servers and Sentinels, one at a time. The next one waits until two replicas have caught up, because an acknowledged
+ * row is promised on the master and one replica only.
  */
 export function openSentinelFaults({
   sentinels: { redis, sentinels, master, replaced, whole },
   aborted,
 }: {
   sentinels: Sentinels;
-  /** Ends what takes long. */
+  /** Ends every wait. */
   aborted: AbortSignal;
 }): SentinelFaults {
   let healing = Promise.resolve();
   const pause = (ms: number) => sleep(ms, undefined, { signal: aborted });
 
-  /** Gives how to undo it. */
+  /** Returns a function that undoes it. */
   async function harm({ do: act, what, which }: Step, old: RedisPod): Promise<() => void> {
     const one = victim(what, which, old);
     switch (act) {
@@ -73,10 +73,10 @@ export function openSentinelFaults({
       if (step.do === 'rolling restart')
         healing = rollingRestart(redis.toReversed(), { aborted }).then(whole);
       else healing = heal(step, old, await harm(step, old));
-      // Its failure is met by the next step, or at the end.
+      // The next step, or the end, throws the error.
       healing.catch(() => {});
     },
-    // When it was broken off, nobody needs the servers any more.
+    // After an abort nothing needs the servers any more.
     end: () => (aborted.aborted ? Promise.resolve() : healing),
   };
 }

@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
 
-/** The processes of a service, of `redis`, `postgres`, `kafka` or of the `runner`, starting ones included; empty when nothing of it runs. */
+/** The processes of a service, of `redis`, `postgres`, `kafka` or the `runner`, including those that are starting. */
 export function pidsOf(runner: number, what: string): number[] {
   if (what === 'runner') return isRunning(runner) ? [runner] : [];
   if (what === 'redis') return childrenOf(runner, 'redis-server');
@@ -13,24 +13,24 @@ export function isRunning(pid: number): boolean {
   return procFile(pid, 'status') !== '';
 }
 
-/** Sends a signal; a process that is gone already is none of our business. */
+/** Sends a signal; ignores a process that has ended. */
 export function signal(pid: number, name: NodeJS.Signals): void {
   try {
     process.kill(pid, name);
   } catch {
-    // It ended meanwhile.
+    // It has ended.
   }
 }
 
 export interface Resident {
-  /** Of the Service, or `runner`, `redis`, `postgres`, `kafka`. */
+  /** The Service, or `runner`, `redis`, `postgres`, `kafka`. */
   name: string;
   pid: number;
-  /** What it holds of this machine's memory. */
+  /** Its resident memory. */
   mb: number;
 }
 
-/** The runner and all that it runs, and the Redis servers that it does not run itself. */
+/** The runner, all its processes, and Redis servers that it did not start. */
 export function residents(runner: number, otherRedis: number[] = []): Resident[] {
   const named = (name: string, pids: number[]) => pids.map((pid) => ({ name, pid, mb: residentMb(pid) }));
   const instances = childrenOf(runner, 'main.mjs').flatMap((pid) => named(serviceOf(pid), [pid]));

@@ -19,11 +19,11 @@ const clean = {
   outOfOrder: 0,
 };
 
-it('finds nothing wrong when each accepted submission stands in one tab once', () => {
+it('finds nothing wrong when each accepted submission is in one tab once', () => {
   expect(compare(submitted, [[row('1', 'Asha')], [row('2', 'Ben')]])).toEqual(clean);
 });
 
-it('finds what is lost, doubled within a tab or over two, and written under another id', () => {
+it('finds a lost row, duplicates in one tab or in two, and a row with another id', () => {
   expect(compare(submitted, [[row('1', 'Asha')]])).toEqual({ ...clean, lost: ['2'] });
   const twice = [[row('1', 'Asha'), row('1', 'Asha'), row('2', 'Ben')], [row('2', 'Ben')]];
   expect(compare(submitted, twice)).toEqual({ ...clean, duplicated: ['1', '2'] });
@@ -31,24 +31,24 @@ it('finds what is lost, doubled within a tab or over two, and written under anot
   expect(compare(submitted, mixed)).toEqual({ ...clean, wrong: ['2', '9'] });
 });
 
-it('finds a value that stands in the column of another field', () => {
+it('finds a value in the column of another field', () => {
   const moved = [[{ ...row('1', 'Asha'), message: '', roll: 'Asha' }, row('2', 'Ben')]];
   expect(compare(submitted, moved)).toEqual({ ...clean, wrong: ['1'] });
 });
 
-it('lets a submission without an answer arrive once or not at all, and finds it when it is doubled', () => {
+it('allows a submission without an answer once or not at all, and finds its duplicate', () => {
   const once = [[row('1', 'Asha'), row('2', 'Ben'), row('3', 'Cleo')]];
   expect(compare(submitted, once)).toEqual({ ...clean, unknownArrived: 1 });
   const twice = [[row('1', 'Asha'), row('2', 'Ben'), row('3', 'Cleo'), row('3', 'Cleo')]];
   expect(compare(submitted, twice).duplicated).toEqual(['3']);
 });
 
-it('finds a submission that was sent once and stands there under two ids', () => {
+it('finds a submission that was sent once and has two ids', () => {
   const twice = [[row('1', 'Asha'), row('2', 'Ben'), row('3', 'Cleo'), row('4', 'Cleo')]];
   expect(compare(submitted, twice).duplicated).toEqual(['3', '4']);
 });
 
-it('counts rows that stand below a younger one, and those that can be no first row of a batch', () => {
+it('counts rows below a younger one, and those that cannot be the first of a batch', () => {
   const tabs = [[row('2', 'Ben', '5'), row('1', 'Asha', '2'), row('3', 'Cleo', '1')]];
   const expected = { ...clean, unknownArrived: 1, late: 2, latestSeconds: 3 };
   expect(compare(submitted, tabs, { batches: 3 })).toEqual(expected);
@@ -63,7 +63,7 @@ const analysis = (of: string) => ({
   'analyzed.submission': of,
 });
 
-it("wants suspected ones in the moderators' tab and nowhere else", () => {
+it("expects suspected submissions in the moderators' tab only", () => {
   const robots = { accepted: new Map([['5', 'bot 5']]), unknown: new Set(['bot 6']) };
   const inModeration = [5, 6].map((n) => ({
     ...row(`${n}`, `bot ${n}`),
@@ -77,7 +77,7 @@ it("wants suspected ones in the moderators' tab and nowhere else", () => {
   expect(compare(submitted, [[row('2', 'Ben')], [person]]).wrong).toEqual(['1']);
 });
 
-it('wants to be told of each flagged submission once, and of no other', () => {
+it('expects an analysis of each flagged submission, once, and of no other', () => {
   const flagged = { accepted: new Map([['7', 'shit 7']]), unknown: new Set(['shit 8']) };
   const tab = [row('7', 'shit 7'), row('8', 'shit 8')];
   const arrived = { ...clean, unknownArrived: 1 };

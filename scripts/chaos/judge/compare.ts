@@ -1,38 +1,32 @@
 import { hasKind } from '../traffic/people.ts';
-
-export interface Submitted {
-  /** Ids that were answered 202, with the value of their field `name`, which no two submissions share; `message` or `roll` has the same. */
-  accepted: Map<string, string>;
-  /** Values of `name` whose submission got no answer, or a 503: they may stand in the sheet once, or not at all. */
-  unknown: Set<string>;
-}
+import type { Submitted } from '../traffic/submitted.ts';
 
 /** By column heading. */
 export type Row = Record<string, string>;
 
 export interface Comparison {
-  /** Ids of submissions, and of what detect-slang had to say of those that stand in their tab. */
+  /** Ids of accepted submissions, and of detect-slang's analyses of flagged ones, that have no row. */
   lost: string[];
-  /** Ids that stand more than once, and ids of rows that stand under several ids though they were submitted once. */
+  /** Ids with several rows, and the ids of rows whose submission was sent once but has several ids. */
   duplicated: string[];
-  /** Rows that stand under an id with what somebody else submitted, that nobody submitted, in another tab than theirs, or whose values stand in other columns than theirs. */
+  /** Rows with another submission's values, with values that nobody submitted, in the wrong tab, or in the wrong columns. */
   wrong: string[];
-  /** Submissions without an answer that arrived nevertheless. */
+  /** Submissions without an answer that arrived. */
   unknownArrived: number;
   /** Rows that are older than the row above them, and by how many seconds at most. */
   late: number;
   latestSeconds: number;
-  /** Of those rows, the ones that can't be the first row of a batch, because there are more of them in a tab than batches. */
+  /** Of those rows, the ones that cannot be the first of a batch, because the tab has more of them than batches. */
   outOfOrder: number;
 }
 
 /**
- * Compares what was submitted with the rows of all tabs, id by id. What is suspected stands in the moderators' tab only; what is
- * flagged in its own, and detect-slang's row about it in the moderators'.
+ * Compares submissions with the rows of all tabs, id by id. A suspected submission is in the moderators' tab only; a flagged one in its
+ * own tab, with detect-slang's analysis in the moderators'.
  *
- * Order: a batch is sorted by time, so going down a tab the time falls only where a batch begins, with a row whose delivery had to
- * be tried again. From outside nobody sees where batches begin, but how many there were: a tab with more falls than that was not sorted.
- * @param batches how many batches were written at most
+ * Order: each batch is sorted by time, so down a tab the time falls only where a batch begins with a row that was delivered late. The
+ * judge does not see where batches begin, but knows how many there were: more falls mean that a batch was not sorted.
+ * @param batches the most batches that can have been written
  */
 export function compare(
   { accepted, unknown }: Submitted,
@@ -67,7 +61,7 @@ export function compare(
   };
 }
 
-/** The id of what detect-slang says about a submission. */
+/** The id of detect-slang's analysis of a submission. */
 function analysisOf(id: string): string {
   return `${id}/detect-slang`;
 }
@@ -77,12 +71,12 @@ function isInItsTab({ name = '', type }: Row): boolean {
   return (type === 'form.suspected') === hasKind(name, 'suspected');
 }
 
-/** The other field that has the name. The moderators' tab has the columns of all forms, and says which form it is. */
+/** The other field that contains the name. The moderators' tab has the columns of all forms, and one for the form's name. */
 function secondOf({ name, message, roll, form }: Row): string | undefined {
   return form === undefined ? (message ?? roll ?? name) : message || roll;
 }
 
-/** By how many milliseconds rows are older than the row above them, where they are. */
+/** For each row that is older than the row above it: by how many milliseconds. */
 function fallsOf(tab: Row[]): number[] {
   const times = tab.map(({ time = '' }) => Date.parse(time));
   return times.map((time, i) => (times[i - 1] ?? time) - time).filter((ms) => ms > 0);

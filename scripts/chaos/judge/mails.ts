@@ -4,7 +4,7 @@ import { startTestSmtp, type TestSmtp } from '../../../functions/testing/smtp.ts
 import { fullDomain, hasKind, isFull } from '../traffic/people.ts';
 import { formsOfCampaign as forms } from '../traffic/submitter.ts';
 
-/** An SMTP server that takes all mails but those to that domain. */
+/** An SMTP server that refuses mails to the domain of full mailboxes. */
 export async function startMailServer(): Promise<{ smtp: TestSmtp; env: Record<string, string> }> {
   const smtp = await startTestSmtp();
   smtp.recipients = { [`@${fullDomain}`]: '452 4.2.2 mailbox full' };
@@ -13,15 +13,15 @@ export async function startMailServer(): Promise<{ smtp: TestSmtp; env: Record<s
 
 export interface MailComparison {
   mailed: number;
-  /** Mails that wait for a recipient who can't be mailed. */
+  /** Mails that wait for an unavailable recipient. */
   deferred: number;
-  /** Ids of accepted submissions that are neither mailed nor wait for it nor are dead letters. */
+  /** Ids of accepted submissions without a mail, a waiting mail or a dead letter. */
   unmailed: string[];
-  /** Ids that are mailed more than once, or to whom it can't be. */
+  /** Ids with several mails, or with a mail to a full mailbox. */
   mailedWrongly: string[];
 }
 
-/** Compares what was accepted with the mails, id by id. */
+/** Compares accepted submissions with mails, id by id. */
 export function compareMails({
   accepted,
   mails,
@@ -49,12 +49,12 @@ export function compareMails({
   };
 }
 
-/** The submission's id that a mail bears. */
+/** The submission's id in a mail. */
 function idOf(mail: string): string {
   return /^message-id: <(.*)@/im.exec(mail)?.[1] ?? '';
 }
 
-/** The ids of the mails that wait. */
+/** The ids of waiting mails. */
 export async function deferredMails(url: string, password: string | undefined): Promise<string[]> {
   const connections = await (await fetch(`${url}/_/connections`)).json();
   const redis = connectRedis(v.parse(Connections, connections).redis, password, {});

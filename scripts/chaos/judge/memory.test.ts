@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { openMemory } from './memory.ts';
 
-/** Samples each 5 s, of a process of each name. */
+/** A sample every 5 s, of one process for each name. */
 function noted(seconds: number, mbOf: Record<string, (second: number) => number>) {
   const memory = openMemory();
   for (let second = 0; second <= seconds; second += 5) {
@@ -11,7 +11,7 @@ function noted(seconds: number, mbOf: Record<string, (second: number) => number>
   return memory.trends();
 }
 
-it('calls flat what warms up first, what swings, and what takes a step and stays there', () => {
+it('calls memory flat that warms up, swings, or rises in a single step', () => {
   const trends = noted(480, {
     runner: (second) => 80 + Math.min(second, 60) + (second % 15),
     'demo-form': (second) => 110 + 10 * Math.sin(second),
@@ -25,19 +25,19 @@ it('calls flat what warms up first, what swings, and what takes a step and stays
   expect(trends['runner']?.peak).toBeGreaterThan(140);
 });
 
-it('calls not flat what keeps 2 kB of each submission', () => {
+it('finds a process that keeps 2 kB of each submission', () => {
   const kept = (second: number) => 150 + (second * 100 * 2.5) / 1_024;
   expect(noted(480, { runner: kept })).toMatchObject({ runner: { isFlat: false } });
 });
 
-it('lets Redis remember ids, and not more', () => {
+it('allows Redis to remember ids, and no more', () => {
   const ids = (bytes: number) => (second: number) => 20 + (second * 100 * bytes) / 1_048_576;
   expect(noted(14_400, { redis: ids(80) })).toMatchObject({ redis: { isFlat: true } });
   expect(noted(14_400, { redis: ids(400) })).toMatchObject({ redis: { isFlat: false } });
   expect(noted(14_400, { 'demo-task': ids(80) })).toMatchObject({ 'demo-task': { isFlat: false } });
 });
 
-it('does not judge what was killed before it could settle, and looks at the one that lived longest', () => {
+it('does not judge a process that was killed early, and looks at the one that lived longest', () => {
   const memory = openMemory();
   for (let second = 0; second <= 600; second += 5) {
     const isOld = second > 200;

@@ -1,15 +1,15 @@
 import type { Resident } from '../faults/victims.ts';
 
-/** How the memory of the longest-lived process of a name went. */
+/** The memory of the longest-lived process of a name, over time. */
 export interface Trend {
   /** The medians, in MB, of the second and of the last quarter of its life; the first quarter warms up. */
   early: number;
   late: number;
-  /** The most that any process of the name held, in MB. */
+  /** The peak of all processes of the name, in MB. */
   peak: number;
   /** How long it lived, in seconds. */
   seconds: number;
-  /** Undefined when it did not live long enough to tell. */
+  /** Undefined when it did not live long enough. */
   isFlat: boolean | undefined;
 }
 
@@ -25,20 +25,20 @@ interface Sample {
   accepted: number;
 }
 
-/** V8 takes a minute or more under load to settle on a size of its heap. */
+/** V8 needs a minute or more under load to settle on a heap size. */
 const longEnoughMs = 120_000;
-/** Collecting garbage is up to each process: medians differ by so much although nothing is kept for good. */
+/** Medians differ by this much without a leak, because each process decides when it collects garbage. */
 const noiseShare = 0.15;
 const noiseMb = 12;
-/** What leaks grows by the same in each quarter, so half of it from the third to the last. A heap that has taken a step stays there. */
+/** A leak grows equally in each quarter, so half of it comes after the third. A heap that has grown in a step does not grow again. */
 const lastShare = 0.25;
-/** Redis has to remember the id of each submission and of what was found out about it, at 72 bytes each, for as long as SEEN_DAYS says. */
+/** Redis remembers the ids of each submission and its analysis, 72 bytes each, for SEEN_DAYS. */
 const bytesToRemember: Record<string, number> = { redis: 100 };
 
 /**
- * Keeps what processes hold of this machine's memory. A process is flat when its last quarter is no more above its second one than
- * noise explains, 15 % and 12 MB, or when nearly all of that came before the third: it is over then. That finds what grows by
- * 2 kB a submission or more in eight minutes at 100 a second.
+ * Collects the memory of processes. A process is flat when its last quarter exceeds its second one by no more than noise, 15 % and 12 MB,
+ * or when almost all of that came before the third quarter. This finds a leak of 2 kB a submission or more in eight minutes at 100 a
+ * second.
  */
 export function openMemory(): Memory {
   const lives = new Map<string, Map<number, Sample[]>>();

@@ -3,16 +3,16 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import * as v from 'valibot';
-import type { Campaign } from '../campaign.ts';
+import type { Campaign } from '../options.ts';
 import { compare, type Comparison } from './compare.ts';
 import type { Faults } from '../faults/faults.ts';
 import { sum } from './report.ts';
 import type { Submitter } from '../traffic/submitter.ts';
 
-/** Nothing new for so long ends the waiting. */
+/** Waiting ends after this time without progress. */
 const patienceMs = 180_000;
 
-/** Waits until every accepted id stands in its sheet, or nothing comes any more; then until late doubles would have come. */
+/** Waits until every accepted id is in its sheet or nothing arrives any more, and then for late duplicates. */
 export async function drain(
   { rows, batches, say, aborted }: Pick<Campaign, 'rows' | 'batches' | 'say' | 'aborted'>,
   { fireFlush }: Pick<Faults, 'fireFlush'>,
@@ -33,13 +33,13 @@ export async function drain(
     found = await look();
   }
   const drainSeconds = Math.round((performance.now() - begin) / 1_000);
-  // What a network delivers twice comes up to 5 s later.
+  // A request that the network delivers twice arrives up to 5 s later.
   await sleep(6_000);
   await fireFlush();
   return { ...(await look()), drainSeconds };
 }
 
-/** Waits until nothing is left to be delivered to any task, or nothing moves any more. Gives what is left, by consumer group. */
+/** Waits until every event is delivered or nothing moves any more. Returns what is left, by consumer group. */
 export async function deliverAll({
   url,
   say,
@@ -69,7 +69,7 @@ async function lags(url: string): Promise<Record<string, number>> {
   return left;
 }
 
-/** Gives the exit code of `npm run audit`. */
+/** Returns the exit code of `npm run audit`. */
 export async function audit(url: string, env: Record<string, string> = {}): Promise<number> {
   const script = join(import.meta.dirname, '../../commands/audit.ts');
   const child = spawn(process.execPath, [script, '--url', url, '--json'], {

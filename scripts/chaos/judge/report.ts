@@ -75,7 +75,7 @@ export function tableOf(report: Report): string {
     ['time to drain', `${report.drainSeconds} s`],
     ['faults', counts(report.faults)],
     ['left out', counts(report.leftOut)],
-    ['audit', report.audit === 0 ? 'nothing missing, nothing doubled' : `exit code ${report.audit}`],
+    ['audit', report.audit === 0 ? 'nothing lost, nothing duplicated' : `exit code ${report.audit}`],
     ...Object.entries(memory).map(([name, trend]): [string, string] => [`MB, ${name}`, memoryText(trend)]),
   ];
   return rows.map(([name, value]) => `${name.padEnd(20)} ${value}`).join('\n');

@@ -1,7 +1,7 @@
-/** What a submission is, and so where it has to arrive. */
+/** The kind of a submission, which decides where it must arrive. */
 export type Kind = 'plain' | 'flagged' | 'suspected' | 'invalid';
 
-/** The first word of a submission's `name` tells its kind. */
+/** The first word of a submission's `name` is for its kind. */
 const words: Record<Kind, string> = { plain: 'person', flagged: 'shit', suspected: 'bot', invalid: '' };
 
 /** The n-th submission's kind: one in fifty is invalid, one in nineteen flagged by detect-slang, one in nineteen suspected. */
@@ -11,7 +11,7 @@ export function kindOf(n: number): Kind {
   return n % 19 === 12 ? 'suspected' : 'plain';
 }
 
-/** No two submissions share it. */
+/** The unique name of the n-th submission. */
 export function nameOf(n: number): string {
   return `${words[kindOf(n)]} ${n}`;
 }
@@ -20,7 +20,7 @@ export function hasKind(name: string, kind: Kind): boolean {
   return name.startsWith(`${words[kind]} `);
 }
 
-/** Its mailboxes are full from the first mail to the last: each is answered 452. */
+/** All its mailboxes are full: the server answers 452. */
 export const fullDomain = 'full.example';
 export const isFull = (n: number) => n % 7 === 0;
 

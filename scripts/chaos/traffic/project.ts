@@ -3,10 +3,10 @@ import { join } from 'node:path';
 import { copyProject } from '../../testing/formbus.ts';
 import { longWordsForm } from './submitter.ts';
 
-/** As long as they may be, in letters that take nine characters each where they are percent-encoded. */
+/** The longest texts that are allowed, in letters that take nine characters each when percent-encoded. */
 const words = { subject: 'धन्यवाद '.padEnd(150, 'ऋ'), intro: 'आ'.repeat(1_000), outro: 'ह'.repeat(1_000) };
 
-/** Makes a copy of this project with one more form, whose mails have the longest words, and without a cap on mails. */
+/** A copy of this project with another form, whose mails have the longest texts, and without a limit on mails. */
 export function makeProject(root: string): void {
   copyProject(root);
   const caps = ['MAILS_PER_DOMAIN', 'MAILS_PER_FORM'].map((name) => `  ${name}: '10000000'\n`).join('');
@@ -34,6 +34,7 @@ export function makeProject(root: string): void {
 function change(root: string, from: string, edit: (text: string) => string, to = from) {
   const [before, file] = [readFileSync(join(root, from), 'utf8'), join(root, to)];
   const after = edit(before);
-  if (after === before) throw new Error(`${from} is other than this expects`);
+  if (after === before)
+    throw new Error(`${from} is not as expected: chaos/traffic/project.ts has to be adapted`);
   writeFileSync(file, after);
 }

@@ -4,42 +4,42 @@ import { text } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
 import * as v from 'valibot';
 import { student } from '../../../functions/testing/sink.ts';
-import type { Submitted } from '../judge/compare.ts';
 import { emailOf, kindOf, nameOf } from './people.ts';
+import type { Submitted } from './submitted.ts';
 
 export interface Submitter {
   submitted: Submitted;
   /** How many submissions were begun. */
   count(): number;
-  /** Answers other than 202, by status; a submission that is sent again may have several. */
+  /** Answers other than 202, by status; a submission that is sent again counts for each answer. */
   refused: Record<string, number>;
   /** Requests whose connection broke, or that were not answered in time. */
   unanswered(): number;
-  /** Answers that break the form's promise, in words, and how often they came. */
+  /** Answers that a form must not return, as text, with their number. */
   broken: Record<string, number>;
-  /** Begins what is due after so many milliseconds. */
+  /** Begins the submissions that are due after so many milliseconds. */
   upTo(elapsedMs: number): void;
-  /** Resolves when all is answered or given up. */
+  /** Resolves when each submission has its last answer, or was given up. */
   settled(): Promise<void>;
 }
 
 export const forms = ['demo-form', 'student-data-form'];
-/** Its mails have words as long as they may be. Only a campaign has it. */
+/** Its mails have the longest texts that are allowed. Only a campaign has this form. */
 export const longWordsForm = 'long-words-form';
 export const formsOfCampaign = [...forms, longWordsForm];
 
-/** Longer than a form's own 30 s. */
+/** Longer than the 30 s within which a form answers. */
 const answerMs = 40_000;
 const againMs = 2_000;
 const mostTries = 8;
-/** 408 when the one that passes the body on is frozen in the midst of it, for longer than a form waits. */
+/** 408: the runner's gateway was frozen while it passed the body on, for longer than the form waits. */
 const notNow = [408, 503];
-/** As many as come while a form is frozen beyond its time-out. More would only keep this machine busy with waiting. */
+/** As many as arrive while a form is frozen beyond its time-out. More would only load this machine. */
 const mostOpen = 2_000;
 
 /**
- * Submits at a rate, whether or not earlier ones were answered, as long as not too many are open. Of those that are not invalid a fifth has an
- * idempotency key and is sent again until it is answered for good; of these a third is sent twice at the same time.
+ * Submits at a rate, without waiting for answers, unless too many are open. A fifth of the valid submissions has an idempotency key and is
+ * repeated until it is accepted; a third of these is sent twice at the same time.
  * @param rate submissions a second
  */
 export function openSubmitter({
@@ -58,7 +58,7 @@ export function openSubmitter({
   const refused: Record<string, number> = {};
   const broken: Record<string, number> = {};
   const open = new Set<Promise<void>>();
-  // By node:http: fetch would take from the Formbus under test twice as much of the processor.
+  // node:http, because fetch takes twice the processor time, which the Formbus under test needs.
   const agent = new Agent({ keepAlive: true });
   let [count, due, unanswered] = [0, 0, 0];
 
@@ -68,7 +68,7 @@ export function openSubmitter({
       const headers = { 'content-type': 'application/json', ...(key ? { 'idempotency-key': key } : {}) };
       const signal = AbortSignal.timeout(answerMs);
       const outgoing = request(`${url}/${form}/`, { method: 'POST', agent, headers, signal });
-      // Before its answer a failure is met below, after it by who reads the answer.
+      // A failure before the answer is handled below, a later one where the answer is read.
       outgoing.on('error', () => {}).end(JSON.stringify(body));
       const [answer]: IncomingMessage[] = await once(outgoing, 'response');
       const [status, said] = [answer?.statusCode ?? 0, answer ? await text(answer) : ''];
@@ -90,20 +90,20 @@ export function openSubmitter({
   async function submitOne(n: number): Promise<void> {
     const form = forms[n % forms.length] ?? '';
     const [kind, name] = [kindOf(n), nameOf(n)];
-    // In two fields, so that a value in another field's column is found. Only robots fill in `_url`, which nobody sees.
+    // The name in two fields finds a value in the wrong column. Only a robot fills in the invisible `_url`.
     const url = kind === 'suspected' ? { _url: 'http://spam.example' } : {};
     const fields = { ...student, name, roll: name, message: name, email: emailOf(n), ...url };
     if (kind === 'invalid') {
-      expectOneOf([422, ...notNow], await post(form, name, { ...fields, name: '' }), 'an invalid one');
+      expectOneOf([422, ...notNow], await post(form, name, { ...fields, name: '' }), 'an invalid submission');
       return;
     }
     const key = n % 5 === 1 ? `key ${n}` : undefined;
     for (let tries = 1; ; tries += 1) {
       const times = key && n % 3 === 0 ? 2 : 1;
       const statuses = await Promise.all(Array.from({ length: times }, () => post(form, name, fields, key)));
-      for (const status of statuses) expectOneOf([202, ...notNow], status, 'a valid one');
+      for (const status of statuses) expectOneOf([202, ...notNow], status, 'a valid submission');
       if (statuses.includes(202)) return;
-      // A 503 says that nobody acknowledged in time, not that nothing was stored.
+      // After a 503 the submission may still have been stored.
       if (!key || tries === mostTries || aborted.aborted) return void submitted.unknown.add(name);
       await sleep(againMs);
     }

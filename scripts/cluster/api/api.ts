@@ -4,14 +4,14 @@ import { buffer } from 'node:stream/consumers';
 import { KubeConfig } from '@kubernetes/client-node';
 import * as v from 'valibot';
 
-/** A cluster's API server, with the rights that the kubeconfig gives. */
+/** A cluster's API server, with the rights of the kubeconfig. */
 export interface KubernetesApi {
   config: KubeConfig;
-  /** For people: which cluster it is. */
+  /** The cluster's name, for messages. */
   context: string;
   /**
    * Calls a path of the API.
-   * @throws ApiError with the status; Error when the server can't be reached
+   * @throws ApiError with the status; Error when the server cannot be reached
    */
   call(path: string, options?: CallOptions): Promise<Buffer>;
   /** Reads a path whose answer is JSON of that shape. @throws as `call` */
@@ -21,12 +21,12 @@ export interface KubernetesApi {
 interface CallOptions {
   method?: 'GET' | 'PATCH' | 'DELETE';
   accept?: string;
-  /** Sent as JSON: with PATCH a whole resource, to be as it says (server-side apply). */
+  /** Sent as JSON; with PATCH a complete resource (server-side apply). */
   body?: object;
   signal?: AbortSignal | undefined;
 }
 
-/** The API server answered, and not with what was asked for. */
+/** The API server answered with an error status. */
 export class ApiError extends Error {
   override name = 'ApiError';
   readonly status: number;
@@ -37,7 +37,7 @@ export class ApiError extends Error {
 }
 
 /**
- * The cluster that KUBECONFIG, or else ~/.kube/config, names.
+ * The cluster of KUBECONFIG, or else of ~/.kube/config.
  * @param context one of its contexts; without one, the current
  * @throws Error that says what to set
  */
@@ -85,7 +85,7 @@ function loadConfig(): KubeConfig {
       { cause },
     );
   }
-  // What the client falls back to is no cluster that anybody named.
+  // Without a kubeconfig the client would fall back to localhost.
   if (config.getCurrentCluster()?.server === 'http://localhost:8080')
     throw new Error('there is no kubeconfig; set KUBECONFIG to the file that names your cluster');
   return config;
@@ -109,7 +109,7 @@ function send(
 
 const Status = v.object({ message: v.string() });
 
-/** The server's own words, if it is one of Kubernetes. */
+/** The message of a Kubernetes status; other bodies as they are. */
 function messageOf(body: Buffer): string {
   const text = body.toString();
   const { success, output } = v.safeParse(v.pipe(v.string(), v.parseJson(), Status), text);

@@ -8,25 +8,25 @@ import type { KubernetesObject, V1Pod, V1Status } from '@kubernetes/client-node'
 import * as v from 'valibot';
 import { WebSocketServer } from 'ws';
 
-/** An API server of Kubernetes with what is put into it, as far as this project calls one. */
+/** A Kubernetes API server with the objects that a test puts into it. It knows only the calls of this project. */
 export interface FakeApi {
-  /** By path, as `/api/v1/namespaces/n/pods/p`; lists are made from them. */
+  /** By path, such as `/api/v1/namespaces/n/pods/p`; lists are made from these. */
   objects: Map<string, KubernetesObject>;
-  /** What a pod's queue-proxy says at its port 9090, by the pod's name. Others can't be reached. */
+  /** The metrics of queue-proxy at port 9090, by pod. Other pods cannot be reached. */
   stats: Map<string, Buffer>;
-  /** What a pod logs, by its name. */
+  /** Logs, by pod. */
   logs: Map<string, string>;
-  /** Where a forwarded port leads to on this machine: `pod:port` → port. */
+  /** The local port behind a forwarded port: `pod:port` → port. */
   ports: Map<string, number>;
-  /** Methods and paths of all calls that change something. */
+  /** Method and path of each call that changed something. */
   changes: string[];
-  /** Told of each change, when it is done. */
+  /** Called after each change. */
   onChange: (method: string, path: string) => void;
-  /** Nothing is answered any more but this, if it is a status. */
+  /** The status of every answer, when it is set. */
   broken: number | undefined;
-  /** Connections to pods are cut without a word. */
+  /** Forwarded connections are dropped without a response. */
   dropsForwards: boolean;
-  /** A file that names it, as the context "test". */
+  /** The path of a kubeconfig whose context "test" is this server. */
   kubeconfig: string;
   close(): Promise<void>;
 }
@@ -142,7 +142,7 @@ const Patch = v.pipe(
   v.looseObject({ kind: v.string(), metadata: v.looseObject({ name: v.string() }) }),
 );
 
-/** `a` and `a=b`, with commas between them. */
+/** Terms `a` and `a=b`, comma-separated. */
 function isSelected({ metadata }: KubernetesObject, selector: string | null): boolean {
   return (selector ?? '').split(',').every((part) => {
     const [key = '', value] = part.split('=');

@@ -8,7 +8,7 @@ import * as v from 'valibot';
 import type { KubernetesApi } from './api.ts';
 import { isReady, Pods } from './pods.ts';
 
-/** A port of a pod: of the one with the name, or of any ready one that the selector finds. */
+/** A port of a pod: by its name, or of any ready pod that the selector matches. */
 export interface PodPort {
   namespace: string;
   pod?: string;
@@ -17,8 +17,8 @@ export interface PodPort {
 }
 
 /**
- * A port on this machine that leads to a pod's, by way of the API server. The pod is looked up for each connection, so that a
- * new one takes the place of one that is gone.
+ * A local port that leads through the API server to a pod's port. The pod is looked up for each connection, so that a
+ * new pod replaces a deleted one.
  */
 export async function forwardPort(
   api: KubernetesApi,
@@ -42,11 +42,11 @@ export async function forwardPort(
   };
 }
 
-/** Connects a stream to a pod's port. @throws Error when there is no such pod, or the API server does not let through */
+/** Connects a stream to a pod's port. @throws Error when there is no such pod, or the API server refuses the connection */
 async function reach(api: KubernetesApi, target: PodPort, stream: Duplex): Promise<void> {
   const { namespace, port } = target;
   const pod = target.pod ?? (await findReady(api, target));
-  // What comes while the way is made waits in the stream.
+  // Data that arrives before the connection is open waits in the stream.
   const way = await new PortForward(api.config).portForward(namespace, pod, [port], stream, null, stream);
   if (typeof way === 'function') return;
   way.addEventListener('close', () => stream.end());
@@ -62,7 +62,7 @@ async function findReady(api: KubernetesApi, { namespace, selector = '' }: PodPo
 }
 
 /**
- * Leads a Kafka client to the brokers that Strimzi runs, over TLS. They go by names that only the cluster knows:
+ * Connects a Kafka client over TLS to the brokers that Strimzi runs. Their names resolve only in the cluster:
  * `<pod>.<service>.<namespace>.svc` of a broker, and `<cluster>-kafka-bootstrap.<namespace>` of any.
  */
 export function kafkaSockets(api: KubernetesApi): NonNullable<KafkaConfig['socketFactory']> {
@@ -77,7 +77,7 @@ export function kafkaSockets(api: KubernetesApi): NonNullable<KafkaConfig['socke
   };
 }
 
-/** A WebSocket that fails rejects with an ErrorEvent, which is no Error and may have no message of its own. */
+/** A WebSocket fails with an ErrorEvent, which is not an Error and may have no message. */
 function asError(reason: unknown): Error {
   if (reason instanceof Error) return reason;
   const { success, output } = v.safeParse(ErrorEvent, reason);

@@ -32,10 +32,10 @@ type Container = NonNullable<
   v.InferOutput<typeof Pods>['items'][number]['status']
 >['containerStatuses'][number];
 
-/** What a container waits for on its normal way. */
+/** Reasons for which a container waits during a normal start. */
 const normal = ['ContainerCreating', 'PodInitializing'];
 
-/** Why pods do not run, in Kubernetes' words and those of the program; `isFinal`: waiting does not help. */
+/** Why pods do not run, as Kubernetes and the program report it. `isFinal`: waiting does not help. */
 export async function troubleOf(
   api: KubernetesApi,
   { namespace, selector }: { namespace: string; selector: string },

@@ -1,6 +1,6 @@
 import * as v from 'valibot';
 
-/** What this project reads of a resource's metadata. */
+/** The metadata that this project reads of a resource. */
 export const Meta = v.object({
   name: v.string(),
   uid: v.optional(v.string(), ''),
@@ -16,10 +16,10 @@ export const Pods = v.object({
 });
 export type Pod = v.InferOutput<typeof Pods>['items'][number];
 
-/** Its value is the name of the Knative Service that a pod or a Revision belongs to. */
+/** The label with the Knative Service of a pod or a Revision. */
 export const serviceLabel = 'serving.knative.dev/service';
 
-/** Takes requests, and will go on to. */
+/** Ready, and not about to end. */
 export function isReady({ metadata, status }: Pod): boolean {
   const ready = status.conditions.some((one) => one.type === 'Ready' && one.status === 'True');
   return ready && metadata.deletionTimestamp === undefined;

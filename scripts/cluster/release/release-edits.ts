@@ -1,4 +1,4 @@
-/** A change of one document of a release's file, told by its kind and name, or of all of them. */
+/** A change of one document of a release's file, by its kind and name, or of the whole file. */
 export interface ReleaseEdit {
   of?: { kind: string; name: string };
   from: string | RegExp;
@@ -7,16 +7,16 @@ export interface ReleaseEdit {
 
 interface Situation {
   profile: 'dev' | 'prod';
-  /** The release is there already, perhaps in another version. */
+  /** The release is installed already, perhaps in another version. */
   isUpgrade: boolean;
 }
 
-/** What differs here from what the project releases, by file. It is part of what is applied, so that nothing is ever as released first. */
+/** Our changes of a release's file. They are made before it is applied, so the unchanged state never exists on the cluster. */
 export function editsOf(file: string, { profile, isUpgrade }: Situation): ReleaseEdit[] {
   const small = profile === 'dev';
   switch (file.replace(/-\d+\.\d+\.\d+(?=\.yaml$)/, '')) {
     case 'kourier.yaml':
-      // A LoadBalancer would order a public address and let people go round the edge.
+      // A LoadBalancer would get a public address, and visitors could bypass the edge.
       return [
         {
           of: { kind: 'Service', name: 'kourier' },
@@ -25,7 +25,7 @@ export function editsOf(file: string, { profile, isUpgrade }: Situation): Releas
         },
       ];
     case 'eventing-core.yaml': {
-      // Knative sets it to 1 at the first PingSource; back at 0 for a moment, a flush is left out.
+      // Knative sets it to 1 at the first PingSource; resetting it to 0 would skip a flush.
       const of = { kind: 'Deployment', name: 'pingsource-mt-adapter' };
       return isUpgrade ? [{ of, from: /^ {2}replicas: 0\n/m, to: '' }] : [];
     }
@@ -44,7 +44,7 @@ export function editsOf(file: string, { profile, isUpgrade }: Situation): Releas
   }
 }
 
-/** An ingress takes 8,192 bytes of headers and answers 431 beyond, which nobody retries; a dead letter has more than its event. */
+/** An ingress answers 431 above 8,192 bytes of headers, and no sender retries that. A dead letter has more headers than its event. */
 function longHeaders(part: string): ReleaseEdit[] {
   const key = `config-kafka-${part}-httpserver.properties: |\n`;
   return [
@@ -54,7 +54,7 @@ function longHeaders(part: string): ReleaseEdit[] {
       to: `  ${key}    maxHeaderSize=65536\n`,
     },
     {
-      // It is read at the start: a pod without this mark is one that has not read it.
+      // The setting is read at start-up; this annotation restarts the pods that have not read it.
       of: { kind: 'Deployment', name: `kafka-${part}-receiver` },
       from: /^ {2}template:\n {4}metadata:\n/m,
       to: "  template:\n    metadata:\n      annotations: { formbus.dev/max-header-size: '65536' }\n",
@@ -62,7 +62,7 @@ function longHeaders(part: string): ReleaseEdit[] {
   ];
 }
 
-/** Each asks for a core of its own, which a small machine has not to give. */
+/** Each requests a whole core, which a small machine does not have. */
 function smallDispatcher(part: string): ReleaseEdit {
   return {
     of: { kind: 'StatefulSet', name: `kafka-${part}-dispatcher` },
@@ -72,8 +72,8 @@ function smallDispatcher(part: string): ReleaseEdit {
 }
 
 /**
- * A release's file with all edits made.
- * @throws Error when one finds nothing to change: the release is another one than it was written for
+ * Makes all edits in a release's file.
+ * @throws Error when an edit finds nothing to change, because it was written for another release
  */
 export function edited(text: string, edits: ReleaseEdit[]): string {
   return edits.reduce((all, { of, from, to }) => {
@@ -82,7 +82,7 @@ export function edited(text: string, edits: ReleaseEdit[]): string {
     if (changed !== all) return changed;
     const where = of ? `${of.kind} ${of.name}` : 'it';
     throw new Error(
-      `${where} has no ${String(from)} any more; see what the new release has in its place, and scripts/cluster/release/release-edits.ts`,
+      `${where} no longer contains ${String(from)}; find its replacement in the new release and adapt scripts/cluster/release/release-edits.ts`,
     );
   }, text);
 }

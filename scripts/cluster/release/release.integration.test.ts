@@ -79,7 +79,7 @@ const files = {
   'serving-core.yaml': 'kind: Namespace\n',
 };
 
-/** A place to fetch from, and a kubectl that remembers what was applied and annotated. */
+/** A server of releases, and a kubectl that records what was applied and annotated. */
 function open(served: Record<string, string> = files) {
   const dir = tempFolder();
   const [bin, releases] = [join(dir, 'bin'), join(dir, 'releases')];
@@ -102,7 +102,7 @@ function open(served: Record<string, string> = files) {
   }
   for (const [name, text] of Object.entries(served)) writeFileSync(join(releases, name), text);
   return {
-    /** What is applied of the file; '' where nothing is. */
+    /** The content that is applied; '' when nothing is. */
     apply(file: string, { version = 'v1', profile = 'dev' } = {}) {
       writeFileSync(join(dir, 'applied'), '');
       const args = [
@@ -126,26 +126,26 @@ function open(served: Record<string, string> = files) {
 }
 
 describe('a file of a release', () => {
-  it('is applied when its version is new, and left alone when it is there', () => {
+  it('is applied when its version is new, and skipped when it is installed', () => {
     const { apply } = open();
     const file = 'serving-core.yaml';
     expect(apply(file)).toMatchObject({ status: 0, applied: files[file] });
     expect(apply(file)).toMatchObject({ status: 0, applied: '' });
     expect(apply(file, { version: 'v2' })).toMatchObject({ status: 0, applied: files[file] });
-    // Requests differ with the profile.
+    // Resource requests differ by profile.
     expect(apply(file, { version: 'v2', profile: 'prod' })).toMatchObject({
       status: 0,
       applied: files[file],
     });
   });
 
-  it('opens Kourier to nobody, neither at first nor later', () => {
+  it('never exposes Kourier, at the first installation or later', () => {
     const { apply } = open();
     for (const version of ['v1', 'v2'])
       expect(apply('kourier.yaml', { version }).applied).toBe(kourier('ClusterIP'));
   });
 
-  it('leaves the number of PingSource adapters alone once there is one', () => {
+  it('keeps the number of PingSource adapters once it is installed', () => {
     const { apply } = open();
     expect(apply('eventing-core.yaml').applied).toBe(eventing);
     expect(apply('eventing-core.yaml', { version: 'v2' }).applied).toBe(
@@ -154,7 +154,7 @@ describe('a file of a release', () => {
   });
 
   it.each(['broker', 'sink'])(
-    'lets the ingress of the %s take the longest attributes, and starts it anew with that',
+    'makes the ingress of the %s accept the longest attributes, and restarts it for that',
     (part) => {
       const { applied } = open().apply(`eventing-kafka-${part}.yaml`);
       expect(applied).toContain(
@@ -168,7 +168,7 @@ describe('a file of a release', () => {
   );
 
   it.each(['broker', 'source'])(
-    'asks for less than a core for the dispatcher of the %s on a small cluster only',
+    'requests less than a core for the dispatcher of the %s on a small cluster only',
     (part) => {
       const file = `eventing-kafka-${part}.yaml`;
       expect(open().apply(file).applied).toContain(
@@ -183,20 +183,20 @@ describe('a file of a release', () => {
   it.each([
     ['strimzi-cluster-operator-1.2.0.yaml', 'kafka'],
     ['bundle.yaml', 'monitoring'],
-  ])('%s is for the namespace %s', (file, namespace) => {
+  ])('%s is installed into the namespace %s', (file, namespace) => {
     expect(open().apply(file).applied).toBe(`namespace: ${namespace}\n`);
   });
 
-  it('that has nothing of what is changed in it is refused', () => {
+  it('in which an edit finds nothing to change is refused', () => {
     const { apply } = open({ 'kourier.yaml': kourier('NodePort') });
     expect(apply('kourier.yaml')).toMatchObject({
       status: 1,
-      stderr: expect.stringContaining('Service kourier has no type: LoadBalancer'),
+      stderr: expect.stringContaining('Service kourier no longer contains type: LoadBalancer'),
       applied: '',
     });
   });
 
-  it('must be the one that it was on the first cluster, and is not to be seen first in production', () => {
+  it('must be the same as on the first cluster, and production is never the first', () => {
     const { apply, put, hashes } = open();
     const file = 'serving-core.yaml';
     expect(apply(file, { profile: 'prod' })).toMatchObject({
@@ -213,7 +213,7 @@ describe('a file of a release', () => {
     expect(changed).toMatchObject({
       status: 1,
       applied: '',
-      stderr: expect.stringContaining('is not the file that it was'),
+      stderr: expect.stringContaining('has changed: its SHA-256 is'),
     });
   });
 });

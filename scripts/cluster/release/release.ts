@@ -12,8 +12,8 @@ const versionsFile = 'knative/platform/versions.json';
 const editsFile = join(import.meta.dirname, 'release-edits.ts');
 
 /**
- * Applies a file of a release unless it is there already: each time again, it would undo what its controllers have set since.
- * What was applied last stands on the namespace formbus.
+ * Applies a file of a release unless it is installed. Applying it again would undo what its controllers have set since.
+ * An annotation of the namespace formbus names the version that was applied last.
  */
 function main() {
   const { values, positionals } = parseArgs({
@@ -42,14 +42,14 @@ function main() {
   const edits = editsOf(file, { profile, isUpgrade: applied !== '' });
   const where = values.namespace === undefined ? [] : ['-n', values.namespace];
   kubectl(['apply', '--server-side', '--force-conflicts', '-f', '-', ...where], edited(content, edits));
-  // Kinds are there a moment after they were taken; what comes next may need them.
+  // The API server serves new CRDs only a moment later, and the next step may need them.
   kubectl(['wait', 'crd', '--all', '--for=condition=Established', '--timeout=60s']);
   kubectl(['annotate', 'namespace', 'formbus', '--overwrite', `${mark}=${version}`]);
 }
 
 /**
- * As with a lock file: what a development cluster was made of is written down, and from then on it must be the same everywhere.
- * @throws Error when it is another file, or production would be the first to take it
+ * Like a lock file: the hashes of the first development cluster are recorded, and every later cluster must get the same files.
+ * @throws Error when the file differs, or when production would be the first to get it
  */
 function check(given: { url: string; content: string; file: string; mayRecord: boolean }) {
   const { url, content, file, mayRecord } = given;
@@ -59,15 +59,15 @@ function check(given: { url: string; content: string; file: string; mayRecord: b
   if (known === hash) return;
   if (known !== undefined)
     throw new Error(
-      `${url} is not the file that it was: its SHA-256 is ${hash}, and in ${versionsFile} it is ${known}. Nothing of it is applied.`,
+      `${url} has changed: its SHA-256 is ${hash}, but ${known} in ${versionsFile}. Nothing was applied.`,
     );
   if (!mayRecord)
     throw new Error(
-      `${versionsFile} has no SHA-256 of ${url}. Try the release on a development cluster first: npm run cluster -- up writes it down there; look at the file and commit it.`,
+      `${versionsFile} has no SHA-256 of ${url}. Try the release on a development cluster first: npm run cluster -- up records the hash; review and commit it.`,
     );
   const hashes = { ...versions.hashes, [url]: hash };
   writeFileSync(file, `${JSON.stringify({ ...versions, hashes }, null, 2)}\n`);
-  console.log(`${versionsFile} has the SHA-256 of ${url} now; commit it`);
+  console.log(`${versionsFile} now has the SHA-256 of ${url}; commit it`);
 }
 
 function run(command: string, args: string[], input = ''): string {

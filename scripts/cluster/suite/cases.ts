@@ -4,7 +4,7 @@ import type { CloudEvent } from '../../events/cloud-event.ts';
 import { Unchecked, until, type SuiteFormbus } from './formbus.ts';
 import { refusedType, refusingTask, refusingTaskResources } from './refusing-task.ts';
 
-/** One run of the suite: where, and what it has been told that it is accepted. */
+/** One run of the suite: its Formbus, and the ids that were accepted so far. */
 export interface Run {
   formbus: SuiteFormbus;
   accepted: Set<string>;
@@ -12,17 +12,17 @@ export interface Run {
 
 export interface Case {
   title: string;
-  /** @throws Unchecked where not all of it can be seen from here; else an Error that says what is wrong */
+  /** @throws Unchecked when a part of it cannot be observed from here; Error when something is wrong */
   check(run: Run): Promise<void>;
 }
 
 const form = 'demo-form';
 const task = 'demo-task';
 
-/** In this order: each says more when the ones before it hold. */
+/** In this order: each case relies on the ones before it. */
 export const cases: Case[] = [
   {
-    title: 'from nothing, a submission is accepted at the first try, and its task sees it',
+    title: 'from zero instances, a submission is accepted at the first try, and its task sees it',
     async check({ formbus, accepted }) {
       for (const service of [form, task]) await untilNothing(formbus, service);
       const { status, id = '' } = await formbus.submit(form, { name: 'suite', message: 'from nothing' });
@@ -33,19 +33,19 @@ export const cases: Case[] = [
     },
   },
   {
-    title: 'what was accepted stands in the sheet after a flush, once',
+    title: 'an accepted submission is in the sheet after a flush, once',
     async check(run) {
       await submitUntilTaken(run, 'a row');
       await standOnce(run);
     },
   },
   {
-    title: 'a form scales out under load, and goes back to nothing',
+    title: 'a form scales out under load, and back to zero',
     async check({ formbus, accepted }) {
       const over = new AbortController();
       const people = Array.from({ length: 150 }, async () => {
         while (!over.signal.aborted) {
-          // Who was cut off was not told that it is accepted.
+          // A submission whose connection broke was not accepted.
           const answer = await formbus.press(form, { name: 'suite', message: 'load' }).catch(() => undefined);
           if (answer?.status === 202 && answer.id !== undefined) accepted.add(answer.id);
           assert.ok([202, 429, 503, undefined].includes(answer?.status), `answered ${answer?.status}`);
@@ -59,22 +59,23 @@ export const cases: Case[] = [
     },
   },
   {
-    title: 'what a task refuses is a dead letter with the reason; sent again after the repair, it is taken',
+    title:
+      'an event that a task refuses is a dead letter with the reason; redriven after the repair, it is done',
     async check({ formbus }) {
       const { image, letters, pace } = formbus;
       const resources = refusingTaskResources({ image, isRepaired: false });
       try {
         await formbus.apply(resources);
-        // On a cluster a new Trigger sees only what comes after it has found its place in the Broker's topic.
+        // On a cluster a new Trigger sees only events that arrive after its consumer has started.
         const published: string[] = [];
-        const publishAnew = async () => {
+        const publishAgain = async () => {
           const event = eventFor(`suite-${randomUUID()}`);
           published.push(event.attributes['id'] ?? '');
           await formbus.publish(event);
         };
         let looks = 0;
         const letter = await until(pace, `a dead letter of ${refusingTask}`, async () => {
-          if (looks++ % 20 === 0) await publishAnew();
+          if (looks++ % 20 === 0) await publishAgain();
           return (await letters.list()).find(({ event }) => published.includes(event));
         });
         assert.deepEqual(
@@ -94,7 +95,7 @@ export const cases: Case[] = [
     },
   },
   {
-    title: 'the master of Redis is lost under load: every accepted row stands in the sheet once',
+    title: 'after the loss of the Redis master under load every accepted submission is in the sheet once',
     async check(run) {
       const over = new AbortController();
       const person = async () => {
@@ -107,7 +108,7 @@ export const cases: Case[] = [
     },
   },
   {
-    title: 'in the end nothing is lost and nothing is doubled, and the audit says so',
+    title: 'at the end nothing is lost or duplicated, and the audit agrees',
     async check(run) {
       await standOnce(run);
       if (!run.formbus.audit) throw new Unchecked('npm run audit reads the log of an npm start');
@@ -120,7 +121,7 @@ async function untilNothing({ pace, instances }: SuiteFormbus, service: string) 
   await until(pace, `${service} has no instance`, async () => (await instances(service)) === 0);
 }
 
-/** As a person would who is told to come again. */
+/** Submits until it is accepted, as a patient person would. */
 async function submitUntilTaken({ formbus, accepted }: Run, message: string) {
   const id = await until(formbus.pace, `${form} takes a submission`, async () => {
     const answer = await formbus.submit(form, { name: 'suite', message });
@@ -129,17 +130,17 @@ async function submitUntilTaken({ formbus, accepted }: Run, message: string) {
   accepted.add(id);
 }
 
-/** All that the run was told that it is accepted. @throws Error that names those that are lost or doubled */
+/** Checks all ids that were accepted in this run. @throws Error that names lost and duplicated ones */
 async function standOnce({ formbus, accepted }: Run) {
   const { rows } = formbus;
   if ('unreadable' in rows) throw new Unchecked(rows.unreadable);
-  // Each flush takes of Google's quota.
+  // Each flush uses Google's quota.
   const pace = { ...formbus.pace, everyMs: 5 * formbus.pace.everyMs };
-  await until(pace, 'every accepted submission stands in the sheet once', async () => {
+  await until(pace, 'every accepted submission is in the sheet once', async () => {
     await formbus.flush();
     const counts = await rows.count(form);
     const doubled = [...accepted].filter((id) => (counts.get(id) ?? 0) > 1);
-    assert.deepEqual(doubled, [], 'rows that stand there more than once');
+    assert.deepEqual(doubled, [], 'duplicated rows');
     const missing = [...accepted].filter((id) => !counts.has(id));
     if (missing.length > 0)
       throw new Error(`missing: ${missing.length} of ${accepted.size}, as ${missing.slice(0, 3).join(', ')}`);

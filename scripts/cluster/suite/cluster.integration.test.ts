@@ -29,7 +29,7 @@ describeKafka('a cluster behind an API server, with a real Kafka', { timeout: 12
   const said: string[] = [];
   let master = 'redis-1';
 
-  /** An HTTP server that writes down what comes to it. */
+  /** An HTTP server that records its requests. */
   async function door(name: string, answer: (req: IncomingMessage) => [status: number, body: string]) {
     const server = createHttpServer((req, res) => {
       requests.push(`${name} ${req.headers.host} ${req.url} ${String(req.headers['ce-id'] ?? '')}`.trim());
@@ -159,7 +159,7 @@ describeKafka('a cluster behind an API server, with a real Kafka', { timeout: 12
     expect(requests.at(-1)).toMatch(/^inner sheets-flush\.formbus\.svc\.cluster\.local \/ suite-\d+$/);
   });
 
-  it('puts a task there, waits until it is ready, and takes it away', async () => {
+  it('applies a task, waits until it is ready, and removes it', async () => {
     const resources = refusingTaskResources({ image: formbus.image, isRepaired: false });
     fake.onChange = (method, path) => {
       const object = fake.objects.get(path);
@@ -169,7 +169,7 @@ describeKafka('a cluster behind an API server, with a real Kafka', { timeout: 12
     expect(fake.objects.get(`${eventing}/triggers/${refusingTask}`)).toMatchObject(resources[1] ?? {});
     expect(fake.objects.get(`${serving}/${refusingTask}`)).toMatchObject(resources[0] ?? {});
     await formbus.remove(resources);
-    // A second time, as after a case that was broken off.
+    // A second time, as after an interrupted case.
     await formbus.remove(resources);
     const both = [`${serving}/${refusingTask}`, `${eventing}/triggers/${refusingTask}`];
     expect(fake.changes).toEqual([
@@ -191,7 +191,7 @@ describeKafka('a cluster behind an API server, with a real Kafka', { timeout: 12
     };
     await formbus.loseMaster();
     expect(fake.changes.at(-1)).toBe(`DELETE ${path}`);
-    expect(said.slice(-2)).toEqual(['redis-1 was the master and is gone', 'redis-2 is the master']);
+    expect(said.slice(-2)).toEqual(['deleted redis-1, which was the master', 'redis-2 is the master']);
   });
 
   it('says of each case whether it holds, fails or could not be checked in full, and counts those that fail', async () => {

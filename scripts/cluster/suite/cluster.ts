@@ -16,13 +16,13 @@ import { applyAll, removeAll } from './resources.ts';
 
 const Accepted = v.object({ id: v.string() });
 const Master = v.tuple([v.string(), v.string()]);
-/** Scaling to zero takes the window and Knative's own 30 s; a Redis pod may have to be pulled first. */
+/** Scaling to zero takes the window plus Knative's 30 s, and a Redis image may have to be pulled. */
 const pace = { everyMs: 2_000, patienceMs: 300_000 };
 
 /**
- * The Formbus of a cluster, as `npm run cluster -- up` and skaffold have made it. All goes through the API server: nothing has to be
- * forwarded by hand. Rows are read from Google with the service account that GOOGLE_APPLICATION_CREDENTIALS names here.
- * @throws Error that says what of it is not there
+ * The Formbus of a cluster that `npm run cluster -- up` and skaffold have installed. All calls go through the API server, so no port has
+ * to be forwarded by hand. Rows are read from Google with the service account of GOOGLE_APPLICATION_CREDENTIALS.
+ * @throws Error that names what is missing
  */
 export async function openClusterFormbus(
   api: KubernetesApi,
@@ -45,7 +45,7 @@ export async function openClusterFormbus(
   }).catch((cause: unknown) => {
     for (const door of doors) door.close();
     const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new Error(`Kafka does not answer by way of the API server: ${reason}`, { cause });
+    throw new Error(`Kafka does not answer through the API server: ${reason}`, { cause });
   });
   const since = Date.now();
   const hostOf = (service: string) => `${service}.${namespace}.svc.cluster.local`;
@@ -88,7 +88,7 @@ export async function openClusterFormbus(
     async hasLogged(service, wanted) {
       for (const { metadata } of await podsOf(service)) {
         const path = `${core}/pods/${metadata.name}/log?container=user-container`;
-        // One that ends just now has nothing to read any more.
+        // The log of a pod that just ended cannot be read.
         const log = await api.call(path).catch(() => undefined);
         if (log?.toString().includes(wanted)) return true;
       }
@@ -115,9 +115,9 @@ export async function openClusterFormbus(
       const name = await master();
       const lost = (await redisPod(name))?.metadata.uid;
       if (lost === undefined)
-        throw new Error(`the Sentinels name ${name} as the master, and there is no such pod`);
+        throw new Error(`the Sentinels name ${name} as the master, but there is no such pod`);
       await api.call(`${core}/pods/${name}?gracePeriodSeconds=0`, { method: 'DELETE' });
-      say(`${name} was the master and is gone`);
+      say(`deleted ${name}, which was the master`);
       await until(pace, `${name} is back, and there is a master`, async () => {
         const pod = await redisPod(name);
         return pod !== undefined && pod.metadata.uid !== lost && isReady(pod) && (await master()) !== '';
@@ -163,7 +163,7 @@ function rowsOf({ settings }: Installation, say: (line: string) => void): SuiteF
   };
 }
 
-/** By Host, which fetch does not let one set. */
+/** With a Host header, which fetch does not allow to set. */
 async function post(
   port: number,
   path: string,

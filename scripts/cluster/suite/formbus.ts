@@ -2,34 +2,34 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Letters } from '../../tools/dead-letters/letters.ts';
 import type { CloudEvent } from '../../events/cloud-event.ts';
 
-/** A Formbus that runs somewhere, as the suite sees and handles it. All reject with an Error that says what could not be done. */
+/** The operations of the suite on a Formbus. Each rejects with an Error that says what failed. */
 export interface SuiteFormbus {
-  /** For people: where it runs. */
+  /** Where it runs, for messages. */
   name: string;
-  /** Posts JSON to a form at the door that everybody uses. `id`: of what was accepted. */
+  /** Posts JSON to a form at the public address. `id`: of an accepted submission. */
   submit(form: string, fields: Record<string, string>): Promise<{ status: number; id: string | undefined }>;
-  /** The same behind what the door allows to one address. */
+  /** The same, without the limits for a single client. */
   press: SuiteFormbus['submit'];
   /** Publishes an event as a form does. */
   publish(event: CloudEvent): Promise<void>;
   /** Instances of a Service that take requests. */
   instances(service: string): Promise<number>;
-  /** Whether one of its instances has logged a line with this text, as far as that can still be read. */
+  /** Whether one of its instances has logged this text, as far as logs still exist. */
   hasLogged(service: string, text: string): Promise<boolean>;
   /** Runs sheets-flush once. */
   flush(): Promise<void>;
-  /** How often each id stands in a tab of the sheet; or why that can't be read from here. */
+  /** How many rows each id has in a tab; or why rows cannot be read from here. */
   rows: { count(tab: string): Promise<Map<string, number>> } | { unreadable: string };
   letters: Letters;
-  /** The image that its functions run. */
+  /** The image of its functions. */
   image: string;
-  /** Makes resources as they say, and resolves when they are ready. */
+  /** Applies resources, and resolves when they are ready. */
   apply(resources: SuiteResource[]): Promise<void>;
-  /** Takes them away, those that are not there as well. */
+  /** Removes resources, whether or not they exist. */
   remove(resources: SuiteResource[]): Promise<void>;
-  /** Ends the Redis that is the master, without a word to it, and resolves when there is a master again. */
+  /** Kills the Redis master, and resolves when there is a master again. */
   loseMaster(): Promise<void>;
-  /** What the audit finds fault with; undefined where there is none to ask. */
+  /** Problems that the audit finds; undefined where no audit can run. */
   audit: (() => Promise<string[]>) | undefined;
   pace: Pace;
 }
@@ -41,21 +41,21 @@ export interface SuiteResource {
   spec: object;
 }
 
-/** How often it is looked for something, and after how long it does not come any more. */
+/** How often a condition is checked, and for how long. */
 interface Pace {
   everyMs: number;
   patienceMs: number;
 }
 
-/** What can't be checked here, and why. */
+/** Something cannot be checked here; the message says why. */
 export class Unchecked extends Error {
   override name = 'Unchecked';
 }
 
 /**
- * Waits until the condition gives something.
- * @param what the condition in words, for the error
- * @throws Error when that takes longer than the patience
+ * Waits until the condition returns a value.
+ * @param what describes the condition, for the error
+ * @throws Error when that takes too long
  */
 export async function until<T>(
   { everyMs, patienceMs }: Pace,
@@ -64,7 +64,7 @@ export async function until<T>(
 ): Promise<T> {
   const deadline = performance.now() + patienceMs;
   for (;;) {
-    // What fails while something is ended or starts is tried again.
+    // A failure while something ends or starts is retried.
     let cause: unknown;
     const found = await condition().catch((error: unknown) => {
       cause = error;
@@ -73,7 +73,7 @@ export async function until<T>(
     if (found !== undefined && found !== false) return found;
     if (performance.now() > deadline) {
       const reason = cause instanceof Error ? ` (${cause.message})` : '';
-      throw new Error(`after ${patienceMs / 1_000} s still not: ${what}${reason}`, { cause });
+      throw new Error(`not within ${patienceMs / 1_000} s: ${what}${reason}`, { cause });
     }
     await sleep(everyMs);
   }

@@ -21,7 +21,7 @@ it('npm run test:cluster says in a line what it needs', async () => {
     '',
   ]);
   expect(run({ KUBECONFIG: '/nowhere' })[1]).toMatch(/^the kubeconfig cannot be read: .*\n$/);
-  expect(run({}, '--list')[2]).toContain('from nothing');
+  expect(run({}, '--list')[2]).toContain('from zero instances');
 });
 
 it('looks first whether Formbus is there and ready', async () => {
@@ -41,9 +41,9 @@ it('looks first whether Formbus is there and ready', async () => {
   kafkaSecret({ user: 'formbus', password: 'a', 'ca.crt': 'b' });
   const labels = { 'strimzi.io/cluster': 'formbus', 'strimzi.io/broker-role': 'true' };
   put(fake.objects, '/api/v1/namespaces/kafka/pods/formbus-nodes-0', ready, labels);
-  await expect(open()).rejects.toThrow(/by way of the API server: .*Unexpected server response: 404/);
+  await expect(open()).rejects.toThrow(/through the API server: .*Unexpected server response: 404/);
   fake.dropsForwards = true;
-  await expect(open()).rejects.toThrow(/by way of the API server: .*(socket hang up|ECONNRESET)/);
+  await expect(open()).rejects.toThrow(/through the API server: .*(socket hang up|ECONNRESET)/);
   const message = 'Revision "sheets-flush-00001" failed';
   put(fake.objects, `${serving}/sheets-flush`, {
     spec: { template: { spec: { containers: [{ image: 'a' }] } } },

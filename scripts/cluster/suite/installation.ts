@@ -14,10 +14,10 @@ const Service = v.object({
   }),
 });
 
-/** What the suite has to know of the Formbus that is there. */
+/** The facts that the suite needs about an installed Formbus. */
 export interface Installation {
   image: string;
-  /** Under which Knative has its outer names. */
+  /** The domain of Knative's external names. */
   domain: string;
   /** The ConfigMap formbus. */
   settings: Record<string, string>;
@@ -25,7 +25,7 @@ export interface Installation {
   kafka: v.InferOutput<typeof Secret>;
 }
 
-/** Looks whether all is there and ready that the cases need. @throws Error that names what is not, and what to do */
+/** Checks that everything the cases need is ready. @throws Error that names what is not, and what to do */
 export async function inspect(api: KubernetesApi, namespace: string): Promise<Installation> {
   const where = `namespace ${namespace} of ${api.context}`;
   const read = <S extends v.GenericSchema>(schema: S, path: string, what: string) =>

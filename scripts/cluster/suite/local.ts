@@ -18,8 +18,8 @@ const pace = { everyMs: 200, patienceMs: 120_000 };
 
 /**
  * A Formbus that `npm start` runs on this machine.
- * @param root the project that is run: what is applied is written into it
- * @param env what a tool needs beyond the address, as Redis's password
+ * @param root its project; applied resources are written into it
+ * @param env variables that a tool needs, such as Redis's password
  * @param loseMaster ends its Redis; resolves when there is a master again
  */
 export async function openLocalFormbus({
@@ -49,7 +49,7 @@ export async function openLocalFormbus({
       const folder = one.kind === 'Service' ? 'knative/tasks' : 'eventing/triggers';
       return { one, path: join(root, folder, `${one.metadata.name}.yaml`) };
     });
-  /** The runner says when a change runs. */
+  /** The runner logs a line when a change is running. */
   const changes = () => formbus.output().split('the change is running').length;
   const taken = (before: number) =>
     until(pace, 'the runner has taken the change up', async () => changes() > before);

@@ -1,10 +1,10 @@
 import type { SuiteResource } from './formbus.ts';
 
 export const refusingTask = 'suite-refusing-task';
-/** No other Trigger asks for it. */
+/** No other Trigger has this type. */
 export const refusedType = 'dev.formbus.suite';
 
-/** Refuses each event for good, or takes each when it is repaired; says so with the event's id. */
+/** Refuses each event permanently or, once repaired, accepts each; logs the event's id. */
 const code = `
 import { createServer } from 'node:http';
 const refuses = process.env.REFUSES === 'true';
@@ -17,7 +17,7 @@ createServer((req, res) => {
 process.on('SIGTERM', () => process.exit(0));
 `;
 
-/** A task for an event type of its own, with its Trigger. The image is the project's; only Node is used of it. */
+/** A task for an event type of its own, with its Trigger. It uses only Node of the project's image. */
 export function refusingTaskResources({
   image,
   isRepaired,

@@ -11,7 +11,7 @@ const Applied = v.object({
   }),
 });
 
-/** Applies resources by the server, and waits until their controllers call what is wanted now ready. */
+/** Applies resources on the server, and waits until their controllers report the new generation as ready. */
 export async function applyAll(
   api: KubernetesApi,
   namespace: string,

@@ -1,7 +1,7 @@
 import type { Case, Run } from './cases.ts';
 import { Unchecked } from './formbus.ts';
 
-/** Tries one case after the other, and says how each went. Gives how many failed. */
+/** Runs the cases one after the other and reports each. Returns how many failed. */
 export async function tryAll(cases: Case[], run: Run, say: (line: string) => void): Promise<number> {
   let failed = 0;
   for (const [index, { title, check }] of cases.entries()) {

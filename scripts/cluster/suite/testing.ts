@@ -4,14 +4,14 @@ import type { FakeApi } from '../api/fake-api.ts';
 export const core = '/api/v1/namespaces/formbus';
 export const serving = '/apis/serving.knative.dev/v1/namespaces/formbus/services';
 export const eventing = '/apis/eventing.knative.dev/v1/namespaces/formbus';
-/** As Strimzi calls them; its certificates are for both. */
+/** Strimzi's names; its certificates contain both. */
 export const [broker, bootstrap] = [
   'formbus-nodes-0.formbus-kafka-brokers.kafka.svc',
   'formbus-kafka-bootstrap.kafka',
 ];
 export const ready = { status: { conditions: [{ type: 'Ready', status: 'True' }] } };
 
-/** What `up` and skaffold leave, as far as it is read. */
+/** The resources of an installation, as far as the suite reads them. */
 export function install({ objects }: FakeApi) {
   const spec = { template: { spec: { containers: [{ image: 'dev.local/formbus:abc' }] } } };
   const data = (values: Record<string, string>) => ({
@@ -36,7 +36,7 @@ export function install({ objects }: FakeApi) {
   };
 }
 
-/** Puts a resource there, by its path. */
+/** Adds a resource, by its path. */
 export function put(
   objects: FakeApi['objects'],
   path: string,

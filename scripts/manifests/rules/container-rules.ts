@@ -4,7 +4,7 @@ import { at, ofKind, type Repository, type Rule } from './repository.ts';
 
 const MAX_LINES = 60;
 
-/** What each container's securityContext has to say. */
+/** Required in each container's securityContext. */
 const SECURITY = {
   readOnlyRootFilesystem: true,
   allowPrivilegeEscalation: false,
@@ -12,10 +12,10 @@ const SECURITY = {
   seccompProfile: { type: 'RuntimeDefault' },
 };
 
-/** Knative's queue-proxy, beside each function, listens on these. */
+/** Knative's queue-proxy listens on these, in the pod of each function. */
 const RESERVED_PORTS = [8008, 8012, 8013, 8022, 9090, 9091];
 
-/** Containers can do little harm and take a known share; that they are ready is known of all. */
+/** Each container has few rights, known resources and a readiness probe. */
 export const containers: Rule = (repository) =>
   containersOf(repository).flatMap(({ file, pod, container }) => {
     const found = Object.entries(SECURITY)
@@ -23,10 +23,10 @@ export const containers: Rule = (repository) =>
         ([field, value]) => JSON.stringify(at(container, 'securityContext', field)) !== JSON.stringify(value),
       )
       .map(([field, value]) => `${file}: securityContext.${field} is not ${JSON.stringify(value)}`);
-    // Knative takes no securityContext for the pod.
+    // Knative does not accept a securityContext of the pod.
     const runAsNonRoot = [container, pod].some((one) => at(one, 'securityContext', 'runAsNonRoot') === true);
     if (!runAsNonRoot) found.push(`${file}: securityContext.runAsNonRoot is not true`);
-    // An image's own user has root's group, where nobody says another.
+    // Without runAsGroup an image's user is in root's group.
     const group = [container, pod].map((one) => Number(at(one, 'securityContext', 'runAsGroup') ?? 0));
     if (Math.max(...group) === 0) found.push(`${file}: securityContext.runAsGroup is missing or root's`);
     if (at(pod, 'automountServiceAccountToken') !== false)
@@ -41,7 +41,7 @@ export const containers: Rule = (repository) =>
     return found;
   });
 
-/** Functions run the one image, but for those with a command of their own; what else runs is pinned in versions.json, by digest. */
+/** Functions run the project's image, unless they have a command of their own; all other images are pinned in versions.json, by digest. */
 export const images: Rule = (repository) =>
   containersOf(repository).flatMap(({ file, isFunction, container }) => {
     const image = String(at(container, 'image'));
@@ -51,7 +51,7 @@ export const images: Rule = (repository) =>
     return isPinned ? [] : [`${file}: ${image} is not pinned in knative/platform/versions.json`];
   });
 
-/** No function takes a port of Knative's own. */
+/** No function uses a port of queue-proxy. */
 export const ports: Rule = (repository) =>
   containersOf(repository)
     .filter(({ isFunction }) => isFunction)
@@ -59,7 +59,7 @@ export const ports: Rule = (repository) =>
     .filter(({ port }) => RESERVED_PORTS.includes(Number(at(port, 'containerPort'))))
     .map(({ file, port }) => `${file}: port ${String(at(port, 'containerPort'))} belongs to queue-proxy`);
 
-/** Nothing runs without need, nothing grows without bound, and from outside only forms are reached. */
+/** A release starts no instance, every function has a limit, and only forms are reachable from outside. */
 export const scaling: Rule = (repository, { services }) => [
   ...ofKind(repository, 'Service')
     .filter(
@@ -73,21 +73,18 @@ export const scaling: Rule = (repository, { services }) => [
           'autoscaling.knative.dev/initial-scale',
         ) !== '0',
     )
-    .map(
-      ({ file }) =>
-        `${file}: initial-scale is not 0, so that each release starts an instance of each function`,
-    ),
+    .map(({ file }) => `${file}: initial-scale is not 0, so each release starts an instance`),
   ...services.filter(({ maxScale }) => maxScale === 0).map(({ file }) => `${file}: max-scale is missing`),
   ...services.filter(isExposedTask).map(({ file }) => `${file}: a task is not cluster-local`),
   ...services.filter(isHiddenForm).map(({ file }) => `${file}: a form is cluster-local`),
 ];
 
-/** Totals are in the memory of one process: it always runs, and no second one has some of them. */
+/** Totals are in the memory of one process, so exactly one runs at any time. */
 export const totals: Rule = (_, { services, configMaps }) =>
   configMaps.flatMap(({ file, data: { METRICS_URL: url } }) => {
     if (url === undefined) return [];
     const service = services.find(({ name }) => serviceIn(url).includes(name));
-    if (!service) return [`${file}: METRICS_URL is the address of no Service`];
+    if (!service) return [`${file}: METRICS_URL is not the address of a Service`];
     const { minScale, maxScale } = service;
     return minScale === 1 && maxScale === 1 ? [] : [`${service.file}: min-scale and max-scale are not 1`];
   });
@@ -101,7 +98,7 @@ type Service = Manifests['services'][number];
 const isExposedTask = ({ file, clusterLocal }: Service) => file.startsWith('knative/tasks/') && !clusterLocal;
 const isHiddenForm = ({ file, clusterLocal }: Service) => file.startsWith('knative/forms/') && clusterLocal;
 
-/** The containers of functions and of workloads of our own. */
+/** The containers of functions and of our own workloads. */
 function containersOf(repository: Repository) {
   return ['Service', 'Deployment', 'StatefulSet', 'DaemonSet', 'Job', 'CronJob']
     .flatMap((kind) => ofKind(repository, kind))

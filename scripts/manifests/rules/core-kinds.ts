@@ -12,8 +12,8 @@ const Described = v.custom<{ getAttributeTypeMap: () => unknown }>(
 );
 
 /**
- * What is wrong with a resource of a kind that Kubernetes itself has; undefined when it has no such kind. kubernetes-models
- * knows types and what is required, the fields that there are come from the official client.
+ * The problems of a resource of a built-in kind; undefined for other kinds. kubernetes-models checks types and required fields; the
+ * official client knows which fields exist.
  */
 export function checkCoreKind({ file, apiVersion, kind, content }: Resource): string[] | undefined {
   const [version = '', group] = apiVersion.split('/').toReversed();
@@ -30,7 +30,7 @@ export function checkCoreKind({ file, apiVersion, kind, content }: Resource): st
   return problems.map((problem) => `${file}: ${problem}`);
 }
 
-/** `type` is as the client writes it: a model's name, `Array<…>`, `{ [key: string]: …; }` or a plain one. */
+/** @param type in the client's notation: a model's name, `Array<…>`, `{ [key: string]: …; }` or a primitive type */
 function unknownFields(value: unknown, type: string, path: string): string[] {
   if (typeof value !== 'object' || value === null) return [];
   const entries: [string, unknown][] = Object.entries(value);
@@ -44,11 +44,11 @@ function unknownFields(value: unknown, type: string, path: string): string[] {
     const field = fields.find(({ baseName }) => baseName === key);
     return field
       ? unknownFields(one, field.type, `${path}/${key}`)
-      : [`${path}/${key}: there is no such field`];
+      : [`${path}/${key}: the field does not exist`];
   });
 }
 
-/** `networking.k8s.io` is `networkingK8sIo` there. */
+/** `networking.k8s.io` becomes `networkingK8sIo`. */
 function camelCase(group: string): string {
   return group.replace(/\.(.)/g, (_, letter: string) => letter.toUpperCase());
 }

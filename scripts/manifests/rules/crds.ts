@@ -7,7 +7,7 @@ import { parseAllDocuments } from 'yaml';
 import type { Resource } from '../manifest-files.ts';
 import { checkCoreKind } from './core-kinds.ts';
 
-/** Kinds of which the folder need not hold the CRD, as that of Prometheus has 800 kB: what it has to say is a rule of ours. */
+/** Kinds without a CRD in the folder. That of Prometheus has 800 kB; a rule of ours checks it instead. */
 const WITHOUT_CRD = new Set(['monitoring.coreos.com/v1 Prometheus']);
 
 const Crd = v.object({
@@ -26,8 +26,8 @@ const Crd = v.object({
 });
 
 /**
- * Checks resources as an API server does, with the CRDs in `dir` for what it does not have itself, and more strictly: what it would silently drop (a field that
- * the schema does not know) is an error.
+ * Checks resources as an API server does, custom kinds with the CRDs in `dir`. Stricter: an unknown field, which an API server would
+ * silently drop, is an error.
  * @returns a function that lists what is wrong with a resource
  */
 export function readCrds(dir: string): (resource: Resource) => string[] {
@@ -59,7 +59,7 @@ export function readCrds(dir: string): (resource: Resource) => string[] {
   };
 }
 
-/** Go has its flags in the pattern. */
+/** Go writes flags into the pattern. */
 const goRegExp = Object.assign(
   (pattern: string, flags: string) =>
     pattern.includes('(?i)')
@@ -68,7 +68,7 @@ const goRegExp = Object.assign(
   { code: 'new RegExp' },
 );
 
-/** What every resource has, whether its CRD says so or not. `metadata` is the API server's own matter. */
+/** Adds the fields that every resource has. The API server itself checks `metadata`. */
 function withHead(schema: Record<string, unknown>) {
   const properties = v.parse(v.optional(v.looseObject({}), {}), schema['properties']);
   const head = {
@@ -79,7 +79,7 @@ function withHead(schema: Record<string, unknown>) {
   return { ...schema, properties: { ...properties, ...head } };
 }
 
-/** An OpenAPI v3 schema as JSON Schema, with every object closed that Kubernetes would prune. */
+/** An OpenAPI v3 schema as JSON Schema that refuses the fields that Kubernetes would prune. */
 function closed(schema: unknown): object {
   const { properties, items, additionalProperties, anyOf, nullable, type, ...rest } = v.parse(Schema, schema);
   const result: Record<string, unknown> = { ...rest };

@@ -25,7 +25,7 @@ const fromSecrets = ({ kind, name }: { kind: string; name: string }) => {
 };
 const credentials = new Set(ours.flatMap(fromSecrets));
 
-/** One that is optional would not be missed before the first connection is refused. */
+/** A missing optional credential would show only when a connection is refused. */
 it.each(ours)('$name is given the credentials that its code reads', async ({ kind, name }) => {
   const file = join(root, `functions/${kind}/${name}/${name}.ts`);
   const module: Record<string, unknown> = await import(pathToFileURL(file).href);

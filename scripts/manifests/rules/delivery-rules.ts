@@ -7,7 +7,7 @@ import { at, ofKind, type Repository, type Rule } from './repository.ts';
  */
 const DELIVERY = { backoffPolicy: 'linear', backoffDelay: 'PT1S', retry: 500, timeout: 'PT60S' };
 
-/** Every hop of an event is retried for as long and ends in the dead letters, never in nothing. */
+/** Every hop of an event has the same retries and a dead-letter sink. */
 export const deliveries: Rule = (repository) =>
   ['Trigger', 'KafkaSource', 'Broker']
     .flatMap((kind) => ofKind(repository, kind))
@@ -19,11 +19,11 @@ export const deliveries: Rule = (repository) =>
       const sink = at(content, 'spec', 'delivery', 'deadLetterSink', 'ref');
       const known = ofKind(repository, 'KafkaSink').some(({ name }) => name === at(sink, 'name'));
       if (at(sink, 'kind') !== 'KafkaSink' || !known)
-        found.push(`${file}: spec.delivery.deadLetterSink is no KafkaSink of ours`);
+        found.push(`${file}: spec.delivery.deadLetterSink is not one of our KafkaSinks`);
       return found;
     });
 
-/** A task may take as long as its caller waits, and as long as its own manifest says. */
+/** A task may take as long as its caller waits and its own manifest says. */
 export const timeouts: Rule = (repository, { triggers, services }) => [
   ...triggers.flatMap(({ file, subscriber, delivery }) => {
     const service = services.find(({ name }) => 'service' in subscriber && subscriber.service === name);
@@ -34,11 +34,11 @@ export const timeouts: Rule = (repository, { triggers, services }) => [
     const { content } = repository.resources.find((one) => one.file === file) ?? {};
     const said = Number(at(content, 'spec', 'template', 'spec', 'timeoutSeconds') ?? effective);
     if (said === effective) return [];
-    return [`${file}: timeoutSeconds is ${said}, and an answer has to begin after ${effective}`];
+    return [`${file}: timeoutSeconds is ${said}, but an answer has to begin within ${effective}`];
   }),
 ];
 
-/** Topics exist, all Kafka resources use one cluster, and no event is passed over by a consumer that starts late. */
+/** Topics exist, all Kafka resources use one cluster, and a consumer that starts late skips no event. */
 export const kafka: Rule = (repository, { configMaps }) => {
   const found: string[] = [];
   const config = configMaps.find(({ file }) => file === 'knative/config.yaml')?.data ?? {};
@@ -61,9 +61,9 @@ export const kafka: Rule = (repository, { configMaps }) => {
     if ('topic' in use && !topics.some(({ name }) => name === use.topic))
       found.push(`${use.file}: there is no KafkaTopic ${String(use.topic)}`);
     if (!clusters.has(String(use.servers)))
-      found.push(`${use.file}: no KafkaTopic lies in the cluster ${String(use.servers)}`);
+      found.push(`${use.file}: no KafkaTopic is in the cluster ${String(use.servers)}`);
   }
-  if (clusters.size > 1) found.push(`knative/platform/kafka: the topics lie in ${clusters.size} clusters`);
+  if (clusters.size > 1) found.push(`knative/platform/kafka: the topics are in ${clusters.size} clusters`);
   if (!sources.some(({ content }) => at(content, 'spec', 'topics', 0) === config['KAFKA_TOPIC'])) {
     found.push(`knative/config.yaml: no KafkaSource reads KAFKA_TOPIC`);
   }
@@ -80,7 +80,7 @@ export const kafka: Rule = (repository, { configMaps }) => {
   return found;
 };
 
-/** A task remembers an id for longer than its event can come back: from the topic, and then from the dead letters. */
+/** A task remembers an id for longer than its event can be redelivered, from the topics and then from the dead letters. */
 export const memory: Rule = (repository, { configMaps }) => {
   const days = ofKind(repository, 'KafkaTopic').reduce((sum, { content }) => sum + retentionDays(content), 0);
   const seen = Number(configMaps.find(({ file }) => file === 'knative/config.yaml')?.data['SEEN_DAYS']);

@@ -2,23 +2,22 @@ import { type Filter, matches } from '../../events/filters.ts';
 import { unknownForms } from '../form-filters.ts';
 import { at, ofKind, type Repository, type Rule } from './repository.ts';
 
-/** What is published about every form: by itself, and by `npm run forget`. */
+/** Event types that forms and `npm run forget` publish. */
 const FORM_TYPES = ['form.submitted', 'form.suspected', 'form.forgotten'];
 
-/** Every Trigger can get something: its type is published and, if it names a form, there is such a form. */
+/** Every Trigger can match a published event, and the form that it names exists. */
 export const producers: Rule = (repository, { triggers }) => {
   const events = producible(repository);
   return triggers.flatMap(({ file, filter }) => {
     const strange = unknownForms(filter, repository.forms);
-    if (strange.length > 0)
-      return [`${file}: its filter names ${strange.join(', ')}, and there is no such form`];
+    if (strange.length > 0) return [`${file}: its filter names ${strange.join(', ')}, which is not a form`];
     return events.some((event) => mayMatch(filter, event))
       ? []
-      : [`${file}: nobody publishes an event that its filter lets pass`];
+      : [`${file}: no published event passes its filter`];
   });
 };
 
-/** No event goes to a task twice, by two Triggers that both let it pass. */
+/** No two Triggers deliver the same event to a task. */
 export const overlaps: Rule = (repository, { triggers }) => {
   const events = producible(repository);
   const called = triggers.flatMap(({ file, filter, subscriber }) =>
@@ -34,7 +33,7 @@ export const overlaps: Rule = (repository, { triggers }) => {
   );
 };
 
-/** No reply comes back, by whichever way, to the task that gave it: such an event would go round for ever. */
+/** No reply reaches its own task again, directly or through others: such an event would circulate for ever. */
 export const loops: Rule = (repository, { triggers }) => {
   const events = producible(repository);
   const replies = repliesOf(repository);
@@ -57,7 +56,7 @@ export const loops: Rule = (repository, { triggers }) => {
     .map((type) => `eventing/triggers: ${type} leads to ${type} again`);
 };
 
-/** The types of all events that there may be. A task's answer is one where a Trigger calls it; to a PingSource it is none. */
+/** The types of all published events. A task's reply is published only if a Trigger calls the task, not a PingSource. */
 export function publishedTypes(repository: Repository): string[] {
   const called = ofKind(repository, 'Trigger').map(({ content }) =>
     at(content, 'spec', 'subscriber', 'ref', 'name'),
@@ -66,7 +65,7 @@ export function publishedTypes(repository: Repository): string[] {
   return [...new Set([...FORM_TYPES, ...replies])];
 }
 
-/** The types that each task's answers have, by its annotation `formbus.dev/replies: <type>[,<type>]`. */
+/** The reply types of each task, from its annotation `formbus.dev/replies: <type>[,<type>]`. */
 function repliesOf(repository: Repository): Map<string, string[]> {
   const services = ofKind(repository, 'Service').map(({ name, content }): [string, string[]] => {
     const declared = at(content, 'metadata', 'annotations', 'formbus.dev/replies');
@@ -75,7 +74,7 @@ function repliesOf(repository: Repository): Map<string, string[]> {
   return new Map(services);
 }
 
-/** Every kind of event that is published: each form's, and each reply about each form's. */
+/** Every published combination of form and type, replies included. */
 function producible(repository: Repository): Record<string, string>[] {
   const replied = publishedTypes(repository).filter((type) => !FORM_TYPES.includes(type));
   const common = { specversion: '1.0', datacontenttype: 'application/json' };
@@ -85,7 +84,7 @@ function producible(repository: Repository): Record<string, string>[] {
   ]);
 }
 
-/** False only if no value of the attributes that `event` leaves open could make the filter true. */
+/** False only if the filter is false for all values of the attributes that `event` leaves open. */
 function mayMatch(filter: Filter, event: Record<string, string>): boolean {
   return verdict(filter, event) !== false;
 }

@@ -1,10 +1,10 @@
 import type { Resource } from '../manifest-files.ts';
 import { at, ofKind, type Repository, type Rule } from './repository.ts';
 
-/** Namespaces of the parts that releases bring. */
+/** Namespaces that the releases create. */
 const RELEASED = ['knative-eventing', 'knative-serving', 'kourier-system'];
 
-/** Prometheus, which its operator makes a pod of: what the rules for containers say of others, and that it forgets in time. */
+/** As the rules for containers, which do not see the pod that the operator makes; and its storage is bounded. */
 export const prometheus: Rule = (repository) =>
   ofKind(repository, 'Prometheus').flatMap(({ file, content }) => {
     const spec = (...path: string[]) => at(content, 'spec', ...path);
@@ -17,7 +17,7 @@ export const prometheus: Rule = (repository) =>
       ...(image.includes(`:${String(spec('version'))}@`)
         ? []
         : ['spec.version is not the version of its image']),
-      ...(accounts.includes(String(spec('serviceAccountName'))) ? [] : ['there is no such ServiceAccount']),
+      ...(accounts.includes(String(spec('serviceAccountName'))) ? [] : ['its ServiceAccount does not exist']),
       ...['retention', 'retentionSize', 'storage']
         .filter((field) => !spec(field))
         .map((field) => `spec.${field} is missing`),
@@ -30,7 +30,7 @@ export const prometheus: Rule = (repository) =>
     ].map((problem) => `${file}: ${problem}`);
   });
 
-/** What is scraped lies where there is something, and where Prometheus may go; what is selected of ours exists. */
+/** Prometheus may reach each namespace that it scrapes, and each selected Service exists. */
 export const scrapes: Rule = (repository, { services }) => {
   const ours = ofKind(repository, 'Namespace').map(({ name }) => name);
   return ofKind(repository, 'PodMonitor').flatMap(({ file, content }) => {
@@ -42,7 +42,7 @@ export const scrapes: Rule = (repository, { services }) => {
     return [
       ...(namespaces.length > 0 ? [] : ['it names no namespace']),
       ...unknown.map((name) => `there is no namespace ${name}`),
-      ...barred.map((name) => `the NetworkPolicy of Prometheus does not let it go to ${name}`),
+      ...barred.map((name) => `the NetworkPolicy of Prometheus does not allow egress to ${name}`),
       ...selected
         .filter((name) => !services.some((one) => one.name === name))
         .map((name) => `there is no Service ${name}`),
@@ -50,11 +50,11 @@ export const scrapes: Rule = (repository, { services }) => {
   });
 };
 
-/** Who is woken by an alert reads what happened, what to do, and where there is more; its name is in one place. */
+/** An alert says what happened, what to do, and where its runbook is; its name is unique. */
 export const alerts: Rule = (repository) => {
   const all = ofKind(repository, 'PrometheusRule').flatMap(alertsOf);
   return all.flatMap(({ file, alert, rule }) => {
-    const expected = `knative/README.md#${alert.toLowerCase()}`;
+    const expected = `{{ or $externalLabels.runbooks "knative/README.md" }}#${alert.toLowerCase()}`;
     return [
       ...(['critical', 'warning'].includes(String(at(rule, 'labels', 'severity')))
         ? []
@@ -63,7 +63,7 @@ export const alerts: Rule = (repository) => {
         .filter((text) => !at(rule, 'annotations', text))
         .map((text) => `its ${text} is missing`),
       ...(at(rule, 'annotations', 'runbook_url') === expected ? [] : [`its runbook_url is not ${expected}`]),
-      ...(all.filter((one) => one.alert === alert).length === 1 ? [] : ['there is another one of this name']),
+      ...(all.filter((one) => one.alert === alert).length === 1 ? [] : ['another alert has this name']),
     ].map((problem) => `${file}: ${alert}: ${problem}`);
   });
 };

@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { at, ofKind, type Repository, type Rule } from './repository.ts';
 
-/** Kafka's acknowledgement is worth what the README says: two of three nodes have the event, and no consumer forgets where it was. */
+/** An acknowledgement of Kafka means what the documents say: two of three nodes have the event, and no consumer loses its offset. */
 export const durability: Rule = (repository, { kafkaTopics }) => {
   const found: string[] = [];
   for (const { file, content } of ofKind(repository, 'Kafka')) {
@@ -18,21 +18,21 @@ export const durability: Rule = (repository, { kafkaTopics }) => {
         (one) => at(one, 'tls') !== true || at(one, 'authentication', 'type') !== 'scram-sha-512',
       )
     )
-      found.push(`${file}: a listener goes without TLS or a password`);
+      found.push(`${file}: has a listener without TLS or a password`);
   }
-  // They would be refused where Kafka has one node, and are worth less than the cluster's where it has three.
+  // With one node Kafka would refuse these topics; with three the topics would be less durable than the cluster's default.
   for (const { file, content } of ofKind(repository, 'KafkaTopic')) {
     if (at(content, 'spec', 'replicas') !== undefined)
-      found.push(`${file}: replicas are the cluster's matter`);
+      found.push(`${file}: must not set replicas, which the cluster sets`);
     if (at(content, 'spec', 'config', 'min.insync.replicas') !== undefined)
-      found.push(`${file}: min.insync.replicas is the cluster's matter`);
+      found.push(`${file}: must not set min.insync.replicas, which the cluster sets`);
     if (at(content, 'spec', 'config', 'retention.ms') === undefined)
       found.push(`${file}: retention.ms is missing`);
   }
   for (const { file, content } of ofKind(repository, 'Broker')) {
     const topic = at(content, 'metadata', 'annotations', 'kafka.eventing.knative.dev/external.topic');
     if (!kafkaTopics.some((one) => one.topic === topic))
-      found.push(`${file}: its topic is no KafkaTopic of ours`);
+      found.push(`${file}: its topic is not one of our KafkaTopics`);
   }
   return found;
 };
@@ -45,17 +45,17 @@ const KAFKA = {
   'unclean.leader.election.enable': false,
 };
 
-/** What runs all the time loses one pod at a time, and is reached by those who have to reach it. */
+/** A workload loses at most one pod at a time, and only its clients reach it. */
 export const guards: Rule = (repository) =>
   ['Deployment', 'StatefulSet', 'Prometheus']
     .flatMap((kind) => ofKind(repository, kind))
     .flatMap(({ file, name }) =>
       ['PodDisruptionBudget', 'NetworkPolicy']
         .filter((kind) => !ofKind(repository, kind).some((guard) => selects(guard.content, name)))
-        .map((kind) => `${file}: no ${kind} is for it`),
+        .map((kind) => `${file}: has no ${kind}`),
     );
 
-/** The loss of a node takes one copy of what is kept, and no more. */
+/** The loss of a node takes at most one copy of the data. */
 export const copies: Rule = (repository) =>
   ['KafkaNodePool', 'StatefulSet']
     .flatMap((kind) => ofKind(repository, kind))
@@ -75,7 +75,7 @@ export const copies: Rule = (repository) =>
     })
     .map(({ file }) => `${file}: two of its pods may share a node`);
 
-/** Whoever may not go everywhere gets to DNS, wherever it is, and Prometheus to the API server of every kind of cluster. */
+/** A pod with limited egress reaches DNS at any address, and Prometheus the API server of every kind of cluster. */
 export const exits: Rule = (repository) =>
   ofKind(repository, 'NetworkPolicy')
     .filter(({ content }) => [at(content, 'spec', 'policyTypes')].flat().includes('Egress'))
@@ -86,14 +86,14 @@ export const exits: Rule = (repository) =>
         .map((port) => [at(port, 'protocol') ?? 'TCP', at(port, 'port')].join(' '));
       return [...DNS, ...(name === 'prometheus' ? API_SERVERS : [])]
         .filter((port) => !ports.includes(port))
-        .map((port) => `${file}: there is no way out to ${port}`);
+        .map((port) => `${file}: does not allow egress to ${port}`);
     });
 
 const DNS = ['UDP 53', 'TCP 53'];
-/** Of managed clusters, kind, minikube and MicroK8s; the rules of a policy hold after a Service's address is replaced by its pod's. */
+/** Managed clusters, kind, minikube, MicroK8s. A policy sees the API server's own port, not its Service's. */
 const API_SERVERS = ['TCP 443', 'TCP 6443', 'TCP 8443', 'TCP 16443'];
 
-/** Whoever uses Redis is let in by its NetworkPolicies, and nobody else is. */
+/** The NetworkPolicies of Redis admit exactly the functions that use it. */
 export const redisUsers: Rule = (repository) =>
   ofKind(repository, 'Service').flatMap(({ file, content }) => {
     const template = at(content, 'spec', 'template');
@@ -104,14 +104,14 @@ export const redisUsers: Rule = (repository) =>
     return [`${file}: the label formbus.dev/redis and REDIS_PASSWORD go together`];
   });
 
-/** How long the Sentinels do not see a pod that has started again, in seconds, as measured on a real cluster. */
+/** Seconds until the Sentinels see a restarted pod, measured on a real cluster. */
 const UNSEEN_SECONDS = 14;
-/** What redis/stop.sh takes at most, and then Redis's own shutdown-timeout. */
+/** The longest run of redis/stop.sh, then Redis's own shutdown-timeout. */
 const STOP_SECONDS = 45 + 10;
 
 /**
- * No acknowledged row is lost when one Redis after the other is restarted, drained or evicted: each is taken only when the Sentinels see the one before,
- * a master hands over first, and one that hangs is found.
+ * No acknowledged row is lost when Redis pods are restarted, drained or evicted one after the other: the Sentinels see each pod before the
+ * next one stops, a master hands over before it stops, and a hanging process is found.
  */
 export const redisRestarts: Rule = (repository) =>
   ofKind(repository, 'StatefulSet').flatMap(({ file, name, content }) => {
@@ -121,28 +121,28 @@ export const redisRestarts: Rule = (repository) =>
     const want = (isSo: boolean, what: string) => void (isSo || found.push(`${file}: ${what}`));
     want(
       at(container, 'livenessProbe', 'exec') !== undefined,
-      'its livenessProbe does not find one that hangs',
+      'its livenessProbe does not find a hanging process',
     );
     if (name !== 'redis') return found;
 
     const seconds = (...path: string[]) => Number(at(container, 'readinessProbe', ...path));
     want(
       seconds('periodSeconds') * seconds('failureThreshold') <= 3,
-      'it is ready for long when it is not any more',
+      'stays ready for too long after a failure',
     );
     want(
       seconds('periodSeconds') * (seconds('successThreshold') - 1) > UNSEEN_SECONDS,
-      'a drain takes the next one before the Sentinels see this one',
+      'a drain continues before the Sentinels see this pod',
     );
     want(
       Number(at(content, 'spec', 'minReadySeconds')) > UNSEEN_SECONDS,
-      'a rolling restart takes the next one before the Sentinels see this one',
+      'a rolling restart continues before the Sentinels see this pod',
     );
     const hook = [at(container, 'lifecycle', 'preStop', 'exec', 'command')].flat();
-    want(hook.includes('/etc/redis/stop.sh'), 'a master does not hand over before it stops');
+    want(hook.includes('/etc/redis/stop.sh'), 'a master stops without handing over');
     want(
       Number(at(pod, 'terminationGracePeriodSeconds')) >= STOP_SECONDS,
-      'it is killed before it has handed over',
+      'is killed before it has handed over',
     );
     return found;
   });

@@ -8,12 +8,12 @@ import { resource } from './testing/change.ts';
 
 const root = join(import.meta.dirname, '../../..');
 const repository = readRepository(root);
-/** Not every function takes events; one that does not replies with none. */
+/** A function that is not a task has no replies. */
 const Task = v.object({ name: v.string(), replies: v.optional(v.array(v.string()), []) });
 
 const ours = repository.tasks.filter((name) => existsSync(join(root, `functions/tasks/${name}/${name}.ts`)));
 
-/** `task(...)` lets no other types out at run time than those it names, so what the manifests say is what happens. */
+/** `task(...)` publishes only the types that it names, so the manifests describe what happens at run time. */
 it.each(ours)('%s names in its code the reply types that its manifest names', async (name) => {
   const file = `functions/tasks/${name}/${name}.ts`;
   const module: Record<string, unknown> = await import(pathToFileURL(join(root, file)).href);

@@ -7,7 +7,7 @@ import { holderOf, readResources, type Resource } from '../manifest-files.ts';
 import { parseResources } from '../manifest-parser.ts';
 import type { Manifests } from '../types.ts';
 
-/** The manifests and what they have to agree with. Plain data, so that a test can change it. */
+/** The manifests and everything that they have to agree with. Plain data, so that a test can change it. */
 export interface Repository {
   resources: Resource[];
   /** Lines of each manifest by file. */
@@ -15,9 +15,9 @@ export interface Repository {
   /** Names of the folders in functions/forms and functions/tasks, of the project and built in, that hold a file of the same name, in whichever language. */
   forms: string[];
   tasks: string[];
-  /** Keys of the Secrets that an installation brings, by Secret, with what is said of them. */
+  /** Keys of the Secrets that an installation creates, by Secret, with their descriptions. */
   secrets: Record<string, Record<string, unknown>>;
-  /** Pinned images of others: knative/platform/versions.json. */
+  /** Pinned images: knative/platform/versions.json. */
   images: string[];
 }
 
@@ -78,20 +78,20 @@ export function readVersions(root: string): v.InferOutput<typeof Versions> {
   return v.parse(Versions, JSON.parse(readFileSync(join(root, 'knative/platform/versions.json'), 'utf8')));
 }
 
-/** What is wrong with the manifests: the loader's problems, then what breaks the rules. */
+/** All problems of the manifests: those of the parser, then broken rules. */
 export function findings(repository: Repository, rules: Rule[]): string[] {
   const { manifests, problems } = parseResources(repository.resources);
   return [...problems, ...rules.flatMap((rule) => rule(repository, manifests))];
 }
 
-/** By kind alone, apart from Service: Kubernetes has one, too, and ours are Knative's. */
+/** By kind; of Services only Knative's, because Kubernetes has a kind of that name as well. */
 export function ofKind({ resources }: Repository, kind: string): Resource[] {
   return resources.filter(
     (resource) => resource.kind === kind && (kind !== 'Service' || resource.apiVersion.includes('knative')),
   );
 }
 
-/** The value at the end of a path; undefined where the path ends before. */
+/** The value at the end of a path; undefined when the path does not exist. */
 export function at(value: unknown, ...path: (string | number)[]): unknown {
   return path.reduce<unknown>((inner, key) => {
     return typeof inner === 'object' && inner !== null ? Reflect.get(inner, key) : undefined;

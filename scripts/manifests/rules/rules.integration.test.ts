@@ -13,13 +13,13 @@ import {
   CONTAINER,
   DEMO,
   FORM,
-  MISTAKES,
   REDIS,
   replies,
   SOURCE,
   TASK,
   TOPIC,
-} from './testing/mistakes.ts';
+} from './testing/files.ts';
+import { MISTAKES } from './testing/mistakes.ts';
 import { at, findings, readRepository } from './repository.ts';
 import { RULES } from './rules.ts';
 
@@ -34,7 +34,7 @@ describe('the manifests of this repository', () => {
     expect(findings(repository, [rule])).toEqual([]);
   });
 
-  it('give sheets-flush the time for its longest run: no new call after 45 s, and one call takes up to 200 s', () => {
+  it('give sheets-flush the time for its longest run: no new call after 45 s, and a call takes up to 200 s', () => {
     const seconds = at(
       resource(repository, 'knative/tasks/sheets-flush.yaml').content,
       'spec',
@@ -80,10 +80,7 @@ describe('a manifest that breaks a rule is found', () => {
       'a reply that another task takes',
       [replies('form.analyzed'), [BUFFER, ['spec', 'filter', 'attributes', 'type'], 'form.analyzed']],
     ],
-    [
-      'a filter by an attribute of which nothing is known',
-      [[DEMO, ['spec', 'filter', 'attributes', 'flagged'], 'true']],
-    ],
+    ['a filter by an unknown attribute', [[DEMO, ['spec', 'filter', 'attributes', 'flagged'], 'true']]],
     [
       'a filter with not and any',
       [[DEMO, ['spec', 'filters'], [{ not: { any: [{ exact: { form: 'x' } }] } }]]],
@@ -97,13 +94,13 @@ const CRDS_DIR = process.env['CRDS_DIR'];
 const skipped = !CRDS_DIR && process.env['CI'] !== 'true';
 if (skipped)
   console.warn(
-    'The manifests are not checked against their CRDs: set CRDS_DIR to the folder that holds those.',
+    'The manifests are not checked against their CRDs: set CRDS_DIR to the folder that has these.',
   );
 
 describe.skipIf(skipped)('by its CRD', () => {
   let check: (given: Resource) => string[];
   beforeAll(() => {
-    if (!CRDS_DIR) throw new Error('CRDS_DIR is not set; in CI it has to name the folder with the CRDs');
+    if (!CRDS_DIR) throw new Error('CRDS_DIR is not set; in CI it must name the folder with the CRDs');
     check = readCrds(CRDS_DIR);
   });
 
@@ -113,7 +110,7 @@ describe.skipIf(skipped)('by its CRD', () => {
 
   it.each<[string, Change, string]>([
     [
-      'a field that is unknown',
+      'an unknown field',
       [FORM, ['spec', 'template', 'spec', 'timeout'], 3],
       'additional properties {"additionalProperty":"timeout"}',
     ],
@@ -138,18 +135,14 @@ describe.skipIf(skipped)('by its CRD', () => {
     [
       'an unknown field of a built-in kind',
       [REDIS, ['spec', 'template', 'spec', 'containers', 0, 'readyProbe'], {}],
-      '/spec/template/spec/containers/0/readyProbe: there is no such field',
+      '/spec/template/spec/containers/0/readyProbe: the field does not exist',
     ],
     [
       'a missing field of a built-in kind',
       [REDIS, ['spec', 'selector']],
       'must have required property selector',
     ],
-    [
-      'a kind that there is not',
-      [FORM, ['kind'], 'Servise'],
-      'there is no CRD for serving.knative.dev/v1 Servise',
-    ],
+    ['an unknown kind', [FORM, ['kind'], 'Servise'], 'there is no CRD for serving.knative.dev/v1 Servise'],
   ])('%s is an error', (_, change, problem) => {
     expect(check(resource(changed(repository, [change]), change[0])).join('\n')).toContain(problem);
   });

@@ -6,7 +6,7 @@ import { callerNames, functionNames } from './name-rules.ts';
 import { copies, durability, exits, guards, redisRestarts, redisUsers } from './platform-rules.ts';
 import { secrets } from './secret-rules.ts';
 
-/** What all manifests keep to. */
+/** The rules for all manifests. */
 export const RULES = {
   functionNames,
   callerNames,

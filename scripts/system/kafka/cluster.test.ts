@@ -146,7 +146,7 @@ describeKafka('a cluster, as its operator reaches it', { timeout: 120_000 }, () 
       gateway.answers[`mail.${local}`] = 400;
       const first = await run('dead-letters.ts', 'redrive', '--all');
       expect(first.output).toContain('sent again: 2 of 3\n');
-      expect(first.complaint).toContain('mail did not take it: 400 as told');
+      expect(first.complaint).toContain('mail failed on it again: 400 as told');
       expect([first.code, first.complaint]).toEqual([1, expect.stringContaining('not sent: 1, for mail: ')]);
       expect(gateway.requests).toEqual([
         { host: `detect-slang.${local}`, id: '1' },

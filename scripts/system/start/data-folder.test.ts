@@ -96,7 +96,7 @@ it('no answer holds a password; the data folder tells tools of this user where t
 
 it('tools find an npm start by its data folder; what a killed one has left behind misleads nobody', async () => {
   const data = await newFolder();
-  const nobody = `no Formbus runs in ${data}: start it with npm start, or say where it is with --url or --data`;
+  const nobody = `no Formbus runs in ${data}: start it with npm start, or choose another with --url or --data`;
   expect(() => addressOf({ data })).toThrow(nobody);
   const formbus = await start(data);
   expect(addressOf({ data })).toBe(formbus.url);

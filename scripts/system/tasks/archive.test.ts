@@ -57,13 +57,13 @@ const settled = async () => {
 };
 
 const Report = v.object({
-  missing: v.array(v.looseObject({ id: v.string() })),
+  lost: v.array(v.looseObject({ id: v.string() })),
   forgotten: v.number(),
   unlogged: v.array(v.unknown()),
   archive: v.object({
     archived: v.number(),
     forgotten: v.number(),
-    missing: v.array(v.looseObject({ id: v.string() })),
+    lost: v.array(v.looseObject({ id: v.string() })),
   }),
 });
 async function run(script: string, ...args: string[]) {
@@ -91,13 +91,13 @@ async function killPostgres(): Promise<void> {
   process.kill(Number(parent), 'SIGKILL');
 }
 
-it('before the first submission there is nothing in the archive, and nothing missing', async () => {
-  expect(await audit()).toMatchObject({ code: 0, archive: { archived: 0, missing: [] } });
+it('before the first submission there is nothing in the archive, and nothing lost', async () => {
+  expect(await audit()).toMatchObject({ code: 0, archive: { archived: 0, lost: [] } });
   const { code } = await run('forget.ts', '--form', 'demo-form', '--id', 'nobody');
   expect(code).toBe(2);
   const id = await submit('first');
   // On its way, wherever it is by now.
-  expect(await audit()).toMatchObject({ code: 0, archive: { missing: [] } });
+  expect(await audit()).toMatchObject({ code: 0, archive: { lost: [] } });
   await settled();
   expect(await query('SELECT id FROM submissions')).toEqual([{ id }]);
 });
@@ -128,15 +128,15 @@ it('the audit finds what the archive lacks, the repair puts it in, and what was 
   const before = await audit();
   expect(before).toMatchObject({
     code: 0,
-    archive: { missing: [], forgotten: 0 },
-    missing: [],
+    archive: { lost: [], forgotten: 0 },
+    lost: [],
     forgotten: 0,
   });
 
   expect((await run('forget.ts', '--form', 'demo-form', '--id', forgotten)).code).toBe(0);
   await query('DELETE FROM submissions WHERE id = $1', [lost]);
   const found = await audit();
-  expect(found).toMatchObject({ code: 1, missing: [], archive: { missing: [{ id: lost }], forgotten: 1 } });
+  expect(found).toMatchObject({ code: 1, lost: [], archive: { lost: [{ id: lost }], forgotten: 1 } });
   expect(found.forgotten).toBeGreaterThan(0);
   expect(found.archive.archived).toBe(before.archive.archived - 2);
 
@@ -149,8 +149,8 @@ it('the audit finds what the archive lacks, the repair puts it in, and what was 
   await formbus.flush();
   expect(await audit('--repair')).toMatchObject({
     code: 0,
-    missing: [],
-    archive: { missing: [], forgotten: 1 },
+    lost: [],
+    archive: { lost: [], forgotten: 1 },
   });
   expect(await query('SELECT id FROM submissions WHERE data IS NULL')).toEqual([{ id: forgotten }]);
   const ids = (await formbus.rows('demo-form')).map(({ id }) => id);

@@ -43,8 +43,8 @@ async function submit(name: string): Promise<string> {
 
 const Report = v.object({
   tabs: v.array(v.record(v.string(), v.union([v.string(), v.number()]))),
-  missing: v.array(v.looseObject({ id: v.string() })),
-  doubled: v.array(v.looseObject({ id: v.string() })),
+  lost: v.array(v.looseObject({ id: v.string() })),
+  duplicated: v.array(v.looseObject({ id: v.string() })),
   parked: v.array(v.looseObject({ spreadsheetId: v.string() })),
   unlogged: v.array(v.object({ sheet: v.string(), rows: v.number() })),
 });
@@ -70,20 +70,20 @@ const deleteRows = (sheetId: number, startIndex: number, endIndex: number): Shee
 });
 const idsInSheet = async () => (await formbus.rows('demo-form')).map(({ id }) => id);
 
-it('finds nothing wrong with rows on their way and in the sheet', async () => {
+it('reports nothing lost while rows are on their way, and once they are in the sheet', async () => {
   const ids: string[] = [];
   for (const name of ['Asha', 'Ben', 'Cleo']) ids.push(await submit(name));
   // Wherever they are by now.
   const early = await audit('--json');
-  expect([early.code, reportOf(early.output)]).toMatchObject([0, { tabs: [{ accepted: 3, missing: 0 }] }]);
+  expect([early.code, reportOf(early.output)]).toMatchObject([0, { tabs: [{ accepted: 3, lost: 0 }] }]);
   await expect.poll(waiting, { timeout: 30_000 }).toEqual([]);
-  expect(await demoTab()).toMatchObject({ waiting: 0, missing: 0 });
+  expect(await demoTab()).toMatchObject({ waiting: 0, lost: 0 });
   expect(await formbus.flush()).toBe(204);
   expect(await demoTab()).toMatchObject({ form: 'demo-form', accepted: 3, 'in sheet': 3, buffered: 0 });
   expect(await idsInSheet()).toEqual(ids);
 }, 120_000);
 
-it('finds the row that was deleted, the one that was doubled and the one that nobody submitted', async () => {
+it('finds the row that was deleted, the one that was duplicated and the one that nobody submitted', async () => {
   const [first = '', , third = ''] = await idsInSheet();
   const { sheetId, apply } = await openBook();
   const again = [third, 'typed in'].map((id) => ({
@@ -96,27 +96,27 @@ it('finds the row that was deleted, the one that was doubled and the one that no
   const found = await audit('--json');
   expect(found.code).toBe(1);
   expect(reportOf(found.output)).toMatchObject({
-    missing: [{ id: first }],
-    doubled: [{ id: third }],
+    lost: [{ id: first }],
+    duplicated: [{ id: third }],
     unlogged: [{ sheet: 'formbus/demo-form', rows: 1 }],
   });
   const { output } = await audit();
-  expect(output).toContain(`missing: ${first} in formbus/demo-form`);
-  expect(output).toContain(`doubled: ${third} in formbus/demo-form`);
+  expect(output).toContain(`lost: ${first} in formbus/demo-form`);
+  expect(output).toContain(`duplicated: ${third} in formbus/demo-form`);
   expect((await audit('--form', 'student-data-form')).code).toBe(0);
   expect(await audit('--form', 'nobody')).toMatchObject({
     code: 2,
     complaint: expect.stringContaining(
-      'there is no form nobody, and no submission of one; there are demo-form',
+      'there is no form nobody and no submission of it; there are demo-form',
     ),
   });
 }, 120_000);
 
-it('--repair puts the missing row back once, through the buffer only, and leaves the doubled one to people', async () => {
+it('--repair puts the lost row back once, through the buffer only, and leaves the duplicated one to people', async () => {
   const first = (await events())[0]?.attributes.id ?? '';
   const repaired = await audit('--repair');
   expect(repaired.output).toContain('put back: 1 row;');
-  // The doubled one.
+  // The duplicated one.
   expect(repaired.code).toBe(1);
   const { sheetId, apply } = await openBook();
   await apply([deleteRows(sheetId, 3, 5)]);
@@ -125,12 +125,12 @@ it('--repair puts the missing row back once, through the buffer only, and leaves
   const { code, output } = await audit('--repair');
   expect(code).toBe(0);
   expect(output).not.toContain('put back');
-  expect(output).toContain('Nothing is missing, nothing is doubled.');
+  expect(output).toContain('Nothing is lost, nothing is duplicated.');
   const seen = formbus.output().split('\n');
   expect(seen.filter((line) => /demo-task +seen/.test(line) && line.includes(first))).toHaveLength(1);
 }, 120_000);
 
-it('calls what is in flight frozen and what the buffer refused a dead letter, and nothing of it missing', async () => {
+it('calls a row in flight and a dead letter by their names, and neither of them lost', async () => {
   const sink = /K_SINK=(\S+)/.exec(formbus.output())?.[1] ?? '';
   const broken = { id: 'broken', type: 'form.submitted', source: '/forms/demo-form', specversion: '1.0' };
   const event = { ...broken, form: 'demo-form', sheet: 'formbus/%E0%A4%A', data: {} };
@@ -146,15 +146,15 @@ it('calls what is in flight frozen and what the buffer refused a dead letter, an
   expect(code).toBe(0);
   expect(output).not.toContain('putBack');
   expect(reportOf(output).tabs).toMatchObject([
-    { sheet: 'formbus/demo-form', frozen: 1, missing: 0 },
-    { sheet: 'formbus/%E0%A4%A/', 'dead letters': 1, missing: 0 },
+    { sheet: 'formbus/demo-form', 'in flight': 1, lost: 0 },
+    { sheet: 'formbus/%E0%A4%A/', 'dead letters': 1, lost: 0 },
   ]);
   await fetch(faults, { method: 'DELETE' });
   expect(await formbus.flush()).toBe(204);
-  expect(await demoTab()).toMatchObject({ frozen: 0, missing: 0 });
+  expect(await demoTab()).toMatchObject({ 'in flight': 0, lost: 0 });
 }, 120_000);
 
-it('finds nothing missing or doubled while submissions come and are written, and repairs nothing', async () => {
+it('finds nothing lost or duplicated while submissions come and are written, and repairs nothing', async () => {
   const traffic = { isOver: false };
   const submitting = (async () => {
     while (!traffic.isOver) await Promise.all(['a', 'b', 'c', 'd'].map(submit));
@@ -193,7 +193,7 @@ it('names a spreadsheet that is parked and a row that was refused, with the reas
   expect(output).toContain('delete its mark in the sheet');
 });
 
-it('the nightly audit finds what is lost and what is there twice, on this machine as on a cluster', async () => {
+it('the nightly audit finds what is lost and what is duplicated, on this machine as on a cluster', async () => {
   const gone = await submit('Gone');
   const twice = await submit('Twice');
   await expect.poll(waiting, { timeout: 30_000 }).toEqual([]);

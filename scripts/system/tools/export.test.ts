@@ -4,7 +4,7 @@ import { createReadStream, existsSync, readFileSync, statSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, expect, inject, it } from 'vitest';
 import { migrate } from '../../../functions/tasks/archive/schema.ts';
 import { openDatabase } from '../../../functions/lib/stores/postgres.ts';
 import { recordedLog } from '../../../functions/testing/log.ts';
@@ -156,7 +156,7 @@ it('names the forms when there is none of that name: those of this project, and 
   const { code, out, err } = await run('--form', 'nobody', '--format', 'csv');
   expect([code, out]).toEqual([2, '']);
   expect(err).toBe(
-    'there is no form nobody, and no submission of one; there are demo-form, forgotten, gone, student-data-form\n',
+    'there is no form nobody and no submission of it; there are demo-form, forgotten, gone, student-data-form\n',
   );
   for (const form of ['demo-form', 'forgotten'])
     expect((await run('--form', form, '--format', 'csv')).err).toBe(`0 submissions of ${form}\n`);
@@ -180,35 +180,38 @@ it('says so when the database dies in the midst of it, and leaves no half of a f
   const running = run('--form', 'f', '--format', 'csv', '--out', file);
   const written = () => statSync(`${file}.part`, { throwIfNoEntry: false })?.size ?? 0;
   await expect.poll(written, { interval: 5 }).toBeGreaterThan(0);
-  postgres.kill();
+  await postgres.kill();
   const { code, err } = await running;
   await expect.poll(() => postgres.query('SELECT 1').catch(() => [])).toHaveLength(1);
   // On a busy machine there is progress before it.
   expect([code, err]).toEqual([
     2,
     expect.stringMatching(
-      /^the archive at \S+ is not to be reached \(.*\); see whether it runs, and DATABASE_URL\n$/m,
+      /^the archive at \S+ cannot be reached \(.*\); check that it runs, and DATABASE_URL\n$/m,
     ),
   ]);
   expect([existsSync(file), existsSync(`${file}.part`)]).toEqual([false, false]);
 });
 
-it('exports a million rows in constant memory', { timeout: 300_000 }, async () => {
+/** In memory at once, either would not fit. */
+const rows = inject('isNightly') ? 1_000_000 : 200_000;
+
+it(`exports ${rows} rows in constant memory`, { timeout: 300_000 }, async () => {
   await postgres.query(
     `INSERT INTO submissions SELECT 'id-' || n, 'form.submitted', 'f', timestamptz '2026-01-01' + n * interval '1 second', 's/t', '',
        '["name","message"]', jsonb_build_object('name', 'Person ' || n, 'message', repeat('x', 100))
-     FROM generate_series(1, 1000000) AS n`,
+     FROM generate_series(1, ${rows}) AS n`,
   );
-  const file = join(folder.path, 'million.csv');
+  const file = join(folder.path, 'many.csv');
   const { code, err, peakMb } = await run('--form', 'f', '--format', 'csv', '--out', file);
   expect(code).toBe(0);
-  expect(err).toMatch(/^\d+ of 1000000\n[^]*1000000 submissions of f in /);
+  expect(err).toMatch(new RegExp(`^${rows} submissions of f in `, 'm'));
   let lines = 0;
   const ids = new Set<string>();
   for await (const line of createInterface({ input: createReadStream(file) })) {
     lines += 1;
     ids.add(line.slice(0, line.indexOf(',')));
   }
-  expect([lines, ids.size]).toEqual([1_000_001, 1_000_001]);
-  console.log(`peak memory of an export of 1,000,000 rows: ${peakMb.toFixed(0)} MB`);
+  expect([lines, ids.size]).toEqual([rows + 1, rows + 1]);
+  console.log(`peak memory of an export of ${rows} rows: ${peakMb.toFixed(0)} MB`);
 });

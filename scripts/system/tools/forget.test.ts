@@ -99,7 +99,7 @@ it('removes a submission from every store, wherever it is on its way, and no rep
   for (const id of [inSheet, buffered, suspected]) {
     const { code, output } = await run('forget.ts', '--form', 'demo-form', '--id', id);
     expect(output).toContain(
-      'archive: removed; the id stays as a mark\nbuffer: no row, and none is taken again\nsheets: no row',
+      'archive: removed; the id stays as a mark\nbuffer: no row, and none is accepted again\nsheets: no row',
     );
     expect(output).toContain("the Broker's log: the event of 20");
     expect(code).toBe(0);
@@ -119,7 +119,7 @@ it('removes a submission from every store, wherever it is on its way, and no rep
   expect([again.code, again.output]).toEqual([0, expect.stringContaining('archive: was removed before')]);
 }, 120_000);
 
-it('says that Redis stands still and that it may be run again, and has removed it then', async () => {
+it('says that Redis does not answer, and removes the submission when it is run again', async () => {
   const id = await submit({ name: 'Frozen', message: 'x' });
   await settled();
   const [pid = 0] = pidsOf(formbus.pid, 'redis');
@@ -129,7 +129,7 @@ it('says that Redis stands still and that it may be run again, and has removed i
   expect([code, output]).toEqual([
     1,
     expect.stringMatching(
-      /not yet: the buffer's Redis at redis:\S+ is not to be reached \(.*run this again to see it, which is safe\n/,
+      /not yet: the buffer's Redis at redis:\S+ cannot be reached \(.*run this again to see it, which is safe\n/,
     ),
   ]);
   process.kill(pid, 'SIGCONT');

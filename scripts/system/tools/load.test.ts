@@ -25,7 +25,7 @@ const Report = v.object({
   errors: v.record(v.string(), v.number()),
   latency: v.record(v.string(), v.number()),
   verified: v.optional(
-    v.looseObject({ inSheet: v.number(), lost: v.array(v.string()), doubled: v.array(v.string()) }),
+    v.looseObject({ inSheet: v.number(), lost: v.array(v.string()), duplicated: v.array(v.string()) }),
   ),
 });
 
@@ -62,14 +62,14 @@ async function startProxy(act: (n: number, answer: (status: number, body: string
   return `http://127.0.0.1:${port}/demo-form/`;
 }
 
-it('submits as so many users, and finds all of it in the sheet once', async () => {
+it('submits as that many users, and finds every submission in the sheet once', async () => {
   const form = `${formbus.url}/student-data-form/`;
   const { code, output } = await load(form, '--users', '20', '--requests', '5', '--verify', '--json');
   expect(reportOf(output)).toMatchObject({
     requests: 100,
     accepted: 100,
     errors: {},
-    verified: { inSheet: 100, lost: [], doubled: [] },
+    verified: { inSheet: 100, lost: [], duplicated: [] },
   });
   expect(code).toBe(0);
   const rows = await formbus.rows('student-data-form');
@@ -152,11 +152,11 @@ it('fails when a submission stands in the sheet twice', async () => {
     '--patience',
     '1',
   );
-  expect(output).toContain('doubled: twice');
+  expect(output).toContain('duplicated: twice');
   expect(code).toBe(1);
 }, 120_000);
 
-it('says what to do when nobody answers', async () => {
+it('says what to do when there is no answer', async () => {
   const { code, complaint } = await load('http://127.0.0.1:1/demo-form/');
   expect(code).toBe(2);
   expect(complaint).toBe(

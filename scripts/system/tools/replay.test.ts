@@ -40,7 +40,7 @@ it("gives a task a form's past, and no other task", async () => {
   expect(await run(formbus.url, ...asked.with(1, 'nobody'))).toMatchObject({
     code: 2,
     output: '',
-    complaint: 'there is no form nobody, and no submission of one; there are demo-form, student-data-form\n',
+    complaint: 'there is no form nobody and no submission of it; there are demo-form, student-data-form\n',
   });
   await formbus.flush();
   expect(await formbus.rows('demo-form')).toHaveLength(3);

@@ -155,7 +155,7 @@ it('says what to do where nothing runs, and what cannot be asked for at once', a
   expect(await told('--url', 'http://127.0.0.1:9')).toEqual([
     2,
     '',
-    'Formbus does not answer at http://127.0.0.1:9; start it with npm start, say where it is with --url, or name a cluster with --context\n',
+    'Formbus does not answer at http://127.0.0.1:9; start it with npm start, choose another one with --url, or name a cluster with --context\n',
   ]);
   expect(await told('--namespace', 'n')).toEqual([2, '', expect.stringContaining('set KUBECONFIG')]);
   expect(await told('--url', formbus.url, '--context', 'c')).toEqual([

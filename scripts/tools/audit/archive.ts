@@ -1,21 +1,12 @@
 import * as v from 'valibot';
 import { connectArchive, formsIn, isNotMadeYet } from '../client/database.ts';
-import type { LoggedRow } from './reconcile.ts';
+import type { ArchiveReport, LoggedRow } from './report.ts';
 
-export interface ArchiveReport {
-  archived: number;
-  forgotten: number;
-  /** They have not reached the archive yet. */
-  waiting: number;
-  'dead letters': number;
-  missing: LoggedRow[];
-}
-
-/** The archive as the audit sees it. Rejects when it can't be read. */
+/** The archive as the audit sees it. Rejects when it cannot be read. */
 export interface AuditedArchive {
-  /** Those of the ids that the archive has, and whether the submission is forgotten. */
+  /** Which of the ids the archive has, and whether the submission is forgotten. */
   known(ids: Iterable<string>): Promise<Map<string, { isForgotten: boolean }>>;
-  /** The forms that it has submissions of. */
+  /** The forms of its submissions. */
   forms(): Promise<string[]>;
   close(): Promise<void>;
 }
@@ -23,7 +14,7 @@ export interface AuditedArchive {
 const Rows = v.array(v.object({ id: v.string(), isForgotten: v.boolean() }));
 const idsAtOnce = 5_000;
 
-/** Connects when it is asked for the first time. @param url where Formbus runs */
+/** Connects at the first question. @param url where Formbus runs */
 export function openAuditedArchive(url: string): AuditedArchive {
   let connecting: ReturnType<typeof connectArchive> | undefined;
   const open = () => (connecting ??= connectArchive(url));
@@ -57,8 +48,8 @@ function noneYet(error: unknown): { rows: unknown[] } {
 }
 
 /**
- * Says of each submission that the log has for the archive where it is; to be read after the log. `known` are those of the
- * `others` that the archive has: the log keeps an event for some days only.
+ * Says where each submission is that the log has for the archive; read the log first. `known`: which of the `others` the archive has,
+ * because the log keeps an event for some days only.
  */
 export async function readArchive(
   log: LoggedRow[],
@@ -81,13 +72,13 @@ async function compare(log: LoggedRow[], archive: AuditedArchive): Promise<Archi
   // The same id twice in the log is one submission; it waits while one of the two does.
   for (const row of log) if (row.archive && !(rows.get(row.id)?.archive === 'waiting')) rows.set(row.id, row);
   const known = await archive.known(rows.keys());
-  const report: ArchiveReport = { archived: 0, forgotten: 0, waiting: 0, 'dead letters': 0, missing: [] };
+  const report: ArchiveReport = { archived: 0, forgotten: 0, waiting: 0, 'dead letters': 0, lost: [] };
   for (const [id, row] of rows) {
     const found = known.get(id);
     if (found) report[found.isForgotten ? 'forgotten' : 'archived'] += 1;
     else if (row.archive === 'waiting') report.waiting += 1;
     else if (row.archive === 'dead') report['dead letters'] += 1;
-    else report.missing.push(row);
+    else report.lost.push(row);
   }
   return report;
 }

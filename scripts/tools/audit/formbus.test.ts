@@ -1,9 +1,9 @@
 import { expect, it, onTestFinished } from 'vitest';
 import { openGateway } from '../../runner/gateway/gateway.ts';
 import { openFormbus } from './formbus.ts';
-import type { LoggedRow } from './reconcile.ts';
+import type { LoggedRow } from './report.ts';
 
-it('has as many events delivered again as there are, each once', async () => {
+it('redelivers any number of events, each once', async () => {
   const gateway = await openGateway({ port: 0, host: '127.0.0.1' });
   onTestFinished(() => gateway.close(0));
   const got = new Map<string, number[]>();

@@ -1,7 +1,7 @@
 import * as v from 'valibot';
 import { placeOf } from '../../../functions/lib/event/destination.ts';
 import { call } from '../client/call.ts';
-import type { LoggedRow } from './reconcile.ts';
+import type { LoggedRow } from './report.ts';
 
 const Events = v.array(
   v.object({
@@ -18,11 +18,11 @@ const Events = v.array(
     dead: v.array(v.string()),
   }),
 );
-type Event = v.InferOutput<typeof Events>[number];
+type LoggedEvent = v.InferOutput<typeof Events>[number];
 
-/** A Formbus that runs on this machine. All reject with an Error that says what to do. */
+/** A Formbus on this machine. All reject with an Error that says what to do. */
 export interface Formbus {
-  /** What its log has after a place in it and is to become a row, oldest first. */
+  /** The events of its log after a place in it that are to become rows, oldest first. */
   rows(after?: number): Promise<LoggedRow[]>;
   /** Delivers the events of these rows to the buffer again, and to no other task. */
   redeliver(rows: LoggedRow[]): Promise<void>;
@@ -36,7 +36,7 @@ export function openFormbus(url: string): Formbus {
     async rows(after = 0) {
       const rows: LoggedRow[] = [];
       for (;;) {
-        const page: Event[] = await call(Events, url, `/_/events?after=${after}`);
+        const page: LoggedEvent[] = await call(Events, url, `/_/events?after=${after}`);
         const last = page.at(-1);
         if (!last) return rows;
         after = last.seq;
@@ -60,7 +60,7 @@ const Queued = v.object({ queued: v.number() });
 /** Events in one request. Formbus takes 10,000, in one transaction. */
 const atOnce = 1_000;
 
-function rowOf({ seq, attributes, triggers, waiting, dead }: Event): LoggedRow[] {
+function rowOf({ seq, attributes, triggers, waiting, dead }: LoggedEvent): LoggedRow[] {
   const { id, type, time = '', sheet, form } = attributes;
   const trigger = triggers.find(brings);
   if (type === 'form.forgotten' || sheet === undefined || form === undefined || trigger === undefined)
@@ -76,7 +76,7 @@ function rowOf({ seq, attributes, triggers, waiting, dead }: Event): LoggedRow[]
   return [{ seq, trigger, ...placeOrNone({ type, sheet }), id, form, time, ...flags, archive }];
 }
 
-/** What names no place becomes a dead letter, and no row. */
+/** An event that names no place becomes a dead letter, not a row. */
 function placeOrNone(attributes: { type: string; sheet: string }): { spreadsheetId: string; tab: string } {
   try {
     return placeOf(attributes);

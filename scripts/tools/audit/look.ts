@@ -1,11 +1,29 @@
 import { isFull } from '../../../functions/lib/sheets/spreadsheet-pool.ts';
 import { readStanding, type ReadSheets } from '../../../functions/lib/sheets/standing.ts';
 import type { AuditedBuffer } from './buffer.ts';
-import { keyOf, type Found } from './reconcile.ts';
+import { settle } from './reconcile.ts';
+import { keyOf, keyOfMember, tabKey, type Found } from './report.ts';
 
 /**
- * Looks into the buffer and then into the sheet, after the log was read: the way that a row goes. What moves on between two of
- * them is seen in the later one at least, so nothing that is on its way is taken for missing.
+ * Looks, judges, and looks again when something seems lost or duplicated.
+ * @param onDoubt called before the second look
+ */
+export async function lookUntilSure<J extends { lost: unknown[]; duplicated: unknown[] }>(
+  lookOnce: () => Promise<Found>,
+  judge: (found: Found) => J | Promise<J>,
+  onDoubt: () => void = () => {},
+): Promise<{ found: Found; judgement: J }> {
+  const found = await lookOnce();
+  const judgement = await judge(found);
+  if (judgement.lost.length + judgement.duplicated.length === 0) return { found, judgement };
+  onDoubt();
+  const settled = settle(found, await lookOnce());
+  return { found: settled, judgement: await judge(settled) };
+}
+
+/**
+ * Looks into the buffer and then into the sheet, after the log was read: the way that a row goes. A row that moves on between two of
+ * them is seen in the later one at least, so that no row on its way is called lost.
  */
 export async function look(
   spreadsheets: string[],
@@ -13,7 +31,7 @@ export async function look(
 ): Promise<Found> {
   const found: Found = {
     buffered: new Set(),
-    frozen: new Set(),
+    inFlight: new Set(),
     refused: new Map(),
     inSheet: new Map(),
     tabs: new Set(),
@@ -22,17 +40,17 @@ export async function look(
     unreadable: [],
   };
   for (const spreadsheetId of spreadsheets) {
-    const { pending, frozen, refused, parked, parkedTabs } = await buffer.states(spreadsheetId);
-    const key = (member: string) => `${spreadsheetId}\n${member}`;
+    const { pending, inFlight, refused, parked, parkedTabs } = await buffer.states(spreadsheetId);
+    const key = (member: string) => keyOfMember(spreadsheetId, member);
     for (const member of pending) found.buffered.add(key(member));
-    for (const member of frozen) found.frozen.add(key(member));
+    for (const member of inFlight) found.inFlight.add(key(member));
     for (const [member, reason] of refused) found.refused.set(key(member), reason);
     if (parked) found.parked.push({ spreadsheetId, ...parked });
     for (const [tab, one] of parkedTabs) found.parked.push({ spreadsheetId, tab, ...one });
     try {
       const { chain, counts, unreadable } = await readStanding(spreadsheetId, sheets);
       for (const [tab, ids] of counts) {
-        found.tabs.add(`${spreadsheetId}\n${tab}`);
+        found.tabs.add(tabKey({ spreadsheetId, tab }));
         for (const [id, count] of ids) found.inSheet.set(keyOf({ spreadsheetId, tab, id }), count);
       }
       for (const tab of unreadable)

@@ -1,12 +1,12 @@
 import { expect, it } from 'vitest';
 import { verdictOf } from './print.ts';
 
-const good = { missing: [], doubled: [], unreadable: [], archive: { missing: [] } };
+const good = { lost: [], duplicated: [], unreadable: [], archive: { lost: [] } };
 
-it('all is well only where all was looked at and nothing is missing, in the archive neither', () => {
-  expect(verdictOf(good)).toBe('Nothing is missing, nothing is doubled.');
-  expect(verdictOf({ ...good, archive: { missing: ['an id'] } })).toBeUndefined();
-  const partly = 'Nothing is missing and nothing is doubled in what could be checked.';
+it('says that nothing is lost only when everything was checked, the archive included', () => {
+  expect(verdictOf(good)).toBe('Nothing is lost, nothing is duplicated.');
+  expect(verdictOf({ ...good, archive: { lost: ['an id'] } })).toBeUndefined();
+  const partly = 'Nothing is lost and nothing is duplicated in what could be checked.';
   expect(verdictOf({ ...good, archive: { unreadable: 'gone' } })).toBe(partly);
   expect(verdictOf({ ...good, unreadable: ['a tab'] })).toBe(partly);
 });

@@ -1,4 +1,4 @@
-import type { AuditReport, LoggedRow } from './reconcile.ts';
+import type { AuditReport, LoggedRow } from './report.ts';
 import type { Repaired } from './repair.ts';
 import { counted } from '../client/counted.ts';
 
@@ -11,8 +11,8 @@ export function printReport(report: AuditReport): void {
     forgotten,
     standing,
     tabs,
-    missing,
-    doubled,
+    lost,
+    duplicated,
     refused,
     gone,
     full,
@@ -23,22 +23,22 @@ export function printReport(report: AuditReport): void {
   if (tabs.length > 0) console.table(tabs);
   if ('unreadable' in archive) console.log(`not checked: the archive: ${archive.unreadable}`);
   else {
-    const { missing: unarchived, ...counts } = archive;
-    console.table([{ archive: 'submissions', ...counts, missing: unarchived.length }]);
-    list('missing in the archive', unarchived);
+    const { lost: unarchived, ...counts } = archive;
+    console.table([{ archive: 'submissions', ...counts, lost: unarchived.length }]);
+    list('lost on the way to the archive', unarchived);
     if (unarchived.length > 0) console.log('--repair puts them into the archive.');
   }
   if (forgotten > 0)
     console.log(
       `forgotten: ${counted(forgotten, 'event')} of the log, about submissions that were forgotten`,
     );
-  list('forgotten, and not out of the sheet yet', standing);
-  for (const tab of gone) console.log(`tab deleted: ${tab}; the repair makes it anew`);
+  list('forgotten, and still in the sheet', standing);
+  for (const tab of gone) console.log(`tab deleted: ${tab}; the repair makes it again`);
   for (const { spreadsheetId, last } of full)
     console.log(
       last === spreadsheetId
-        ? `80 % full: ${spreadsheetId}, and its rows have no other one to go on in: add one to SPREADSHEET_POOL`
-        : `80 % full: ${spreadsheetId}; its rows go on in ${last}`,
+        ? `80 % full: ${spreadsheetId}, and there is no spreadsheet for its rows to continue in: add one to SPREADSHEET_POOL`
+        : `80 % full: ${spreadsheetId}; its rows continue in ${last}`,
     );
   for (const { spreadsheetId, tab, reason, since } of parked)
     console.log(
@@ -51,38 +51,38 @@ export function printReport(report: AuditReport): void {
       `neither in the log nor in the archive: ${counted(rows, 'row')} of ${sheet}, added by hand, or from before the archive`,
     );
   list('refused', refused, ({ reason }) => `: ${reason}`);
-  list('missing', missing);
-  list('doubled', doubled);
+  list('lost', lost);
+  list('duplicated', duplicated);
   if (refused.length > 0)
     console.log(
       'A refused row is kept in the buffer: delete its mark in the sheet, and --repair sends it again.',
     );
-  if (missing.length > 0) console.log('--repair puts missing rows back.');
-  if (doubled.length > 0) console.log('Of a doubled row delete all but one by hand.');
+  if (lost.length > 0) console.log('--repair puts lost rows back.');
+  if (duplicated.length > 0) console.log('Of a duplicated row delete all but one by hand.');
   const verdict = verdictOf(report);
   if (verdict) console.log(verdict);
 }
 
-/** The last word, where nothing is wrong; undefined where what is wrong stands above it. */
+/** The last line when nothing is wrong; undefined when the lines above it say what is. */
 export function verdictOf({
-  missing,
-  doubled,
+  lost,
+  duplicated,
   unreadable,
   archive,
 }: {
-  missing: unknown[];
-  doubled: unknown[];
+  lost: unknown[];
+  duplicated: unknown[];
   unreadable: unknown[];
-  archive: { missing: unknown[] } | { unreadable: string };
+  archive: { lost: unknown[] } | { unreadable: string };
 }): string | undefined {
-  const unarchived = 'unreadable' in archive ? 0 : archive.missing.length;
-  if (missing.length + doubled.length + unarchived > 0) return undefined;
+  const unarchived = 'unreadable' in archive ? 0 : archive.lost.length;
+  if (lost.length + duplicated.length + unarchived > 0) return undefined;
   if (unreadable.length > 0 || 'unreadable' in archive)
-    return 'Nothing is missing and nothing is doubled in what could be checked.';
-  return 'Nothing is missing, nothing is doubled.';
+    return 'Nothing is lost and nothing is duplicated in what could be checked.';
+  return 'Nothing is lost, nothing is duplicated.';
 }
 
-/** Prints what the repair has done. */
+/** Prints what the repair did. */
 export function printRepaired({ putBack, left, archived }: Repaired & { archived: number }): void {
   if (archived > 0) console.log(`delivered to the archive again: ${counted(archived, 'submission')}`);
   console.log(`put back: ${counted(putBack.length, 'row')}; in the sheets after the next flush`);

@@ -27,7 +27,7 @@ it('waits for new quota and says so', async () => {
   expect([sheets.calls, said.length]).toEqual([3, 2]);
 });
 
-it('passes on what no waiting helps against, and gives up some time', async () => {
+it('passes on errors that waiting cannot help, and gives up eventually', async () => {
   const options = { say: () => {}, pauseMs: 1, tries: 2 };
   await expect(waitForQuota(refusing(403), options).layout('s')).rejects.toThrow('refused with 403');
   const sheets = refusing(429, 429, 429);

@@ -1,8 +1,9 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import { SheetsError } from '../../../functions/lib/sheets/sheets-error.ts';
 import type { ReadSheets } from '../../../functions/lib/sheets/standing.ts';
 
 /**
- * Calls again what Google refuses for lack of quota: 60 reads a minute, which the flush needs, too.
+ * Repeats calls that Google refuses for lack of quota: 60 reads a minute, which the flush shares.
  * https://developers.google.com/workspace/sheets/api/limits
  */
 export function waitForQuota(
@@ -16,7 +17,7 @@ export function waitForQuota(
       } catch (error) {
         if (!(error instanceof SheetsError && error.status === 429) || n === tries) throw error;
         say(`Google's quota for reading is used up; next try in ${pauseMs / 1_000} s`);
-        await new Promise((resolve) => setTimeout(resolve, pauseMs));
+        await pause(pauseMs);
       }
     }
   }

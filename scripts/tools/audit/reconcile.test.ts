@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest';
-import { countUnlogged, keyOf, reconcile, settle, type Found, type LoggedRow } from './reconcile.ts';
+import { keyOf, type Found, type LoggedRow } from './report.ts';
+import { countUnlogged, reconcile, settle } from './reconcile.ts';
 
 const row = (id: string, more: Partial<LoggedRow> = {}): LoggedRow => ({
   seq: 1,
@@ -16,7 +17,7 @@ const row = (id: string, more: Partial<LoggedRow> = {}): LoggedRow => ({
 const key = (id: string) => keyOf(row(id));
 const nothing = (): Found => ({
   buffered: new Set(),
-  frozen: new Set(),
+  inFlight: new Set(),
   refused: new Map(),
   inSheet: new Map(),
   tabs: new Set(['s\nt']),
@@ -29,7 +30,7 @@ it('says of each submission where it is', () => {
   const found: Found = {
     ...nothing(),
     buffered: new Set([key('buffered')]),
-    frozen: new Set([key('frozen')]),
+    inFlight: new Set([key('in flight')]),
     refused: new Map([
       [key('refused'), 'too long'],
       [key('unmarked'), 'too long'],
@@ -42,7 +43,7 @@ it('says of each submission where it is', () => {
     ]),
   };
   const log = [
-    ...['there', 'twice', 'buffered', 'frozen', 'refused', 'unmarked', 'nowhere'].map((id) => row(id)),
+    ...['there', 'twice', 'buffered', 'in flight', 'refused', 'unmarked', 'nowhere'].map((id) => row(id)),
     row('waiting', { waiting: true }),
     row('dead', { dead: true }),
   ];
@@ -55,16 +56,16 @@ it('says of each submission where it is', () => {
       'in sheet': 2,
       waiting: 1,
       buffered: 1,
-      frozen: 1,
+      'in flight': 1,
       refused: 2,
       'dead letters': 1,
       'not checked': 0,
-      missing: 1,
-      doubled: 1,
+      lost: 1,
+      duplicated: 1,
     },
   ]);
-  expect(report.missing.map(({ id }) => id)).toEqual(['nowhere']);
-  expect(report.doubled.map(({ id }) => id)).toEqual(['twice']);
+  expect(report.lost.map(({ id }) => id)).toEqual(['nowhere']);
+  expect(report.duplicated.map(({ id }) => id)).toEqual(['twice']);
   expect(report.refused).toMatchObject([
     { id: 'refused', reason: 'too long', hasMark: true },
     { id: 'unmarked', reason: 'too long', hasMark: false },
@@ -74,34 +75,34 @@ it('says of each submission where it is', () => {
 it('counts an id that stands in the log twice as one submission, and the same id in two tabs as two', () => {
   const log = [row('a'), row('a'), row('a', { tab: 'other' })];
   const { tabs } = reconcile(log, { ...nothing(), inSheet: new Map([[key('a'), 1]]) });
-  expect(tabs.map(({ sheet, accepted, missing }) => [sheet, accepted, missing])).toEqual([
+  expect(tabs.map(({ sheet, accepted, lost }) => [sheet, accepted, lost])).toEqual([
     ['s/t', 1, 0],
     ['s/other', 1, 1],
   ]);
 });
 
-it('finds a row that has reached the sheet and is still in the buffer where it counts: in the sheet', () => {
-  const found = { ...nothing(), frozen: new Set([key('a')]), inSheet: new Map([[key('a'), 1]]) };
-  expect(reconcile([row('a')], found).tabs[0]).toMatchObject({ 'in sheet': 1, frozen: 0 });
+it('counts a row that has reached the sheet and is still in the buffer as in the sheet', () => {
+  const found = { ...nothing(), inFlight: new Set([key('a')]), inSheet: new Map([[key('a'), 1]]) };
+  expect(reconcile([row('a')], found).tabs[0]).toMatchObject({ 'in sheet': 1, 'in flight': 0 });
 });
 
-it('takes an id that stands in the log twice for waiting while one of the two does', () => {
+it('counts an id that stands in the log twice as waiting while one of the two waits', () => {
   const log = [row('a', { waiting: true }), row('a', { seq: 2 })];
-  expect(reconcile(log, nothing()).tabs[0]).toMatchObject({ accepted: 1, waiting: 1, missing: 0 });
+  expect(reconcile(log, nothing()).tabs[0]).toMatchObject({ accepted: 1, waiting: 1, lost: 0 });
 });
 
-it('calls nothing missing that it could not look for, in a spreadsheet or in one tab of it', () => {
+it('calls nothing lost where it could not look, in a spreadsheet or in one of its tabs', () => {
   const log = [row('a'), row('b', { tab: 'other' }), row('c', { spreadsheetId: 'closed' })];
   const unreadable = [
     { spreadsheetId: 'closed', tab: undefined, reason: '403' },
     { spreadsheetId: 's', tab: 'other', reason: 'no ids' },
   ];
   const report = reconcile(log, { ...nothing(), unreadable });
-  expect(report.missing.map(({ id }) => id)).toEqual(['a']);
+  expect(report.lost.map(({ id }) => id)).toEqual(['a']);
   expect(report.tabs.map((tab) => tab['not checked'])).toEqual([0, 1, 1]);
 });
 
-it('counts rows that the log has not by their tab', () => {
+it('counts rows that are not in the log by their tab', () => {
   const inSheet = new Map([
     [key('logged'), 1],
     [key('old'), 1],
@@ -112,7 +113,7 @@ it('counts rows that the log has not by their tab', () => {
   ]);
 });
 
-it('believes two looks: found once is there, doubled is what was doubled both times', () => {
+it('believes two looks: found once is there, duplicated both times is duplicated', () => {
   const looks = (first: number, second: number) =>
     settle(
       { ...nothing(), inSheet: new Map(first > 0 ? [[key('a'), first]] : []) },

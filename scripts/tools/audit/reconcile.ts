@@ -1,169 +1,93 @@
-import type { ArchiveReport } from './archive.ts';
+import { timesSeen, whereIs } from '../../../functions/lib/whereabouts/whereabouts.ts';
+import {
+  keyOf,
+  rowIn,
+  tabKey,
+  type AuditReport,
+  type Found,
+  type LoggedRow,
+  type RowsReport,
+  type TabReport,
+} from './report.ts';
 
-/** A submission in the log that is to become a row. */
-export interface LoggedRow {
-  /** Its place in the log. */
-  seq: number;
-  /** The Trigger that brings it to the buffer. */
-  trigger: string;
-  spreadsheetId: string;
-  tab: string;
-  id: string;
-  form: string;
-  /** The moment of receipt as it stands in the row. */
-  time: string;
-  /** It has not reached the buffer yet. */
-  waiting: boolean;
-  /** The buffer gave it up: it is a dead letter. */
-  dead: boolean;
-  /** What became of it on the way to the archive; undefined when it does not go there. */
-  archive?: 'delivered' | 'waiting' | 'dead' | undefined;
-}
-
-/** What was found behind the log; keys as `keyOf` makes them. */
-export interface Found {
-  buffered: Set<string>;
-  frozen: Set<string>;
-  /** Kept aside because Google refused them, for this reason; a mark with the same id stands in the sheet, or is on its way there. */
-  refused: Map<string, string>;
-  /** How many rows have this id. */
-  inSheet: Map<string, number>;
-  /** The tabs that there are, each as spreadsheet, line feed, tab. */
-  tabs: Set<string>;
-  /** Spreadsheets that are or were 80 % full; `last` is the one that takes their rows now. */
-  full: { spreadsheetId: string; last: string }[];
-  /** Without a tab it is the spreadsheet as a whole. */
-  parked: { spreadsheetId: string; tab?: string; reason: string; since: number }[];
-  /** What could not be read: a spreadsheet, or one tab of it. */
-  unreadable: { spreadsheetId: string; tab: string | undefined; reason: string }[];
-}
-
-interface TabReport {
-  sheet: string;
-  form: string;
-  accepted: number;
-  'in sheet': number;
-  waiting: number;
-  buffered: number;
-  frozen: number;
-  refused: number;
-  'dead letters': number;
-  'not checked': number;
-  missing: number;
-  doubled: number;
-}
-
-interface RefusedRow extends LoggedRow {
-  reason: string;
-  /** False when somebody has deleted the mark: the row may be sent again. */
-  hasMark: boolean;
-}
-
-export interface AuditReport {
-  tabs: TabReport[];
-  missing: LoggedRow[];
-  doubled: LoggedRow[];
-  refused: RefusedRow[];
-  /** Tabs with missing rows that are not there (any more). */
-  gone: string[];
-  full: Found['full'];
-  parked: Found['parked'];
-  unreadable: Found['unreadable'];
-  /** Submissions that were forgotten; they are not compared. */
-  forgotten: number;
-  /** Forgotten ones that still stand in the sheet: the next flush takes them out. */
-  standing: LoggedRow[];
-  archive: ArchiveReport | { unreadable: string };
-  /** Rows whose id is not in the log: the log keeps an event for some days only, and people add rows by hand. */
-  unlogged: { sheet: string; rows: number }[];
-}
-
-/** Says of each accepted submission where it is now. One that is nowhere is missing; one that stands twice is doubled. */
-export function reconcile(
-  log: LoggedRow[],
-  found: Found,
-  forgotten: Set<string> = new Set(),
-): Omit<AuditReport, 'archive'> {
+/** Says of each accepted submission where it is now. A submission that is nowhere is lost; one that stands twice is duplicated. */
+export function reconcile(log: LoggedRow[], found: Found, forgotten: Set<string> = new Set()): RowsReport {
   const { full, parked, unreadable } = found;
-  const report: Omit<AuditReport, 'archive'> = {
+  const report: RowsReport = {
     tabs: [],
-    missing: [],
-    doubled: [],
+    lost: [],
+    duplicated: [],
     refused: [],
     gone: [],
     full,
     parked,
     unreadable,
-    unlogged: [],
     forgotten: 0,
     standing: [],
   };
   const tabs = new Map<string, TabReport>();
   for (const [key, row] of submissionsOf(log)) {
-    if (isForgotten(row.id, forgotten)) {
+    const times = found.inSheet.get(key) ?? 0;
+    const isReadable = !isUnreadable(row, unreadable);
+    const held = isForgotten(row.id, forgotten) ? 'forgotten' : heldIn(found, key);
+    const event = row.waiting ? 'waiting' : row.dead ? 'dead letters' : undefined;
+    const where = whereIs({ times, held, event, isReadable });
+    if (where === 'forgotten') {
       report.forgotten += 1;
-      if (found.inSheet.has(key)) report.standing.push(row);
+      if (times > 0) report.standing.push(row);
       continue;
     }
     const name = `${row.spreadsheetId}/${row.tab} ${row.form}`;
     const tab = tabs.get(name) ?? emptyTab(row);
     tabs.set(name, tab);
     tab.accepted += 1;
-    const standing = found.inSheet.get(key) ?? 0;
-    if (standing > 1) {
-      tab.doubled += 1;
-      report.doubled.push(row);
+    tab[where] += 1;
+    if (times > 1) {
+      tab.duplicated += 1;
+      report.duplicated.push(row);
     }
+    if (where === 'lost') report.lost.push(row);
     const reason = found.refused.get(key);
     if (reason !== undefined) {
-      tab.refused += 1;
-      const hasMark = standing > 0 || found.buffered.has(key) || found.frozen.has(key);
-      report.refused.push({ ...row, reason, hasMark: hasMark || isUnreadable(row, unreadable) });
-    } else if (standing > 0) tab['in sheet'] += 1;
-    else if (found.buffered.has(key)) tab.buffered += 1;
-    else if (found.frozen.has(key)) tab.frozen += 1;
-    else if (row.waiting) tab.waiting += 1;
-    else if (row.dead) tab['dead letters'] += 1;
-    else if (isUnreadable(row, unreadable)) tab['not checked'] += 1;
-    else {
-      tab.missing += 1;
-      report.missing.push(row);
+      const hasMark = times > 0 || found.buffered.has(key) || found.inFlight.has(key) || !isReadable;
+      report.refused.push({ ...row, reason, hasMark });
     }
   }
   report.tabs = [...tabs.values()];
-  const gone = report.missing.filter(({ spreadsheetId, tab }) => !found.tabs.has(`${spreadsheetId}\n${tab}`));
+  const gone = report.lost.filter((row) => !found.tabs.has(tabKey(row)));
   report.gone = [...new Set(gone.map(({ spreadsheetId, tab }) => `${spreadsheetId}/${tab}`))];
   return report;
 }
 
-/** Counts by tab the rows of the sheets that `logged`, keys of the whole log, has not. */
+function heldIn({ refused, buffered, inFlight }: Found, key: string) {
+  if (refused.has(key)) return 'refused';
+  if (buffered.has(key)) return 'buffered';
+  return inFlight.has(key) ? 'in flight' : undefined;
+}
+
+/** Counts by tab the rows of the sheets whose keys are not in `logged`, the keys of the whole log. */
 export function countUnlogged({ inSheet }: Found, logged: Set<string>): AuditReport['unlogged'] {
   const counts = new Map<string, number>();
-  for (const [key, standing] of inSheet) {
+  for (const [key, times] of inSheet) {
     if (logged.has(key)) continue;
-    const [spreadsheetId = '', tab = ''] = key.split('\n');
+    const { spreadsheetId, tab } = rowIn(key);
     const sheet = `${spreadsheetId}/${tab}`;
-    counts.set(sheet, (counts.get(sheet) ?? 0) + standing);
+    counts.set(sheet, (counts.get(sheet) ?? 0) + times);
   }
   return [...counts].map(([sheet, rows]) => ({ sheet, rows }));
 }
 
-/**
- * Two looks at the same spreadsheets as one: a row that only one of them found is there, and one is doubled that both found
- * twice. So a person who sorts a long tab while it is read page by page makes nothing missing or doubled.
- */
+/** Two looks at the same spreadsheets as one, as `timesSeen` says. */
 export function settle(first: Found, second: Found): Found {
-  const inSheet = new Map(first.inSheet);
-  for (const key of [...first.inSheet.keys(), ...second.inSheet.keys()]) {
-    const [a, b] = [first.inSheet.get(key) ?? 0, second.inSheet.get(key) ?? 0];
-    inSheet.set(key, Math.max(1, Math.min(a, b)));
-  }
+  const inSheet = new Map<string, number>();
+  for (const key of [...first.inSheet.keys(), ...second.inSheet.keys()])
+    inSheet.set(key, timesSeen([first, second].map((look) => look.inSheet.get(key) ?? 0)));
   const unreadable = new Map(
     [...first.unreadable, ...second.unreadable].map((one) => [`${one.spreadsheetId}\n${one.tab}`, one]),
   );
   return {
     buffered: new Set([...first.buffered, ...second.buffered]),
-    frozen: new Set([...first.frozen, ...second.frozen]),
+    inFlight: new Set([...first.inFlight, ...second.inFlight]),
     refused: new Map([...first.refused, ...second.refused]),
     inSheet,
     tabs: second.tabs,
@@ -171,24 +95,6 @@ export function settle(first: Found, second: Found): Found {
     parked: second.parked,
     unreadable: [...unreadable.values()],
   };
-}
-
-/** A row's place and id; a tab and an id hold no line feed. */
-export function keyOf({
-  spreadsheetId,
-  tab,
-  id,
-}: {
-  spreadsheetId: string;
-  tab: string;
-  id: string;
-}): string {
-  return `${spreadsheetId}\n${tab}\n${id}`;
-}
-
-/** The id in a key of `keyOf`. */
-export function idIn(key: string): string {
-  return key.slice(key.lastIndexOf('\n') + 1);
 }
 
 /** The same id twice in the log, as after a publisher's second try, is one submission; it waits while one of the two does. */
@@ -205,7 +111,7 @@ function isForgotten(rowId: string, forgotten: Set<string>): boolean {
   return forgotten.has(rowId) || forgotten.has(submissionOf(rowId));
 }
 
-/** What a task found out about a submission has its id with the task's name behind it. */
+/** The submission that a row is about: the id of what a task found out is the submission's with the task's name behind it. */
 export function submissionOf(rowId: string): string {
   return rowId.split('/', 1)[0] ?? rowId;
 }
@@ -220,12 +126,12 @@ function emptyTab({ spreadsheetId, tab, form }: LoggedRow): TabReport {
   const counts = {
     waiting: 0,
     buffered: 0,
-    frozen: 0,
+    'in flight': 0,
     refused: 0,
     'dead letters': 0,
     'not checked': 0,
-    missing: 0,
-    doubled: 0,
+    lost: 0,
+    duplicated: 0,
   };
   return { sheet: `${spreadsheetId}/${tab}`, form, accepted: 0, 'in sheet': 0, ...counts };
 }

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
-import { openBuffer, type Buffer } from '../../../functions/lib/buffer/buffer.ts';
+import { openBuffer, type RowBuffer } from '../../../functions/lib/buffer/buffer.ts';
+import { openRowQueue, type RowQueue } from '../../../functions/lib/buffer/row-queue.ts';
 import { flush } from '../../../functions/tasks/sheets-flush/flush.ts';
 import { openLog } from '../../../functions/lib/runtime/log.ts';
 import { openRedis, type DurableRedis } from '../../../functions/lib/stores/redis.ts';
@@ -11,14 +12,16 @@ import { temporaryFolder } from '../../testing/formbus.ts';
 import { openAuditedBuffer, type AuditedBuffer } from './buffer.ts';
 import { look } from './look.ts';
 import type { ReadSheets } from '../../../functions/lib/sheets/standing.ts';
-import { reconcile, type LoggedRow } from './reconcile.ts';
+import type { LoggedRow } from './report.ts';
+import { reconcile } from './reconcile.ts';
 import { repair } from './repair.ts';
 
 const log = openLog('test', 'silent');
 let folder: Awaited<ReturnType<typeof temporaryFolder>>;
 let server: TestRedis;
 let redis: DurableRedis;
-let buffer: Buffer;
+let buffer: RowBuffer;
+let queue: RowQueue;
 let emulator: Awaited<ReturnType<typeof startSheets>>;
 let sheets: Sheets;
 let audited: AuditedBuffer;
@@ -30,6 +33,7 @@ beforeAll(async () => {
   server = await startTestRedis();
   redis = await openRedis({ REDIS_URL: server.url, REDIS_REPLICAS: 0 }, log);
   buffer = openBuffer({ redis });
+  queue = openRowQueue({ redis, seenDays: 30 });
   const spreadsheets = Array.from({ length: 20 }, (_, i) => `s${i + 1}`);
   const quota = { perUser: 100_000, perProject: 100_000 };
   emulator = await startSheets({ dir: folder.path, spreadsheets, quota });
@@ -67,7 +71,7 @@ const formbus = { redeliver: (rows: LoggedRow[]) => push(rows) };
 async function push(rows: LoggedRow[]): Promise<void> {
   for (const { tab, id, time } of rows) {
     const cells = { '@time': time, name: id };
-    await buffer.push({ spreadsheetId, tab, id, time: Date.parse(time), cells });
+    await queue.push({ spreadsheetId, tab, id, time: Date.parse(time), cells });
   }
 }
 const write = () => flush({ buffer, sheets, log, settleMs: 0 });
@@ -88,8 +92,8 @@ const deleteRow = (n: number) => edit((sheetId) => deletion(sheetId, 'ROWS', n))
 const deletion = (sheetId: number, dimension: string, startIndex: number): SheetRequest => ({
   deleteDimension: { range: { sheetId, dimension, startIndex, endIndex: startIndex + 1 } },
 });
-const missingOf = async (rows: LoggedRow[]) =>
-  reconcile(rows, await look([spreadsheetId], { buffer: audited, sheets })).missing;
+const lostOf = async (rows: LoggedRow[]) =>
+  reconcile(rows, await look([spreadsheetId], { buffer: audited, sheets })).lost;
 
 async function writeThree(): Promise<LoggedRow[]> {
   const rows = logged(1, 2, 3);
@@ -98,17 +102,17 @@ async function writeThree(): Promise<LoggedRow[]> {
   return rows;
 }
 
-it('puts a row back that is gone from its sheet, once, whether it is repaired once more or not', async () => {
+it('puts a row back that is gone from its sheet, once, however often it is repaired', async () => {
   const rows = await writeThree();
   await deleteRow(2);
-  const missing = await missingOf(rows);
-  expect(missing.map(({ id }) => id)).toEqual(['id-2']);
+  const lost = await lostOf(rows);
+  expect(lost.map(({ id }) => id)).toEqual(['id-2']);
   const parts = { formbus, buffer: audited, sheets };
-  expect(await repair(missing, rows, parts)).toEqual({ putBack: ['id-2'], left: [] });
-  expect(await missingOf(rows)).toEqual([]);
-  expect(await repair(missing, rows, parts)).toEqual({ putBack: [], left: [] });
+  expect(await repair(lost, rows, parts)).toEqual({ putBack: ['id-2'], left: [] });
+  expect(await lostOf(rows)).toEqual([]);
+  expect(await repair(lost, rows, parts)).toEqual({ putBack: [], left: [] });
   await write();
-  expect(await repair(missing, rows, parts)).toEqual({ putBack: [], left: [] });
+  expect(await repair(lost, rows, parts)).toEqual({ putBack: [], left: [] });
   await write();
   expect(await idsInSheet()).toEqual(['id-1', 'id-3', 'id-2']);
 });
@@ -128,7 +132,7 @@ it.each<[string, (sheetId: number) => SheetRequest]>([
   const rows = await writeThree();
   await edit(request);
   const report = reconcile(rows, await look([spreadsheetId], { buffer: audited, sheets }));
-  expect(report).toMatchObject({ missing: [], doubled: [], unlogged: [] });
+  expect(report).toMatchObject({ lost: [], duplicated: [] });
   expect(await repair(rows, rows, { formbus, buffer: audited, sheets })).toEqual({ putBack: [], left: [] });
   await server.look.flushall();
   await push(rows);
@@ -147,7 +151,7 @@ it('names a tab that is parked by itself, and counts its rows as buffered', asyn
   const found = await look([spreadsheetId], { buffer: audited, sheets });
   const report = reconcile([...rows, ...more], found);
   expect(report.parked).toMatchObject([{ spreadsheetId, tab: 'form', reason: /protected cell/ }]);
-  expect(report).toMatchObject({ missing: [], tabs: [{ buffered: 1, 'in sheet': 3 }] });
+  expect(report).toMatchObject({ lost: [], tabs: [{ buffered: 1, 'in sheet': 3 }] });
   expect(await repair(more, more, { formbus, buffer: audited, sheets })).toEqual({ putBack: [], left: [] });
   emulator.setProtected(spreadsheetId, 'form', false);
   await flush({ buffer, sheets, log, settleMs: 0, now: () => Date.now() + 100_000 });
@@ -157,14 +161,14 @@ it('names a tab that is parked by itself, and counts its rows as buffered', asyn
 it('brings back all rows of a tab that was deleted', async () => {
   const rows = await writeThree();
   await edit((sheetId) => ({ deleteSheet: { sheetId } }));
-  const { missing, gone } = reconcile(rows, await look([spreadsheetId], { buffer: audited, sheets }));
+  const { lost, gone } = reconcile(rows, await look([spreadsheetId], { buffer: audited, sheets }));
   expect(gone).toEqual([`${spreadsheetId}/form`]);
-  await repair(missing, rows, { formbus, buffer: audited, sheets });
+  await repair(lost, rows, { formbus, buffer: audited, sheets });
   await write();
   expect(await idsInSheet()).toEqual(['id-1', 'id-2', 'id-3']);
 });
 
-it('looks into all spreadsheets in which the rows of a full one have gone on, and names it', async () => {
+it('reads all spreadsheets in which the rows of a full one continue, and names it', async () => {
   const rows = await writeThree();
   const gridProperties = { rowCount: 400_000, columnCount: 20 };
   await sheets.apply(spreadsheetId, [{ addSheet: { properties: { title: 'large', gridProperties } } }]);
@@ -177,27 +181,27 @@ it('looks into all spreadsheets in which the rows of a full one have gone on, an
     await push([row]);
     await flush({ buffer, sheets, log, settleMs: 0, spares: [next] });
   }
-  expect(await report()).toMatchObject({ full: [{ spreadsheetId, last: next }], missing: [], doubled: [] });
+  expect(await report()).toMatchObject({ full: [{ spreadsheetId, last: next }], lost: [], duplicated: [] });
   const [, tab] = await sheets.layout(next);
   await sheets.apply(next, [deletion(tab?.sheetId ?? 0, 'ROWS', 1)]);
-  const { missing } = await report();
-  expect(missing.map(({ id }) => id)).toEqual(['id-5']);
+  const { lost } = await report();
+  expect(lost.map(({ id }) => id)).toEqual(['id-5']);
   const parts = { formbus, buffer: audited, sheets };
-  expect(await repair(missing, rows, parts)).toEqual({ putBack: ['id-5'], left: [] });
+  expect(await repair(lost, rows, parts)).toEqual({ putBack: ['id-5'], left: [] });
   await write();
-  expect(await report()).toMatchObject({ missing: [], doubled: [] });
-  // What stands in both of them is doubled.
+  expect(await report()).toMatchObject({ lost: [], duplicated: [] });
+  // What stands in both of them is duplicated.
   const values = [{ userEnteredValue: { stringValue: 'id-1' } }];
   await sheets.apply(next, [
     { appendCells: { sheetId: tab?.sheetId ?? 0, rows: [{ values }], fields: 'userEnteredValue' } },
   ]);
-  expect((await report()).doubled.map(({ id }) => id)).toEqual(['id-1']);
+  expect((await report()).duplicated.map(({ id }) => id)).toEqual(['id-1']);
 });
 
-it('doubles nothing when another repair and a flush come between its reading and its forgetting, lease or not', async () => {
+it('duplicates nothing when another repair and a flush run between its reading and its writing, lease or not', async () => {
   const rows = await writeThree();
   await deleteRow(2);
-  const missing = await missingOf(rows);
+  const lost = await lostOf(rows);
   const noLease: AuditedBuffer = { ...audited, withLease: (_, work) => work() };
   let reads = 0;
   const interrupted: ReadSheets = {
@@ -207,13 +211,13 @@ it('doubles nothing when another repair and a flush come between its reading and
       reads += 1;
       // Each of the two readings ends with a look at the layout: this is the last word from the sheet.
       if (reads === 4) {
-        await repair(missing, rows, { formbus, buffer: noLease, sheets });
+        await repair(lost, rows, { formbus, buffer: noLease, sheets });
         expect((await write()).rows).toBe(1);
       }
       return layout;
     },
   };
-  const repaired = await repair(missing, rows, { formbus, buffer: noLease, sheets: interrupted });
+  const repaired = await repair(lost, rows, { formbus, buffer: noLease, sheets: interrupted });
   expect(repaired).toEqual({ putBack: [], left: [] });
   await write();
   expect((await idsInSheet()).toSorted()).toEqual(['id-1', 'id-2', 'id-3']);
@@ -223,22 +227,22 @@ it('many repairs and flushes at once put each row back once', async () => {
   const rows = await writeThree();
   await deleteRow(3);
   await deleteRow(1);
-  const missing = await missingOf(rows);
+  const lost = await lostOf(rows);
   const noLease: AuditedBuffer = { ...audited, withLease: (_, work) => work() };
   const parts = { formbus, buffer: noLease, sheets };
   await Promise.all([
-    ...Array.from({ length: 4 }, () => repair(missing, rows, parts)),
+    ...Array.from({ length: 4 }, () => repair(lost, rows, parts)),
     ...Array.from({ length: 4 }, write),
   ]);
-  await repair(missing, rows, parts);
+  await repair(lost, rows, parts);
   await write();
   expect((await idsInSheet()).toSorted()).toEqual(['id-1', 'id-2', 'id-3']);
 });
 
-it('begins anew when a batch of other rows was made meanwhile, and says so when that goes on', async () => {
+it('begins again when a batch of other rows was made meanwhile, and says so when that keeps happening', async () => {
   const rows = await writeThree();
   await deleteRow(2);
-  const missing = await missingOf(rows);
+  const lost = await lostOf(rows);
   const noLease: AuditedBuffer = { ...audited, withLease: (_, work) => work() };
   const busyFor = (readings: number): ReadSheets => {
     let reads = 0;
@@ -254,23 +258,23 @@ it('begins anew when a batch of other rows was made meanwhile, and says so when 
       },
     };
   };
-  const busy = await repair(missing, rows, { formbus, buffer: noLease, sheets: busyFor(3) });
-  const reason = expect.stringContaining('repair it again');
+  const busy = await repair(lost, rows, { formbus, buffer: noLease, sheets: busyFor(3) });
+  const reason = expect.stringContaining('run it again');
   expect(busy).toEqual({ putBack: [], left: [{ id: 'id-2', reason }] });
-  const calm = await repair(missing, rows, { formbus, buffer: noLease, sheets: busyFor(1) });
+  const calm = await repair(lost, rows, { formbus, buffer: noLease, sheets: busyFor(1) });
   expect(calm).toEqual({ putBack: ['id-2'], left: [] });
   await write();
   expect((await idsInSheet()).filter((id) => id === 'id-2')).toHaveLength(1);
 });
 
-it('calls nothing missing in a spreadsheet that may not be read, and says that it is parked', async () => {
+it('calls nothing lost in a spreadsheet that may not be read, and says that it is parked', async () => {
   const rows = await writeThree();
   await push(logged(4));
   emulator.setRevoked(spreadsheetId, true);
   expect((await write()).rows).toBe(0);
   const found = await look([spreadsheetId], { buffer: audited, sheets });
   const report = reconcile([...rows, ...logged(4)], found);
-  expect(report.tabs).toMatchObject([{ frozen: 1, 'not checked': 3, missing: 0 }]);
+  expect(report.tabs).toMatchObject([{ 'in flight': 1, 'not checked': 3, lost: 0 }]);
   expect(report.unreadable).toMatchObject([{ spreadsheetId, reason: expect.stringContaining('403') }]);
   expect(report.parked).toMatchObject([{ spreadsheetId, reason: expect.stringContaining('403') }]);
   expect(await audited.spreadsheets()).toContain(spreadsheetId);
@@ -278,13 +282,13 @@ it('calls nothing missing in a spreadsheet that may not be read, and says that i
 
 it('leaves alone what the buffer has by now: waiting or in flight', async () => {
   const rows = logged(1, 2);
-  const [waiting, frozen] = rows;
+  const [waiting, inFlight] = rows;
   await push(rows.slice(1));
-  await buffer.freeze(spreadsheetId, { before: Date.now() });
+  await buffer.nextBatch(spreadsheetId, { before: Date.now() });
   await push(rows.slice(0, 1));
   const { sequence } = await audited.states(spreadsheetId);
-  const ids = [waiting, frozen].map((row) => row?.id ?? '');
-  const nothing = { forgotten: [], restored: [] };
+  const ids = [waiting, inFlight].map((row) => row?.id ?? '');
+  const nothing = { unseen: [], restored: [] };
   expect(await audited.takeBack(spreadsheetId, { tab: 'form', ids, sequence })).toEqual(nothing);
   await push(rows);
   expect(await server.look.get('buffer:duplicates')).toBe('2');
@@ -328,14 +332,14 @@ it('adds nothing when the row may stand there without its id', async () => {
       fields: 'userEnteredValue',
     },
   }));
-  const missing = await missingOf(rows);
-  expect(missing.map(({ id }) => id)).toEqual(['id-2']);
+  const lost = await lostOf(rows);
+  expect(lost.map(({ id }) => id)).toEqual(['id-2']);
   const parts = { formbus, buffer: audited, sheets };
   const reason = expect.stringContaining('without an id');
-  expect(await repair(missing, rows, parts)).toEqual({ putBack: [], left: [{ id: 'id-2', reason }] });
+  expect(await repair(lost, rows, parts)).toEqual({ putBack: [], left: [{ id: 'id-2', reason }] });
 
   await edit((sheetId) => deletion(sheetId, 'COLUMNS', 0));
-  const { missing: none, tabs } = reconcile(rows, await look([spreadsheetId], parts));
+  const { lost: none, tabs } = reconcile(rows, await look([spreadsheetId], parts));
   expect([none, tabs[0]?.['not checked']]).toEqual([[], 3]);
   const gone = expect.stringContaining('column of ids is gone');
   const { putBack, left } = await repair(rows, rows, parts);
@@ -359,18 +363,18 @@ it('finds rows by the binding of their columns, while somebody moves those', asy
     },
   };
   const found = await look([spreadsheetId], { buffer: audited, sheets: restless });
-  expect(reconcile(rows, found).missing).toEqual([]);
+  expect(reconcile(rows, found).lost).toEqual([]);
 });
 
-it('does not wait for ever for a spreadsheet that a flush has', async () => {
+it('does not wait for ever for a spreadsheet whose lease a flush holds', async () => {
   const rows = await writeThree();
   await deleteRow(1);
-  const missing = await missingOf(rows);
+  const lost = await lostOf(rows);
   await buffer.withLease(spreadsheetId, async () => {
-    const { putBack, left } = await repair(missing, rows, { formbus, buffer: audited, sheets });
-    const reason = expect.stringContaining('is being written all the time');
+    const { putBack, left } = await repair(lost, rows, { formbus, buffer: audited, sheets });
+    const reason = expect.stringContaining('is being written without a pause');
     expect([putBack, left]).toEqual([[], [{ id: 'id-1', reason }]]);
   });
-  const { putBack } = await repair(missing, rows, { formbus, buffer: audited, sheets });
+  const { putBack } = await repair(lost, rows, { formbus, buffer: audited, sheets });
   expect(putBack).toEqual(['id-1']);
 });

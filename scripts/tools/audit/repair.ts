@@ -1,14 +1,15 @@
+import { memberOf } from '../../../functions/lib/buffer/keys.ts';
 import { continuations } from '../../../functions/lib/sheets/spreadsheet-pool.ts';
 import { timeIn } from '../../../functions/lib/sheets/sheet-cells.ts';
 import { readTabs, type ReadSheets, type ReadTab } from '../../../functions/lib/sheets/standing.ts';
 import type { AuditedBuffer } from './buffer.ts';
 import type { Formbus } from './formbus.ts';
-import type { LoggedRow } from './reconcile.ts';
+import type { LoggedRow } from './report.ts';
 
 export interface Repaired {
-  /** Ids of the rows that go the way through the buffer again. */
+  /** Ids of the rows that go through the buffer again. */
   putBack: string[];
-  /** What stays missing, and why. */
+  /** Rows that stay lost, and why. */
   left: { id: string; reason: string }[];
 }
 
@@ -19,12 +20,12 @@ interface Collaborators {
 }
 
 /**
- * Puts missing rows back: the buffer forgets that it has seen their ids, and their events are delivered to it again. Rows that
+ * Puts lost rows back: their ids are removed from those that the buffer has seen, and their events are delivered to it again. Rows that
  * Google refused wait in the buffer again, when their marks are gone from the sheet.
- * @param log all rows of the log in the missing ones' tabs
+ * @param log all rows of the log in the tabs of the lost ones
  */
 export async function repair(
-  missing: LoggedRow[],
+  lost: LoggedRow[],
   log: LoggedRow[],
   collaborators: Collaborators,
 ): Promise<Repaired> {
@@ -32,7 +33,7 @@ export async function repair(
   const simultaneous = new Map(
     [...Map.groupBy(log, timeKey)].map(([key, same]) => [key, new Set(same.map(({ id }) => id))]),
   );
-  for (const [spreadsheetId, rows] of Map.groupBy(missing, (row) => row.spreadsheetId)) {
+  for (const [spreadsheetId, rows] of Map.groupBy(lost, (row) => row.spreadsheetId)) {
     try {
       const { putBack, left } = await collaborators.buffer.withLease(spreadsheetId, () =>
         repairSpreadsheet(spreadsheetId, rows, simultaneous, collaborators),
@@ -49,28 +50,28 @@ export async function repair(
 
 /**
  * A row is put back when it was neither in the buffer nor, after that, in the sheet, and no batch has been made since: what came
- * into the buffer meanwhile is still there, and then the script leaves it alone. So two repairs at once, or one beside a flush,
- * double nothing, even when the lease is lost. Once forgotten, an id is taken once, however often its event is delivered. A
- * repair that dies in between leaves the row missing for the next one.
+ * into the buffer meanwhile is still there, and then the script leaves it alone. So two repairs at once, or a repair beside a flush,
+ * duplicate nothing, even when the lease is lost. However often its event is delivered, an id that is no longer seen is accepted once. A
+ * repair that dies in between leaves the row lost for the next repair.
  */
 async function repairSpreadsheet(
   spreadsheetId: string,
-  missing: LoggedRow[],
+  lost: LoggedRow[],
   simultaneous: Map<string, Set<string>>,
   { formbus, buffer, sheets }: Collaborators,
 ): Promise<Repaired> {
   const putBack = new Set<string>();
   for (let tries = 0; tries < 3; tries += 1) {
-    const { sequence, pending, frozen } = await buffer.states(spreadsheetId);
-    const held = new Set([...pending, ...frozen]);
+    const { sequence, pending, inFlight } = await buffer.states(spreadsheetId);
+    const held = new Set([...pending, ...inFlight]);
     // Twice, for a person may sort a long tab between two pages of it.
     const tabs = [
       ...(await readAll(spreadsheetId, sheets)),
       ...(await readAll(spreadsheetId, sheets, { withTimes: true })),
     ];
-    const absent = missing.filter(
+    const absent = lost.filter(
       ({ tab, id }) =>
-        !held.has(`${tab}\n${id}`) && !tabs.some((one) => one.tab === tab && one.ids?.has(id) === true),
+        !held.has(memberOf({ tab, id })) && !tabs.some((one) => one.tab === tab && one.ids?.has(id) === true),
     );
     const left = absent.flatMap((row) => {
       const reason = doubtOf(row, tabs, simultaneous.get(timeKey(row)));
@@ -80,7 +81,7 @@ async function repairSpreadsheet(
     const rows = absent.filter(({ id }) => !doubtful.has(id));
     if (await putBackAll(rows, sequence)) return { putBack: [...putBack], left };
   }
-  throw new Error('batches were made all the while; repair it again');
+  throw new Error('batches were made during the repair; run it again');
 
   /** False when a batch has been made since `sequence`. */
   async function putBackAll(rows: LoggedRow[], sequence: string): Promise<boolean> {
@@ -90,9 +91,9 @@ async function repairSpreadsheet(
         const ids = part.map(({ id }) => id);
         const taken = await buffer.takeBack(spreadsheetId, { tab, ids, sequence });
         if (!taken) return false;
-        const forgotten = new Set(taken.forgotten);
-        await formbus.redeliver(part.filter(({ id }) => forgotten.has(id)));
-        for (const id of [...taken.forgotten, ...taken.restored]) putBack.add(id);
+        const unseen = new Set(taken.unseen);
+        await formbus.redeliver(part.filter(({ id }) => unseen.has(id)));
+        for (const id of [...taken.unseen, ...taken.restored]) putBack.add(id);
       }
     }
     return true;

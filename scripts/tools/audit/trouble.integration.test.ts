@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { openBuffer, type Buffer } from '../../../functions/lib/buffer/buffer.ts';
+import { openBuffer, type RowBuffer } from '../../../functions/lib/buffer/buffer.ts';
+import { openRowQueue, type RowQueue } from '../../../functions/lib/buffer/row-queue.ts';
 import { flush } from '../../../functions/tasks/sheets-flush/flush.ts';
 import { openLog } from '../../../functions/lib/runtime/log.ts';
 import { openRedis, type DurableRedis } from '../../../functions/lib/stores/redis.ts';
@@ -11,13 +12,15 @@ import { startSheets } from '../../emulators/sheets/server.ts';
 import { temporaryFolder } from '../../testing/formbus.ts';
 import { openAuditedBuffer, type AuditedBuffer } from './buffer.ts';
 import { look } from './look.ts';
-import { keyOf, reconcile, type LoggedRow } from './reconcile.ts';
+import { keyOf, type LoggedRow } from './report.ts';
+import { reconcile } from './reconcile.ts';
 import { repair } from './repair.ts';
 
 let folder: Awaited<ReturnType<typeof temporaryFolder>>;
 let server: TestRedis;
 let redis: DurableRedis;
-let buffer: Buffer;
+let buffer: RowBuffer;
+let queue: RowQueue;
 let emulator: Awaited<ReturnType<typeof startSheets>>;
 let sheets: Sheets;
 let audited: AuditedBuffer;
@@ -27,6 +30,7 @@ beforeAll(async () => {
   server = await startTestRedis();
   redis = await openRedis({ REDIS_URL: server.url, REDIS_REPLICAS: 0 }, openLog('test', 'silent'));
   buffer = openBuffer({ redis });
+  queue = openRowQueue({ redis, seenDays: 30 });
   const quota = { perUser: 100_000, perProject: 100_000 };
   const spreadsheets = ['ill', 'well', 'spare'].flatMap((id) => [0, 1, 2, 3, 4].map((n) => `${id}-${n}`));
   emulator = await startSheets({ dir: folder.path, spreadsheets, quota });
@@ -55,7 +59,7 @@ const logged = (spreadsheetId: string, n: number): LoggedRow => ({
 async function push(rows: LoggedRow[]): Promise<void> {
   for (const { spreadsheetId, tab, id, time } of rows) {
     const cells = { '@time': time, name: `Name of ${id}` };
-    await buffer.push({ spreadsheetId, tab, id, time: Date.parse(time), cells });
+    await queue.push({ spreadsheetId, tab, id, time: Date.parse(time), cells });
   }
 }
 /** What stands in the tabs of these spreadsheets, with the audit's own means. */
@@ -90,7 +94,7 @@ const troubles: Trouble[] = [
     what: 'a tab that somebody deleted',
     harm: async (ill) => sheets.apply(ill, [{ deleteSheet: { sheetId: await sheetIdOf(ill) } }]),
     heard: 'somebody has deleted the tab',
-    named: ({ missing }) => missing.map(({ id }) => id),
+    named: ({ lost }) => lost.map(({ id }) => id),
     as: ['id-0', 'id-1'],
     mend: () => {},
   },
@@ -160,16 +164,16 @@ it.each(troubles.map((trouble, n) => ({ ...trouble, n })))(
     expect(await standing([well])).toEqual(new Map(others.map((row) => [keyOf(row), 1])));
 
     await mend(ill);
-    const { missing, refused } = await report();
-    const lacking = [...missing, ...refused.filter(({ hasMark }) => !hasMark)];
+    const { lost, refused } = await report();
+    const lacking = [...lost, ...refused.filter(({ hasMark }) => !hasMark)];
     await repair(lacking, rows, { formbus: { redeliver: push }, buffer: audited, sheets });
     await write(sheets, { spares: pool, laterMs: 120_000 });
 
     expect(await standing([ill, well])).toEqual(new Map([...rows, ...others].map((row) => [keyOf(row), 1])));
     const { tabs } = await report();
     expect(tabs).toMatchObject([
-      { 'in sheet': 4, missing: 0, refused: 0, buffered: 0, frozen: 0 },
-      { 'in sheet': 2, missing: 0 },
+      { 'in sheet': 4, lost: 0, refused: 0, buffered: 0, 'in flight': 0 },
+      { 'in sheet': 2, lost: 0 },
     ]);
   },
 );

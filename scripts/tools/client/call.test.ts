@@ -16,19 +16,19 @@ async function serve(answer: RequestListener): Promise<string> {
 }
 
 it.each<[string, RequestListener]>([
-  ['nothing', () => {}],
-  ['the beginning only', (_, res) => void res.writeHead(200).write('[')],
-])('says where and what to do when %s comes', async (_, answer) => {
+  ['no answer', () => {}],
+  ['only the beginning of an answer', (_, res) => void res.writeHead(200).write('[')],
+])('says where and what to do when %s arrives', async (_, answer) => {
   const url = await serve(answer);
   await expect(call(v.unknown(), url, '/_/events', { patienceMs: 100 })).rejects.toThrow(
-    `Formbus does not answer at ${url} for 0.1 s: it stands still, or has much to do; try again, or stop it and start it anew`,
+    `Formbus does not answer at ${url} within 0.1 s: it hangs or is busy; try again, or stop it and start it again`,
   );
 });
 
-it('says what is no address, and why something else than Formbus answered as it did', async () => {
+it('names an address that is not one, and repeats what something other than Formbus answered', async () => {
   for (const url of ['localhost:8080', '127.0.0.1:8080', 'http://'])
     await expect(call(v.unknown(), url, '/_/events')).rejects.toThrow(
-      `${url} is no address of a Formbus, such as http://127.0.0.1:8080`,
+      `${url} is not the address of a Formbus, such as http://127.0.0.1:8080`,
     );
   const url = await serve((_, res) => void res.writeHead(404).end('{"status":404,"detail":"No such form."}'));
   await expect(call(v.unknown(), url, '/x')).rejects.toThrow(

@@ -9,21 +9,21 @@ beforeAll(async () => {
 afterAll(() => postgres.close());
 afterEach(() => void vi.unstubAllEnvs());
 
-/** With times that a test can wait for. */
+/** With time-outs that a test can wait for. */
 async function connect({ connectMs = 300 } = {}) {
   vi.stubEnv('DATABASE_URL', postgres.url);
   return connectArchive('', { connectMs, silenceMs: 200 });
 }
 const complaint = () => {
   const { port, pathname } = new URL(postgres.url);
-  return `the archive at 127.0.0.1:${port}${pathname} is not to be reached`;
+  return `the archive at 127.0.0.1:${port}${pathname} cannot be reached`;
 };
 
 it('says which archive does not answer, and what to do', async () => {
   const goOn = await postgres.freeze();
   onTestFinished(goOn);
   await expect(connect()).rejects.toThrow(
-    `${complaint()} (timeout expired); see whether it runs, and DATABASE_URL`,
+    `${complaint()} (timeout expired); check that it runs, and DATABASE_URL`,
   );
 });
 
@@ -42,12 +42,12 @@ it.each(['foo', 'postgres://user:pass/word@host/database'])(
   async (url) => {
     vi.stubEnv('DATABASE_URL', url);
     await expect(connectArchive('')).rejects.toThrow(
-      'DATABASE_URL is no address such as postgres://user:password@',
+      'DATABASE_URL is not an address such as postgres://user:password@',
     );
   },
 );
 
-it('waits for a statement that takes long', async () => {
+it('waits for a slow statement', async () => {
   const archive = await connect({ connectMs: 10_000 });
   const { rows } = await archive.query("SELECT 'done' AS state FROM pg_sleep(2)");
   expect(rows).toEqual([{ state: 'done' }]);

@@ -9,15 +9,15 @@ const Forms = v.array(v.object({ form: v.string() }));
 
 /** One connection to the archive. */
 export interface Archive {
-  /** Runs one statement. @throws DatabaseError as the server gave it, or an Error that says what to do when it is not to be reached */
+  /** Runs one statement. @throws DatabaseError of the server, or an Error that says what to do when the server cannot be reached */
   query: Query;
   close(): Promise<void>;
 }
 
 /**
  * Connects to the archive: DATABASE_URL of the environment, or else that of the Formbus that runs at `url`. A statement may take
- * as long as it needs. A server that says nothing for `silenceMs`, and takes no other connection within `connectMs`, stands still.
- * @throws Error that says what to do when it is not to be reached
+ * as long as it needs. A server that is silent for `silenceMs` and accepts no other connection within `connectMs` counts as frozen.
+ * @throws Error that says what to do when the archive cannot be reached
  */
 export async function connectArchive(
   url: string | (() => string),
@@ -31,7 +31,7 @@ export async function connectArchive(
     );
   if (!isAddress(database))
     throw new Error(
-      'DATABASE_URL is no address such as postgres://user:password@host:5432/database; what is special in a password is escaped, as / by %2F',
+      'DATABASE_URL is not an address such as postgres://user:password@host:5432/database; escape special characters in the password, for example / as %2F',
     );
   const socket = new Socket();
   const clientOf = (stream: Socket) =>
@@ -44,13 +44,15 @@ export async function connectArchive(
     });
   const client = clientOf(socket);
   const where = `${client.host}:${client.port}/${client.database}`;
-  const help = given ? 'see whether it runs, and DATABASE_URL' : 'see what npm start says, or start it again';
+  const help = given
+    ? 'check that it runs, and DATABASE_URL'
+    : 'read what npm start prints, or start it again';
   let lost: unknown;
   const failure = (cause: unknown) =>
-    new Error(`the archive at ${where} is not to be reached (${reasonOf(lost ?? cause)}); ${help}`, {
+    new Error(`the archive at ${where} cannot be reached (${reasonOf(lost ?? cause)}); ${help}`, {
       cause,
     });
-  // What goes wrong between two statements is told by the next one.
+  // The next statement reports what went wrong since the last one.
   client.on('error', (error) => (lost ??= error));
   await client.connect().catch((cause: unknown) => {
     throw failure(cause);
@@ -78,7 +80,7 @@ export async function connectArchive(
   };
 }
 
-/** What pg reads is more than what a URL may be: a socket's folder as well. */
+/** pg accepts more than URLs, such as a socket's folder. */
 function isAddress(text: string): boolean {
   try {
     return /^postgres(ql)?:\/\//.test(text) && new Client(text).port > 0;
@@ -87,7 +89,7 @@ function isAddress(text: string): boolean {
   }
 }
 
-/** Whether a server says anything to somebody who comes, be it that it has no place for him. */
+/** Whether the server answers a new connection, be it with an error. */
 async function isAlive(client: Client): Promise<boolean> {
   client.on('error', () => {});
   try {
@@ -100,7 +102,7 @@ async function isAlive(client: Client): Promise<boolean> {
   }
 }
 
-/** The forms that the archive has submissions of; a few looks into its index. */
+/** The forms that the archive has submissions of; reads a few entries of its index. */
 export async function formsIn({ query }: Archive): Promise<string[]> {
   const { rows } = await query(
     `WITH RECURSIVE found AS (
@@ -112,10 +114,10 @@ export async function formsIn({ query }: Archive): Promise<string[]> {
   return v.parse(Forms, rows).map(({ form }) => form);
 }
 
-/** The first submission makes the tables. */
+/** The task creates the tables with the first submission. */
 export function isNotMadeYet(error: unknown): boolean {
   return codeOf(error) === undefinedTable;
 }
 
-/** What a server says that is being stopped. */
+/** A server that is shutting down. */
 const isGoodbye = (error: DatabaseError) => codeOf(error).startsWith('57P');

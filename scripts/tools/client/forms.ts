@@ -3,9 +3,9 @@ import { basename, join } from 'node:path';
 import { projectRoot } from '../../cli/root.ts';
 
 /**
- * For a name that nothing was found for.
- * @param seen forms that there are submissions of: they stay when their form goes
- * @throws Error that names the forms when it is none of them, and none of this project's either
+ * Called when nothing was found for a form's name.
+ * @param seen forms with submissions, which remain when a form is deleted
+ * @throws Error that lists the forms when the name is neither one of these nor one of this project
  */
 export function refuseUnknownForm(form: string, seen: Iterable<string>): void {
   const ours = globSync('*.yaml', { cwd: join(projectRoot(), 'knative/forms') }).map((file) =>
@@ -14,6 +14,6 @@ export function refuseUnknownForm(form: string, seen: Iterable<string>): void {
   const known = new Set([...ours, ...seen]);
   if (known.has(form)) return;
   throw new Error(
-    `there is no form ${form}, and no submission of one; there are ${[...known].toSorted().join(', ')}`,
+    `there is no form ${form} and no submission of it; there are ${[...known].toSorted().join(', ')}`,
   );
 }

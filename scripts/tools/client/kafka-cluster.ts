@@ -6,10 +6,10 @@ import type { CloudEvent } from '../../events/cloud-event.ts';
 import { recordOf } from '../../events/kafka-record.ts';
 import { openTasks, type HandOver } from './kafka-tasks.ts';
 
-/** A Formbus on a cluster, as its operator reaches it: its Kafka, and its tasks through the internal gateway. */
+/** A Formbus on a cluster: its Kafka, and its tasks through the internal gateway. */
 export interface Cluster {
   client: Kafka;
-  /** Whose events reach the Broker. */
+  /** The topic whose events the KafkaSource brings to the Broker. */
   formsTopic: string;
   /** Writes an event to a topic; resolves when all in-sync replicas have it. */
   write(topic: string, event: CloudEvent): Promise<void>;
@@ -17,15 +17,15 @@ export interface Cluster {
   close(): Promise<void>;
 }
 
-/** For `--help`: what the options of a command that speaks to a cluster are. */
+/** The lines of a tool's help on `clusterOptions`. */
 export const clusterHelp = `On a cluster
-  --kafka         reads the topic in place of the log; the Kafka is named by KAFKA_BROKERS, as for a form (KAFKA_TLS, KAFKA_CA_FILE,
+  --kafka         read the topic instead of the log; KAFKA_BROKERS names the Kafka, as for a form (KAFKA_TLS, KAFKA_CA_FILE,
                   KAFKA_USERNAME, KAFKA_PASSWORD)
-  --gateway URL   where the cluster's tasks are reached (default http://127.0.0.1:8081), as by
+  --gateway URL   where to reach the cluster's tasks (default http://127.0.0.1:8081), for example by
                   kubectl port-forward -n kourier-system service/kourier-internal 8081:80
 `;
 
-/** Their declarations for parseArgs. */
+/** The declarations for parseArgs. */
 export const clusterOptions = {
   kafka: { type: 'boolean', default: false },
   gateway: { type: 'string', default: 'http://127.0.0.1:8081' },
@@ -38,7 +38,7 @@ export async function openCluster({ gateway }: { gateway: string }): Promise<Clu
     throw new Error('KAFKA_BROKERS is missing; set it to the addresses of Kafka, e.g. localhost:9092');
   return connectCluster({ gateway, kafka: connectionOf(env), formsTopic: env.KAFKA_TOPIC }).catch(
     (cause: unknown) => {
-      throw new Error(`no Kafka answers at ${env.KAFKA_BROKERS}; see KAFKA_BROKERS`, { cause });
+      throw new Error(`no Kafka answers at ${env.KAFKA_BROKERS}; check KAFKA_BROKERS`, { cause });
     },
   );
 }
@@ -58,7 +58,7 @@ export async function connectCluster({
   await producer.connect();
   const write = async (topic: string, event: CloudEvent) => {
     const [result] = await producer.send({ topic, acks: -1, messages: [recordOf(event, 'binary')] });
-    if (result?.errorCode !== 0) throw new Error(`Kafka did not take a record for ${topic}`);
+    if (result?.errorCode !== 0) throw new Error(`Kafka refused a record for ${topic}`);
   };
   return {
     client,

@@ -4,7 +4,7 @@ import type { Answer } from '../../events/outcome.ts';
 import { binaryRequest, type CloudEvent } from '../../events/cloud-event.ts';
 import { noAnswer, outcomeOf, type Outcome } from '../../events/outcome.ts';
 
-/** Hands an event to the task of that host and to no other; a reply is published, as the Broker would have done. Tries once. */
+/** Delivers an event to the task of that host only, and publishes its reply as the Broker would. Tries once. */
 export type HandOver = (host: string, event: CloudEvent) => Promise<Exclude<Outcome, { kind: 'reply' }>>;
 
 export interface TasksOptions {
@@ -15,11 +15,11 @@ export interface TasksOptions {
   gateway: string;
   /** Publishes what a task replies. */
   publish: (event: CloudEvent) => Promise<void>;
-  /** For a task that has to be started first. */
+  /** Long enough for a task that starts from zero. */
   timeoutMs?: number;
 }
 
-/** The way to a cluster's tasks past the Broker. */
+/** Reaches a cluster's tasks without the Broker. */
 export function openTasks({ gateway, publish, timeoutMs = 60_000 }: TasksOptions): HandOver {
   return async (host, event) => {
     const { headers, body } = binaryRequest(event);

@@ -19,9 +19,9 @@ describeKafka('a topic', () => {
   };
   const values = (records: ConsumedRecord[]) => records.map(({ value }) => Number(value));
 
-  it('is read over all partitions, the oldest record first, up to its end and not beyond', async () => {
+  it('is read over all partitions, the oldest record first, up to its end at that moment', async () => {
     const { topic, produce } = await makeTopic(kafka.url, { partitions: 3 });
-    // More than wait in memory, and most of them in one partition.
+    // More than fit in memory, most of them in one partition.
     const partitionOf = (n: number) => (n % 10 < 8 ? 0 : n % 2 === 0 ? 1 : 2);
     const all = Array.from({ length: 8_000 }, (_, n) => n);
     for (let first = 0; first < all.length; first += 500) {
@@ -37,7 +37,7 @@ describeKafka('a topic', () => {
     expect(found.map(Number)).toEqual(all);
   });
 
-  it('is read from a time on, and on from a place', async () => {
+  it('is read from a time on, or from an offset on', async () => {
     const { topic, produce } = await makeTopic(kafka.url, { partitions: 2 });
     const messages = Array.from({ length: 10 }, (_, n) => ({
       value: String(n),
@@ -50,7 +50,7 @@ describeKafka('a topic', () => {
     expect(await read(topic, { since: 2_000_000 })).toEqual([]);
   });
 
-  it('that is empty has nothing, and one that is not there is named', async () => {
+  it('yields nothing when it is empty, and is named when it does not exist', async () => {
     const { topic } = await makeTopic(kafka.url);
     expect(await read(topic)).toEqual([]);
     await expect(read('nothing')).rejects.toThrow('Kafka has no topic nothing; there are');

@@ -6,26 +6,26 @@ import type { ConsumedRecord } from '../../events/kafka-record.ts';
 export interface ReadTopicOptions {
   client: Kafka;
   topic: string;
-  /** Records that Kafka got before that are passed over; milliseconds since 1970. */
+  /** Skips records that Kafka received before; milliseconds since 1970. */
   since?: number | undefined;
-  /** By partition the offset to go on at, in place of `since`. */
+  /** Continues at these offsets, by partition, instead of `since`. */
   after?: Record<string, string>;
 }
 
 interface Partition {
-  /** Next offset to be read, and the one that is not read any more. */
+  /** The next offset to read, and the first that is not read. */
   next: bigint;
   end: bigint;
   waiting: ConsumedRecord[];
 }
 
-/** Records of one partition that wait in memory; it is not read on before there are fewer. */
+/** Records of one partition that wait in memory; beyond that, reading it pauses. */
 const mostWaiting = 1_000;
 const heartbeatEveryMs = 1_000;
 
 /**
- * Reads a topic up to where it ends now, the oldest records first, over all partitions. Commits nothing, and so disturbs nobody.
- * @throws Error when there is no such topic, or Kafka is not there
+ * Reads a topic up to its present end, the oldest records first, over all partitions. Commits nothing, so that it disturbs no consumer.
+ * @throws Error when there is no such topic, or Kafka does not answer
  */
 export async function* readTopic({
   client,
@@ -48,7 +48,7 @@ export async function* readTopic({
     consumer.on(consumer.events.CRASH, ({ payload: { error, restart } }) => {
       if (!restart) changed.reject(error);
     });
-    // Each time: a consumer that crashes, as on a Kafka that is not wholly up, joins again by itself and has forgotten its place.
+    // Each time: a consumer that crashes, for example while Kafka starts, joins again by itself without its place.
     consumer.on(consumer.events.GROUP_JOIN, () => seekAll(consumer, topic, partitions));
     await consumer.run({
       autoCommit: false,
@@ -62,7 +62,7 @@ export async function* readTopic({
           partition.next = offset + 1n;
           partition.waiting.push({ ...message, topic, partition: batch.partition });
         }
-        // Offsets may be left out, by compaction say: none may come before the end.
+        // Compaction leaves gaps: the last offsets before the end may not exist.
         if (BigInt(batch.lastOffset()) + 1n >= partition.end) partition.next = partition.end;
         change();
         while (partition.waiting.length > mostWaiting) {

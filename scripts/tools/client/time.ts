@@ -1,7 +1,7 @@
 const units: Record<string, number> = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 
 /**
- * A moment, as RFC 3339, or a time ago, as 30m, 12h, 2d. Gives milliseconds since 1970.
+ * Reads a moment (RFC 3339) or a time ago (30m, 12h, 2d). Returns milliseconds since 1970.
  * @throws Error when it is neither, or before 1970
  */
 export function parseTime(option: string, text: string, now = Date.now()): number {
@@ -12,7 +12,7 @@ export function parseTime(option: string, text: string, now = Date.now()): numbe
   return at;
 }
 
-/** What --from and --to say, the whole past without them. @throws Error when one is no time, or nothing is between them */
+/** The period of --from and --to, by default the whole past. @throws Error when one is not a time, or the period is empty */
 export function parseTimes(
   given: { from?: string | undefined; to?: string | undefined },
   now = Date.now(),
@@ -32,7 +32,7 @@ function ago(text: string, now: number): number | undefined {
   return count === undefined || ms === undefined ? undefined : now - Number(count) * ms;
 }
 
-/** Date.parse takes the 31st of February for the 3rd of March. */
+/** Date.parse reads the 31st of February as the 3rd of March. */
 function moment(text: string): number | undefined {
   const [, year, month, day] = /^(\d{4})-(\d\d)-(\d\d)(?![\d-])/.exec(text) ?? [];
   const isDay = new Date(Date.UTC(Number(year), Number(month) - 1, Number(day))).getUTCDate() === Number(day);

@@ -1,10 +1,10 @@
-/** An event that a task could not take, and why. */
+/** An event that a task failed permanently on, and why. */
 export interface Letter {
-  /** Names it among its like. */
+  /** Unique among the dead letters. */
   id: string;
-  /** When it was given up, RFC 3339. */
+  /** When it became a dead letter, RFC 3339. */
   at: string;
-  /** When it was sent again, RFC 3339; '' if it was not. */
+  /** When it was sent again, RFC 3339; '' if never. */
   redrivenAt: string;
   /** The Trigger or task that failed. */
   task: string;
@@ -19,11 +19,11 @@ export interface Letter {
   data: string;
 }
 
-/** Where dead letters are kept. All reject with an Error that says what to do. */
+/** Where dead letters are kept. Its methods reject with an Error that says what to do. */
 export interface Letters {
   /** Oldest first. */
   list(): Promise<Letter[]>;
-  /** Sends the events again, each to the task that failed and once. Gives how many. */
+  /** Sends the events again, each once and to the task that failed. Returns how many. */
   redrive(letters: Letter[]): Promise<number>;
 }
 
@@ -36,7 +36,7 @@ export interface Choice {
   since?: number | undefined;
 }
 
-/** A letter's own id and its event's name it both; a Trigger's suffix need not be named. */
+/** A letter is found by its own id and by its event's. */
 export function choose(letters: Letter[], { ids = [], form, task, error, since }: Choice): Letter[] {
   return letters.filter(
     (letter) =>

@@ -8,16 +8,16 @@ import type { Letter, Letters } from './letters.ts';
 export interface TopicLettersOptions {
   cluster: Cluster;
   topic: string;
-  /** Milliseconds since 1970; those that were given up earlier are not read. */
+  /** Milliseconds since 1970; earlier letters are not read. */
   since: number | undefined;
-  /** Told of each letter that could not be sent again. */
+  /** Called for each letter that could not be sent again. */
   say: (line: string) => void;
 }
 
-/** The type of a record that says that the letter in its `subject` was sent again: the topic itself remembers it for everybody. */
+/** The type of the record that marks the letter in its `subject` as sent again: the topic remembers it for every operator. */
 const redrivenType = 'dev.formbus.redriven';
 
-/** The dead letters of a cluster, in their Kafka topic. A letter is named by its place there, `<partition>-<offset>`. */
+/** The dead letters of a cluster, in their Kafka topic. A letter's id is its place there, `<partition>-<offset>`. */
 export function openTopicLetters({ cluster, topic, since, say }: TopicLettersOptions): Letters {
   const events = new Map<string, CloudEvent>();
 
@@ -25,14 +25,14 @@ export function openTopicLetters({ cluster, topic, since, say }: TopicLettersOpt
     const event = events.get(id);
     if (!event) throw new Error(`letter ${id} was not read`);
     const { knativeerrordest, knativeerrorcode: _, knativeerrordata: __, ...attributes } = event.attributes;
-    // Tells the task that a person wants it tried again, and which decision of his it was.
+    // Tells the task that a person wants it tried again, and by which redrive.
     const redriven = `${id}/${new Date().toISOString()}`;
     const again = { ...event, attributes: { ...attributes, redriven } };
     if (isBroker(knativeerrordest)) await cluster.write(cluster.formsTopic, again);
     else {
       const outcome = await cluster.handOver(new URL(knativeerrordest ?? '').host, again);
       if (outcome.kind !== 'done') {
-        say(`${id}: ${task} did not take it: ${describeFailure(outcome.failure)}`);
+        say(`${id}: ${task} failed on it again: ${describeFailure(outcome.failure)}`);
         return false;
       }
     }
@@ -82,7 +82,7 @@ function letterOf(
   };
 }
 
-/** Deterministic, so that one that is written twice is one. */
+/** With an id that follows from the letter's, so that two marks count as one. */
 function markOf(id: string): CloudEvent {
   const attributes = {
     specversion: '1.0',
@@ -95,7 +95,7 @@ function markOf(id: string): CloudEvent {
   return { attributes, data: Buffer.alloc(0) };
 }
 
-/** What the KafkaSource could not bring to the Broker goes the whole way once more. */
+/** What the KafkaSource could not deliver to the Broker starts from the forms' topic again. */
 function isBroker(destination: string | undefined): boolean {
   return hostOf(destination).startsWith('kafka-broker-ingress.');
 }

@@ -11,7 +11,7 @@ export type Format = (typeof formats)[number];
 export interface Choice {
   form: string;
   from: Date;
-  /** The first moment that is too late. */
+  /** Exclusive. */
   to: Date;
 }
 
@@ -36,11 +36,11 @@ const Shapes = v.array(
 
 const chosen =
   'FROM submissions WHERE form = $1 AND received_at >= $2 AND received_at < $3 AND data IS NOT NULL';
-/** Rows that are in memory at once. */
+/** Rows in memory at once. */
 const rowsAtOnce = 500;
 
 /**
- * Writes submissions as they were at one moment, some at a time, and ends the sink. Gives how many.
+ * Writes submissions as of one moment, some at a time, and ends the sink. Returns how many.
  * @throws Error of the database or the sink, or when there is no such form
  */
 export async function exportTo(
@@ -54,7 +54,7 @@ export async function exportTo(
   }: { archive: Archive; choice: Choice; format: Format; say: (line: string) => void } & CsvOptions,
 ): Promise<number> {
   const values = [form, from.toISOString(), to.toISOString()];
-  // What comes in meanwhile has no part in it, and the columns are those of all rows.
+  // One snapshot, so that the columns match all rows, whatever arrives meanwhile.
   await archive.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY');
   const { rows } = await archive.query(
     `SELECT fields, count(*) ${chosen} GROUP BY fields ORDER BY min(received_at)`,
@@ -103,10 +103,10 @@ async function* found(archive: Archive): AsyncGenerator {
   }
 }
 
-/** Attributes of a submission stand first; a field of the same name bears a prefix. */
+/** A submission's attributes come first; a field of the same name gets a prefix. */
 const attributes = ['id', 'time', 'type'];
 
-/** @param names of the fields, in the order in which they came up; names that came up again are passed over */
+/** @param names of the fields in order of appearance; repeated names are skipped */
 function csv(names: string[], options: CsvOptions): [Transform, Transform] {
   const fields = [...new Set(names)];
   const headings = fields.map((name) => (attributes.includes(name) ? `data.${name}` : name));

@@ -3,13 +3,13 @@ import { connectArchive } from '../client/database.ts';
 import type { Cluster } from '../client/kafka-cluster.ts';
 import { archivedIn, type Stores } from './stores.ts';
 
-/** All of an event's own are texts. */
+/** An event's own attributes are all texts. */
 const Attributes = v.record(v.string(), v.string());
 
 /**
- * Those of a cluster, as far as they can be asked from here: the tasks are told through the topic of the forms, and the archive
+ * The stores of a cluster, as far as they can be reached from here: the event reaches the tasks through the forms' topic, and the archive
  * shows when it has done its part.
- * @throws Error when DATABASE_URL is missing, or its database is not to be reached
+ * @throws Error when DATABASE_URL is missing, or its database cannot be reached
  */
 export async function openClusterStores({ write, formsTopic }: Cluster): Promise<Stores> {
   if (!process.env['DATABASE_URL'])
@@ -32,12 +32,12 @@ export async function openClusterStores({ write, formsTopic }: Cluster): Promise
     isErasing: async () => false,
     flush: async () => {},
     unreachable: async (id) => [
-      `the other tasks can't be asked from here: they do it as the event comes to them, and the sheet follows at the next flush;`,
-      `  npm run dead-letters -- list ${id}/forgotten --kafka says whether one could not`,
+      `the other tasks cannot be asked from here: each does it when the event reaches it, and the sheet follows with the next flush;`,
+      `  npm run dead-letters -- list ${id}/forgotten --kafka shows whether one failed`,
       'Kafka: what its topics have of it, until their retention ends; dead letters: see npm run dead-letters -- list --kafka',
-      "backups, Google's version history, mails that were sent",
-      'how many mails its sender got, counted for two days under a hash of the address',
-      'the write-ahead logs of Redis and PostgreSQL, until these are rewritten',
+      "backups, Google's version history, sent mails",
+      'the count of mails to its sender, kept for two days under a hash of the address',
+      'the write-ahead logs of Redis and PostgreSQL, until they rewrite them',
     ],
     close: () => archive.close(),
   };

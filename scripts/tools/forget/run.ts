@@ -1,7 +1,8 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import { forgottenEvent } from '../../../functions/lib/event/forgotten.ts';
 import type { Stores, Told } from './stores.ts';
 
-/** For people, a line each. */
+/** Lines for people. */
 export interface Forgetting {
   removed: string[];
   left: string[];
@@ -17,8 +18,8 @@ interface Options {
 }
 
 /**
- * Has a submission forgotten by every task, and waits until they have.
- * @throws Error when there is no such submission, or it is another form's
+ * Makes every task forget a submission, and waits until they have.
+ * @throws Error when there is no such submission, or it belongs to another form
  */
 export async function forget(
   { form, id }: { form: string; id: string },
@@ -28,7 +29,8 @@ export async function forget(
   const archived = await stores.archived(id);
   const logged = await stores.logged(id);
   const found = archived ?? logged.submission;
-  if (!found) throw new Error(`there is no submission ${id} in the archive, nor in a log of this machine`);
+  if (!found)
+    throw new Error(`there is no submission ${id}, neither in the archive nor in a log of this machine`);
   if (found.form !== form) throw new Error(`${id} is a submission of ${found.form}, not of ${form}`);
   const [spreadsheetId = ''] = found.sheet.split('/');
 
@@ -48,12 +50,12 @@ export async function forget(
         told.waiting.length > 0 ? `waiting for ${told.waiting.join(', ')}` : 'waiting for the sheet';
       if (line !== last) say(line);
       last = line;
-      // By itself it goes each minute.
+      // A flush runs each minute; this makes it sooner.
       if (told.waiting.length === 0 && !flushed) {
         flushed = true;
         await stores.flush();
       }
-      await new Promise((resolve) => setTimeout(resolve, pauseMs));
+      await pause(pauseMs);
     }
   } catch (error) {
     trouble = error instanceof Error ? error.message : String(error);
@@ -62,17 +64,19 @@ export async function forget(
   const left = [
     ...(trouble === undefined
       ? []
-      : [`${trouble}. The tasks are told, and do it by themselves; run this again to see it, which is safe`]),
-    ...told.waiting.map((task) => `${task} has not done it; it is tried again by itself`),
-    ...told.dead.map((task) => `${task} could not do it: npm run dead-letters -- show ${id}/forgotten`),
+      : [
+          `${trouble}. The tasks have the event and will finish by themselves; run this again to see the result, which is safe`,
+        ]),
+    ...told.waiting.map((task) => `${task} has not done it yet; it is retried automatically`),
+    ...told.dead.map((task) => `${task} failed permanently: npm run dead-letters -- show ${id}/forgotten`),
     ...(isErasing
-      ? [`rows of ${spreadsheetId}: the next flush takes them out; npm run audit tells whether it is parked`]
+      ? [`rows of ${spreadsheetId}: the next flush takes them out; npm run audit shows whether it is parked`]
       : []),
   ];
   const isDone = (task: string) => told.done.some((one) => one === task || one.startsWith(`${task}-`));
   const removed = [
     ...(isDone('archive') ? [`archive: ${archivedAs(archived)}; the id stays as a mark`] : []),
-    ...(isDone('sheets-buffer') ? ['buffer: no row, and none is taken again'] : []),
+    ...(isDone('sheets-buffer') ? ['buffer: no row, and none is accepted again'] : []),
     ...(isDone('sheets-buffer') && !isErasing
       ? [`sheets: no row of it in ${spreadsheetId}, the tab Moderation included`]
       : []),

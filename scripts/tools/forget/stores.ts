@@ -1,6 +1,7 @@
 import type { CloudEventV1 } from 'cloudevents';
 import * as v from 'valibot';
 import { belongsTo } from '../../../functions/lib/buffer/erasure.ts';
+import { keys } from '../../../functions/lib/buffer/keys.ts';
 import { connectRedis } from '../../../functions/lib/stores/redis-address.ts';
 import { call } from '../client/call.ts';
 import { connectArchive, isNotMadeYet, type Archive } from '../client/database.ts';
@@ -12,20 +13,20 @@ interface Found {
   sheet: string;
 }
 
-/** What became of the event that tells the tasks, by the names of their Triggers. */
+/** What became of the event, by the names of the tasks' Triggers. */
 export interface Told {
   done: string[];
   waiting: string[];
   dead: string[];
 }
 
-/** Where a Formbus may keep something of a submission. All reject with an Error that says what to do. */
+/** The places where a Formbus may keep something of a submission. All reject with an Error that says what to do. */
 export interface Stores {
   archived(id: string): Promise<(Found & { isForgotten: boolean }) | undefined>;
-  /** What the log has: the submission, when its last event was received, and the log's end. */
+  /** Reads the log: the submission, when its last event was received, and the log's end. */
   logged(id: string): Promise<{ submission: Found | undefined; received: string | undefined; end: number }>;
   publish(event: CloudEventV1<unknown>): Promise<void>;
-  /** @param after the place in the log after which the event stands */
+  /** @param after the event stands after this place in the log */
   told(id: string, after: number): Promise<Told>;
   isErasing(spreadsheetId: string, id: string): Promise<boolean>;
   flush(): Promise<void>;
@@ -51,10 +52,10 @@ const Events = v.array(
 const DeadLetters = v.array(v.object({ id: v.number(), attributes: v.looseObject({ id: v.string() }) }));
 const Archived = v.array(v.object({ form: v.string(), sheet: v.string(), isForgotten: v.boolean() }));
 
-/** How long an answer of Formbus is waited for. */
+/** How long to wait for an answer of Formbus, in milliseconds. */
 const answerMs = 30_000;
 
-/** @throws Error when Formbus does not answer at `url`, or its archive or Redis are not to be reached */
+/** @throws Error when Formbus does not answer at `url`, or its archive or Redis cannot be reached */
 export async function openStores(url: string): Promise<Stores> {
   const connections = await connectionsOf(url);
   const archive = await connectArchive(url);
@@ -110,14 +111,14 @@ export async function openStores(url: string): Promise<Stores> {
       return { done: [], waiting: ['the Broker'], dead: [] };
     },
     isErasing: (spreadsheetId, id) =>
-      redis.sismember(`buffer:erase:${spreadsheetId}`, id).then(
+      redis.sismember(keys.erase + spreadsheetId, id).then(
         (count) => count === 1,
         (cause: unknown) => {
           throw redisFailure(connections.redis, cause);
         },
       ),
     async flush() {
-      // One that fails is made good by the next minute's.
+      // If it fails, the next minute's flush makes up for it.
       const signal = AbortSignal.timeout(answerMs);
       await fetch(`${url}/_/schedules/sheets-flush`, { method: 'POST', signal }).catch(() => {});
     },
@@ -126,16 +127,14 @@ export async function openStores(url: string): Promise<Stores> {
       return [
         ...(received === undefined
           ? []
-          : [`the Broker's log: the event of ${received}, until it has been there for 7 days`]),
-        ...(letters === 0
-          ? []
-          : [`dead letters: ${letters} of it, which are kept; see npm run dead-letters`]),
+          : [`the Broker's log: the event of ${received}, for 7 days from then`]),
+        ...(letters === 0 ? [] : [`dead letters: ${letters}, which are kept; see npm run dead-letters`]),
         ...(connections.kafka === null
           ? []
-          : ['Kafka: what its topics have of it, until their retention ends']),
-        "backups, Google's version history, mails that were sent",
-        'how many mails its sender got, counted for two days under a hash of the address',
-        'the write-ahead logs of Redis and PostgreSQL, until these are rewritten',
+          : ['Kafka: its events in the topics, until their retention ends']),
+        "backups, Google's version history, sent mails",
+        'the count of mails to its sender, kept for two days under a hash of the address',
+        'the write-ahead logs of Redis and PostgreSQL, until they rewrite them',
       ];
     },
     async close() {

@@ -7,7 +7,7 @@ const Text = v.object({
   minLength: v.optional(v.number(), 0),
   maxLength: v.optional(v.number(), Infinity),
 });
-/** An optional field is an empty text, or what it is when it is filled in. */
+/** An optional field is an empty text or a filled-in one. */
 const Property = v.union([
   v.pipe(
     v.object({ anyOf: v.tuple([v.object({ const: v.literal('') }), Text]) }),
@@ -18,12 +18,12 @@ const Property = v.union([
 type Property = v.InferOutput<typeof Property>;
 const Schema = v.object({ properties: v.record(v.string(), Property) });
 
-/** What a pattern may want: a small number, a telephone number, a date, a word. */
+/** Values for common patterns: a small number, a telephone number, a date, a word. */
 const samples = ['5.5', '5', '7004465984', '2026-01-31', 'abc', 'ABC'];
 
 /**
- * Makes submissions that a form takes from its JSON Schema, no two of them alike.
- * @throws Error that names the field for which nothing fits
+ * Makes valid submissions from a form's JSON Schema, each different.
+ * @throws Error that names a field for which no value fits
  */
 export function bodiesFor(schema: unknown, run = String(Date.now())): (n: number) => string {
   const { properties } = v.parse(Schema, schema);
@@ -45,7 +45,6 @@ function makerOf(name: string, property: Property): (unique: string) => string {
   const free = (unique: string) => `load ${unique}`.slice(-maxLength).padEnd(minLength, '.');
   if (fits(free('0-0'))) return free;
   const sample = samples.find(fits);
-  if (sample === undefined)
-    throw new Error(`no value is known that the field ${name} takes: ${pattern ?? format}`);
+  if (sample === undefined) throw new Error(`no known value fits the field ${name}: ${pattern ?? format}`);
   return () => sample;
 }

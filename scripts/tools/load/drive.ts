@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Client, Pool, type Dispatcher } from 'undici';
 
-/** What became of one submission: the answer, or in a word why there was none. */
+/** What became of one submission: the answer, or in a word why none came. */
 export type Outcome = { status: number; body: string } | { status: undefined; reason: string };
 
 export interface Target {
@@ -9,7 +9,7 @@ export interface Target {
   url: URL;
   /** The JSON of the n-th submission, counted from 0. */
   body: (n: number) => string;
-  /** Told of each one, with its milliseconds. */
+  /** Called for each submission with its milliseconds. */
   record: (ms: number, outcome: Outcome) => void;
 }
 
@@ -18,8 +18,8 @@ const timeoutMs = 40_000;
 const options = { headersTimeout: timeoutMs, bodyTimeout: timeoutMs, connectTimeout: timeoutMs };
 
 /**
- * A closed plan: `users` come in at once, each with a connection of its own, and submit one after the other, `requests` times or
- * for `forMs`. A submission's time begins when its user sends it; the first one's with the connection.
+ * A closed plan: `users` arrive at once, each with its own connection, and each submits one after the other, `requests` times or
+ * for `forMs`. A submission's time begins when its user sends it; the first includes connecting.
  */
 export async function runUsers({
   users,
@@ -41,7 +41,7 @@ export async function runUsers({
 
 /**
  * An open loop: a submission each 1/`rate` s, whether or not earlier ones were answered. Its time begins when it was due, so that
- * neither a server that stands still nor a late driver hides a wait (coordinated omission).
+ * neither a frozen server nor a late driver hides a wait (coordinated omission).
  */
 export async function runRate({
   rate,

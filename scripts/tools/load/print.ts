@@ -3,7 +3,7 @@ import type { Verified } from './verify.ts';
 
 const widest = 50;
 
-/** The report as a table and a histogram of the times. */
+/** The report as text, with a histogram of the times. */
 export function textOf(
   { requests, accepted, seconds, perSecond, latency, errors, histogram }: LoadReport,
   verified?: Verified,
@@ -25,10 +25,10 @@ export function textOf(
   ].join('\n');
 }
 
-function linesOf({ inSheet, lost, doubled, seconds }: Verified): string[] {
+function linesOf({ inSheet, lost, duplicated, seconds }: Verified): string[] {
   return [
-    `in the sheet ${inSheet} after ${seconds} s, lost ${lost.length}, doubled ${doubled.length}`,
+    `in the sheet ${inSheet} after ${seconds} s, lost ${lost.length}, duplicated ${duplicated.length}`,
     ...lost.slice(0, 10).map((id) => `lost: ${id}`),
-    ...doubled.slice(0, 10).map((id) => `doubled: ${id}`),
+    ...duplicated.slice(0, 10).map((id) => `duplicated: ${id}`),
   ];
 }

@@ -2,7 +2,7 @@ import { createHistogram } from 'node:perf_hooks';
 import * as v from 'valibot';
 import type { Outcome } from './drive.ts';
 
-/** What a run of load came to. Times in milliseconds, those of refused and failed submissions included. */
+/** The result of a load run. Times in milliseconds, including those of refused and failed submissions. */
 export interface LoadReport {
   requests: number;
   /** Answered 202. */
@@ -12,14 +12,14 @@ export interface LoadReport {
   /** Accepted submissions. */
   perSecond: number;
   latency: { mean: number; p50: number; p95: number; p99: number; max: number };
-  /** By status, or by the reason why there was no answer. */
+  /** By status, or by the reason why no answer came. */
   errors: Record<string, number>;
-  /** How many took up to so long and longer than the bound before; the last bound holds the longest. */
+  /** How many took at most `upToMs` and longer than the bound before. */
   histogram: { upToMs: number; count: number }[];
 }
 
 export interface Tally {
-  /** Gives the id of what was accepted, when ids are kept. */
+  /** Returns the id of an accepted submission, when ids are kept. */
   record(ms: number, outcome: Outcome): string | undefined;
   /** So far. */
   count(): { requests: number; accepted: number };
@@ -30,7 +30,7 @@ export interface Tally {
 
 const Accepted = v.pipe(v.string(), v.parseJson(), v.object({ id: v.string() }));
 
-/** @param keepIds reads the ids of what was accepted; a 202 without one counts as an error then */
+/** @param keepIds reads the ids of accepted submissions; a 202 without an id then counts as an error */
 export function openTally({ keepIds }: { keepIds: boolean }): Tally {
   // In microseconds, to three figures: Node's own HDR histogram.
   const histogram = createHistogram({ figures: 3 });
@@ -44,7 +44,7 @@ export function openTally({ keepIds }: { keepIds: boolean }): Tally {
     if (!keepIds) return {};
     const { success, output } = v.safeParse(Accepted, outcome.body);
     if (!success) return { error: '202 without an id' };
-    if (ids.has(output.id)) return { error: '202 with an id of an earlier one' };
+    if (ids.has(output.id)) return { error: '202 with the id of an earlier one' };
     return output;
   }
 

@@ -5,23 +5,24 @@ import { call } from '../client/call.ts';
 import { connectionsOf } from '../client/running.ts';
 import { openAuditedBuffer } from '../audit/buffer.ts';
 import { openFormbus } from '../audit/formbus.ts';
-import { look } from '../audit/look.ts';
+import { look, lookUntilSure } from '../audit/look.ts';
 import { waitForQuota } from '../audit/quota.ts';
-import { reconcile, settle, type Found } from '../audit/reconcile.ts';
+import { reconcile } from '../audit/reconcile.ts';
+import { rowIn, type Found } from '../audit/report.ts';
 
 export interface Verified {
   inSheet: number;
   /** Ids that stand in no sheet. */
   lost: string[];
-  /** Ids that stand in one more than once. */
-  doubled: string[];
-  /** From the last answer until all of it stood there. */
+  /** Ids that stand in a sheet more than once. */
+  duplicated: string[];
+  /** From the last answer until all of them stood there. */
   seconds: number;
 }
 
 export interface Verifier {
   /**
-   * Waits until every id stands in its sheet exactly once, flushing meanwhile; gives up when nothing new has come for `patienceMs`.
+   * Waits until every id stands in its sheet exactly once, flushing meanwhile; stops when nothing new has come for `patienceMs`.
    * @throws Error when Formbus does not answer
    */
   wait(ids: Set<string>): Promise<Verified>;
@@ -31,8 +32,7 @@ export interface Verifier {
 const lookEveryMs = 2_000;
 
 /**
- * Looks, as the audit does, at a Formbus that runs on this machine. To be opened before the load: what its log has by then is not
- * read again.
+ * Looks, as the audit does, at a Formbus that runs on this machine. Open it before the load: it skips what the log has by then.
  */
 export async function openVerifier({
   url,
@@ -52,19 +52,16 @@ export async function openVerifier({
   async function lookFor(ids: Set<string>) {
     const log = (await formbus.rows(before)).filter(({ id }) => ids.has(id));
     const places = [...new Set(log.filter(({ tab }) => tab !== '').map((row) => row.spreadsheetId))];
-    let found = await look(places, { buffer, sheets });
-    const doubledIn = ({ inSheet }: Found) =>
-      [...inSheet].flatMap(([key, count]) => (count > 1 && ids.has(idOf(key)) ? [idOf(key)] : []));
-    let report = reconcile(log, found);
-    if (report.missing.length + doubledIn(found).length > 0) {
-      found = settle(found, await look(places, { buffer, sheets }));
-      report = reconcile(log, found);
-    }
-    const standing = new Set([...found.inSheet.keys()].map(idOf));
+    const judge = (found: Found) => {
+      const twice = [...found.inSheet].filter(([, times]) => times > 1).map(([key]) => rowIn(key).id);
+      return { ...reconcile(log, found), duplicated: twice.filter((id) => ids.has(id)) };
+    };
+    const { found, judgement } = await lookUntilSure(() => look(places, { buffer, sheets }), judge);
+    const standing = new Set([...found.inSheet.keys()].map((key) => rowIn(key).id));
     return {
       lost: [...ids].filter((id) => !standing.has(id)),
-      doubled: doubledIn(found),
-      isQuiet: report.tabs.every(({ waiting, buffered, frozen }) => waiting + buffered + frozen === 0),
+      duplicated: judgement.duplicated,
+      isQuiet: judgement.tabs.every((tab) => tab.waiting + tab.buffered + tab['in flight'] === 0),
     };
   }
 
@@ -74,9 +71,9 @@ export async function openVerifier({
       let progress = begin;
       let fewest = Infinity;
       for (;;) {
-        // A flush that fails, or takes its time, is followed by another one.
+        // A flush that fails, or takes long, is followed by another one.
         await call(Flushed, url, '/_/schedules/sheets-flush', { method: 'POST' }).catch(() => {});
-        const { lost, doubled, isQuiet } = await lookFor(ids);
+        const { lost, duplicated, isQuiet } = await lookFor(ids);
         const now = performance.now();
         if (lost.length < fewest) progress = now;
         fewest = lost.length;
@@ -84,7 +81,7 @@ export async function openVerifier({
           return {
             inSheet: ids.size - lost.length,
             lost,
-            doubled,
+            duplicated,
             seconds: Number(((now - begin) / 1_000).toFixed(1)),
           };
         say(`${ids.size - lost.length} of ${ids.size} stand in their sheets`);
@@ -94,8 +91,5 @@ export async function openVerifier({
     close: () => buffer.close(),
   };
 }
-
-/** The id in a key of what was found. */
-const idOf = (key: string) => key.split('\n')[2] ?? '';
 
 const Flushed = v.object({ status: v.number() });

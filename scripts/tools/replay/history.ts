@@ -5,12 +5,12 @@ export interface PastEvent {
   time: number;
 }
 
-/** A form's past, and the way to a task for it. All reject with an Error that says what to do. */
+/** A form's past, and how to deliver it to a task. Its methods reject with an Error that says what to do. */
 export interface History<E extends PastEvent = PastEvent> {
-  /** The events after a place, '' for the beginning, oldest first, some at a time with the place behind them. Ends after `to`. */
+  /** The events after a place ('' for the beginning), oldest first, in pages, each with the place after it. Ends after `to`. */
   pages(after: string, to: number): AsyncIterable<{ events: E[]; place: string }>;
-  /** Whose events came by so far. */
+  /** The forms of all events that were read so far. */
   forms: ReadonlySet<string>;
-  /** Sees to it that the task gets these events; gives how many it will get. No other task gets them. */
+  /** Delivers these events to the task, and to no other; returns how many it will get. */
   deliver(events: E[]): Promise<number>;
 }

@@ -20,7 +20,7 @@ interface LoggedEvent extends PastEvent {
   seq: number;
 }
 
-/** The log of a Formbus that runs on this machine: what the task's Trigger wants of it, by its filter of today. */
+/** The log of a Formbus on this machine: the events that pass the present filter of the task's Trigger. */
 export function openLoggedHistory({
   url,
   form,
@@ -50,7 +50,7 @@ export function openLoggedHistory({
           time: Date.parse(time),
         }));
         yield { events, place: String(place) };
-        // What comes in all the while is newer than what is asked for, give or take two submissions at once.
+        // New submissions keep arriving; a minute allows for events out of order.
         if (Date.parse(last.attributes.time) > to + 60_000) return;
       }
     },

@@ -8,14 +8,14 @@ const File = v.object({ asked: v.string(), ...Saved.entries });
 
 /** How far a replay has come, kept in a file. */
 export interface Progress {
-  /** The beginning, when nothing is kept or something else was asked for. */
+  /** The beginning, when nothing is saved or the saved state is of another request. */
   load(): Saved;
   save(state: Saved): void;
-  /** It is at its end. */
+  /** Called at the end. */
   clear(): void;
 }
 
-/** @param asked what was asked for; another one begins anew */
+/** @param asked the request; the saved state of another request is ignored */
 export function openProgress(file: string, asked: string): Progress {
   return {
     load() {
@@ -23,7 +23,7 @@ export function openProgress(file: string, asked: string): Progress {
         const found = v.parse(v.pipe(v.string(), v.parseJson(), File), readFileSync(file, 'utf8'));
         if (found.asked === asked) return found;
       } catch {
-        // None yet, or one that a power cut has cut off: then it begins anew, which does no harm.
+        // Missing, or cut off by a power cut: starting over does no harm.
       }
       return { place: '', delivered: 0 };
     },

@@ -7,7 +7,7 @@ import { replay } from './run.ts';
 
 const day = 86_400_000;
 
-/** A hundred events, one a day, ten to a page. `failAt`: the delivery that fails. */
+/** A hundred events, one a day, ten a page. `failAt`: the delivery that fails. */
 function past({ failAt = Infinity } = {}): History & { got: string[] } {
   const got: string[] = [];
   let deliveries = 0;
@@ -49,7 +49,7 @@ async function open() {
   return { file, common, pauses, progress: (asked = 'x') => openProgress(file, asked) };
 }
 
-it('delivers what was received in the time asked for, at the rate', async () => {
+it('delivers what was received in the period, at the rate', async () => {
   const { common, pauses, progress } = await open();
   const history = past();
   const done = await replay({
@@ -64,7 +64,7 @@ it('delivers what was received in the time asked for, at the rate', async () => 
   expect([done.delivered, pauses]).toEqual([8, [500, 1_000, 500]]);
 });
 
-it('goes on where it was stopped, and begins anew when something else is asked for or it is at its end', async () => {
+it('continues where it stopped, and starts over for another request or after its end', async () => {
   const { common, progress, file } = await open();
   const broken = past({ failAt: 4 });
   await expect(replay({ ...common, history: broken, progress: progress() })).rejects.toThrow('gone');
@@ -77,7 +77,7 @@ it('goes on where it was stopped, and begins anew when something else is asked f
   expect(existsSync(file)).toBe(false);
 });
 
-it('is refused, with nothing delivered, when the task may have forgotten what it had', async () => {
+it('delivers nothing and fails when the task may not remember the ids of the period', async () => {
   const { common, progress } = await open();
   const history = past();
   const options = { ...common, history, progress: progress(), memoryDays: 45 };

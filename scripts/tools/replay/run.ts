@@ -10,7 +10,7 @@ export interface ReplayOptions<E extends PastEvent> {
   to: number;
   /** Events a second. */
   rate: number;
-  /** How long the task remembers ids, in days; undefined when its manifest says nothing of it. */
+  /** How long the task remembers ids, in days; undefined when its manifest does not say. */
   memoryDays: number | undefined;
   isDryRun?: boolean;
   say: (line: string) => void;
@@ -19,9 +19,9 @@ export interface ReplayOptions<E extends PastEvent> {
 }
 
 /**
- * Gives a task a form's past. After a stop at any point it goes on where it was: at most the events of one second come twice,
- * which a task takes as it takes any event that comes twice.
- * @throws Error when the history reaches further back than the task remembers
+ * Delivers a form's past to a task. After a stop at any point it continues from there: at most the events of one second arrive
+ * twice, as any event may.
+ * @throws Error when the history reaches further back than the task remembers ids
  */
 export async function replay<E extends PastEvent>({
   history,
@@ -36,7 +36,7 @@ export async function replay<E extends PastEvent>({
   pause = wait,
 }: ReplayOptions<E>): Promise<Saved> {
   let state = isDryRun ? { place: '', delivered: 0 } : progress.load();
-  if (state.place !== '') say(`goes on where it was stopped, after ${counted(state.delivered, 'event')}`);
+  if (state.place !== '') say(`continues where it stopped, after ${counted(state.delivered, 'event')}`);
   for await (const { events, place } of history.pages(state.place, to)) {
     const chosen = events.filter(({ time }) => time >= from && time <= to);
     for (let first = 0; first < chosen.length; first += rate) {
@@ -56,14 +56,14 @@ export async function replay<E extends PastEvent>({
   return state;
 }
 
-/** A task that has forgotten an id takes its event for a new one. */
+/** A task that no longer remembers an id takes its event for a new one. */
 function refuseTooOld(events: PastEvent[], memoryDays: number | undefined, now: number): void {
   if (memoryDays === undefined) return;
   const oldest = Math.min(...events.map(({ time }) => time));
   if (oldest >= now - memoryDays * 86_400_000) return;
   throw new Error(
     `the history goes back to ${new Date(oldest).toISOString()}, and the task remembers ids for ${memoryDays} days (SEEN_DAYS): ` +
-      'what it has had before that would be doubled. Choose a later --from, or raise SEEN_DAYS before more is forgotten',
+      'what it received before that would be duplicated. Choose a later --from, or raise SEEN_DAYS before more ids expire',
   );
 }
 

@@ -11,7 +11,7 @@ import type { History, PastEvent } from './history.ts';
 export interface TopicHistoryOptions {
   cluster: Cluster;
   form: string;
-  /** The Trigger's filter of today. */
+  /** The Trigger's present filter. */
   filter: Filter;
   /** The task's host in the cluster. */
   host: string;
@@ -19,7 +19,7 @@ export interface TopicHistoryOptions {
   /** Milliseconds since 1970; nothing before that is read. */
   from: number;
   say: (line: string) => void;
-  /** Between two tries while the task can't take an event, in ms. */
+  /** Milliseconds between two tries while the task is unavailable. */
   againMs?: number;
 }
 
@@ -31,7 +31,7 @@ const perPage = 500;
 /** Offsets by partition. */
 const Place = v.pipe(v.string(), v.parseJson(), v.record(v.string(), v.string()));
 
-/** The forms' topic of a cluster. What the task refuses for good becomes a dead letter, as it does when the Broker delivers it. */
+/** The forms' topic of a cluster. What the task fails on permanently becomes a dead letter, as when the Broker delivers it. */
 export function openTopicHistory({
   cluster,
   form,
@@ -52,8 +52,8 @@ export function openTopicHistory({
       }
       const why = describeFailure(failure);
       if (tries === 60)
-        throw new Error(`${host} does not take events: ${why}; the same command goes on from here`);
-      say(`${host} can't take it now, tried again: ${why}`);
+        throw new Error(`${host} is unavailable: ${why}; the same command continues from here`);
+      say(`${host} is unavailable, will be retried: ${why}`);
       await sleep(againMs);
     }
   }

@@ -61,10 +61,10 @@ it('reads a pod’s figures as queue-proxy writes them', () => {
     perSecond: 410,
   });
   expect(readQueueStats(statOf('a', 0, 0))).toEqual({ concurrency: 0, perSecond: 0 });
-  expect(() => readQueueStats(Buffer.from('<html>'))).toThrow('no Stat of queue-proxy');
+  expect(() => readQueueStats(Buffer.from('<html>'))).toThrow('not a Stat of queue-proxy');
 });
 
-it('sees a form come from nothing, scale out and go again: pods, what Revisions want, and the figures of each', async () => {
+it('sees a form start from zero, scale out and go back: pods, what Revisions want, and the figures of each', async () => {
   const { fake, put, read, source } = await open();
   expect(source.name).toBe('namespace formbus of test');
   put(`${serving}/services`, serviceOf('demo-task', true));
@@ -76,7 +76,7 @@ it('sees a form come from nothing, scale out and go again: pods, what Revisions 
   const idle = { kind: 'form', ready: 0, wanted: 0, concurrency: 0, perSecond: 0, coldStarts: 0 };
   expect(await read()).toEqual([
     { name: 'demo-form', ...idle },
-    // It has never started, and is not wanted.
+    // It has never started, and no instance is wanted.
     { name: 'demo-task', ...idle, kind: 'task' },
     { name: 'no-revision', ...idle, kind: 'task', wanted: undefined },
   ]);
@@ -91,12 +91,12 @@ it('sees a form come from nothing, scale out and go again: pods, what Revisions 
   const busy = { ...idle, ready: 2, wanted: 3, concurrency: 5.5, perSecond: 70, coldStarts: 2 };
   expect(await form()).toMatchObject(busy);
 
-  // The figures of one can't be had: those of all are not known.
+  // When the figures of one pod are missing, the sum is unknown.
   put(pods, podOf('c', 'demo-form'));
   const partly = { ready: 3, coldStarts: 3, concurrency: undefined, perSecond: undefined };
   expect(await form()).toMatchObject(partly);
 
-  // One that is not ready for a moment is no new one; one that ends is no instance.
+  // A pod that is not ready for a moment is not a new one; a pod that ends is not an instance.
   put(pods, podOf('a', 'demo-form', { isReady: false }));
   expect(await form()).toMatchObject({ ready: 2 });
   put(pods, podOf('b', 'demo-form', { isEnding: true }));
@@ -108,7 +108,7 @@ it('sees a form come from nothing, scale out and go again: pods, what Revisions 
   expect(await form()).toMatchObject({ ...idle, coldStarts: 3 });
 });
 
-it('says what is missing and what to do', async () => {
+it('names what is missing and what to do', async () => {
   const { fake, put, read } = await open();
   await expect(read()).rejects.toThrow('npm run cluster -- up');
   put(`/apis/serving.knative.dev/v1/namespaces/other/services`, serviceOf('demo-form'));

@@ -17,8 +17,8 @@ const Revisions = v.object({
 const visibility = 'networking.knative.dev/visibility';
 
 /**
- * The Knative Services of a namespace. Instances are its pods, what is wanted is each Revision's word; requests are asked of every
- * ready pod's queue-proxy, through the API server. Where that may not be, they are not known.
+ * The Knative Services of a namespace. Its pods are the instances, each Revision says how many it wants, and every ready pod's
+ * queue-proxy reports its requests, through the API server. Without the right to ask it, requests are unknown.
  */
 export function watchCluster(api: KubernetesApi, namespace: string): Source {
   const serving = `/apis/serving.knative.dev/v1/namespaces/${namespace}`;
@@ -45,7 +45,7 @@ export function watchCluster(api: KubernetesApi, namespace: string): Source {
       ]);
       if (services.items.length === 0)
         throw new Error(
-          `there are no Knative Services in namespace ${namespace} of ${api.context}; deploy Formbus (skaffold run), or say where it is with --namespace`,
+          `there are no Knative Services in namespace ${namespace} of ${api.context}; deploy Formbus (skaffold run), or choose another one with --namespace`,
         );
       const ready = all.items.filter(isReady);
       const stats = new Map(
@@ -70,7 +70,7 @@ export function watchCluster(api: KubernetesApi, namespace: string): Source {
           coldStarts: coldStarts.get(name) ?? 0,
         };
       });
-      // One that is not ready for a moment is no new one.
+      // A pod that is not ready for a moment is not a new one.
       const kept = all.items.filter((pod) => ready.includes(pod) || known?.has(pod.metadata.uid));
       seen = new Set(kept.map(({ metadata }) => metadata.uid));
       return inOrder(states);
@@ -78,7 +78,7 @@ export function watchCluster(api: KubernetesApi, namespace: string): Source {
   };
 }
 
-/** Of half of the instances is of none. */
+/** Unknown when one of the figures is unknown. */
 function sumOf(figures: (QueueStats | undefined)[], what: keyof QueueStats): number | undefined {
   const known = figures.flatMap((one) => (one ? [one[what]] : []));
   return known.length < figures.length ? undefined : sum(known);
@@ -88,7 +88,7 @@ const sum = (numbers: number[]) => numbers.reduce((a, b) => a + b, 0);
 
 function explain(error: unknown): never {
   if (error instanceof ApiError && error.status === 404)
-    throw new Error('this cluster has no Knative Serving; npm run cluster -- up puts it there', {
+    throw new Error('this cluster has no Knative Serving; npm run cluster -- up installs it', {
       cause: error,
     });
   throw error;

@@ -2,20 +2,20 @@ import type { ServiceState } from './source.ts';
 
 /** What the screen shows. */
 export interface View {
-  /** What is watched. */
+  /** The name of what is watched. */
   name: string;
   /** Milliseconds since 1970. */
   at: number;
-  /** The last that was read. */
+  /** The last successful reading. */
   services: ServiceState[];
   /** Instances at each of the last ticks by Service, the newest last; undefined where nothing could be read. */
   instances: Map<string, (number | undefined)[]>;
-  /** Why there is nothing newer. */
+  /** Why there is no newer reading. */
   problem: string | undefined;
 }
 
 export interface History {
-  /** A tick: what was read, or why it could not be. */
+  /** A tick: a reading, or why there is none. */
   add(reading: ServiceState[] | { problem: string }, at: number): View;
 }
 

@@ -1,7 +1,7 @@
 import type { View } from './history.ts';
 import type { ServiceState } from './source.ts';
 
-/** For who is no terminal: a line for each Service whose instances have changed since the view before, and for each problem. */
+/** Without a terminal: a line for each Service whose instances have changed since the last view, and for each problem. */
 export function changesSince(before: View | undefined, now: View): string[] {
   const at = new Date(now.at).toISOString();
   const lines: string[] = [];
@@ -16,7 +16,7 @@ export function changesSince(before: View | undefined, now: View): string[] {
   return lines.filter(Boolean).map((line) => `${at}  ${line}`);
 }
 
-/** The same as one JSON object; what is not known is null. */
+/** The same as one JSON object; unknown values are null. */
 export function jsonOf({ at, services, problem }: View): string {
   const time = new Date(at).toISOString();
   if (problem !== undefined) return JSON.stringify({ at: time, problem });
@@ -29,7 +29,7 @@ export function jsonOf({ at, services, problem }: View): string {
   return JSON.stringify({ at: time, services: known });
 }
 
-/** Three figures; what is not known is a dash. */
+/** Two or three significant digits; a dash for an unknown value. */
 export function shown(value: number | undefined): string {
   if (value === undefined) return '–';
   return value >= 100 ? String(Math.round(value)) : String(Number(value.toPrecision(value < 10 ? 2 : 3)));

@@ -45,7 +45,7 @@ export function watchRunner(url: string, { now = () => performance.now() } = {})
   };
 }
 
-/** How much a count has grown; a changed Service or another runner begins anew. */
+/** How much a count has grown; it restarts at 0 with a changed Service or another runner. */
 function since(last: Service | undefined, now: Service, count: 'coldStarts' | 'requests'): number {
   const [from, to] = [last?.[count] ?? 0, now[count]];
   return to < from ? to : to - from;
@@ -54,7 +54,7 @@ function since(last: Service | undefined, now: Service, count: 'coldStarts' | 'r
 async function fetchServices(url: string, signal: AbortSignal): Promise<Service[]> {
   const answer = await fetch(`${url}/_/services`, { signal }).catch((cause: unknown) => {
     throw new Error(
-      `Formbus does not answer at ${url}; start it with npm start, say where it is with --url, or name a cluster with --context`,
+      `Formbus does not answer at ${url}; start it with npm start, choose another one with --url, or name a cluster with --context`,
       { cause },
     );
   });
@@ -62,6 +62,6 @@ async function fetchServices(url: string, signal: AbortSignal): Promise<Service[
   if (answer.status === 503 && /formbus is \w+ing/.test(text)) throw new Starting('Formbus is starting');
   const { success, output } = v.safeParse(v.pipe(v.string(), v.parseJson(), Services), text);
   if (!answer.ok || !success)
-    throw new Error(`what answers at ${url} is no Formbus of this version; say where it is with --url`);
+    throw new Error(`what answers at ${url} is not a Formbus of this version; choose another one with --url`);
   return output;
 }

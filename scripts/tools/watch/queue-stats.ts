@@ -1,4 +1,4 @@
-/** What one instance's queue-proxy tells Knative's autoscaler, each second anew. */
+/** What one instance's queue-proxy reports to Knative's autoscaler each second. */
 export interface QueueStats {
   /** Requests in flight, on average over the last second. */
   concurrency: number;
@@ -17,7 +17,7 @@ const fields = new Map<number, keyof QueueStats>([
 /**
  * Reads Knative's message `Stat`, protobuf: doubles, and the pod's name; a field that is zero is left out.
  * https://github.com/knative/serving/blob/main/pkg/autoscaler/metrics/stat.proto
- * @throws Error when it is something else
+ * @throws Error when the message is not a Stat
  */
 export function readQueueStats(message: Buffer): QueueStats {
   const stats: QueueStats = { concurrency: 0, perSecond: 0 };
@@ -28,7 +28,7 @@ export function readQueueStats(message: Buffer): QueueStats {
       value += (byte & 0x7f) * 2 ** shift;
       if (byte < 0x80) return value;
     }
-    throw new Error('this is no Stat of queue-proxy: a number has no end');
+    throw new Error('this is not a Stat of queue-proxy: a number has no end');
   };
   while (at < message.length) {
     const tag = number();
@@ -42,7 +42,7 @@ export function readQueueStats(message: Buffer): QueueStats {
       const length = number();
       at += length;
     } else if (wire === 0) number();
-    else throw new Error(`this is no Stat of queue-proxy: field ${field} is of type ${wire}`);
+    else throw new Error(`this is not a Stat of queue-proxy: field ${field} is of type ${wire}`);
   }
   return stats;
 }

@@ -18,7 +18,7 @@ const state = (name: string, more: Partial<ServiceState> = {}): ServiceState => 
 const at = new Date(2026, 10, 25, 14, 2, 11).getTime();
 const wide = { width: 90, height: 24, colour: false };
 
-/** A form that scales from nothing to nine instances, and a task that nobody calls. */
+/** A form that scales from zero to nine instances, and an idle task. */
 function view(more: ServiceState[] = []) {
   const history = openHistory('here');
   const task = state('a-task', { kind: 'task' });
@@ -27,7 +27,7 @@ function view(more: ServiceState[] = []) {
   return { history, last: history.add([state('a-form', busy), task, ...more], at) };
 }
 
-it('shows instances that are and that are wanted, requests, cold starts and a chart', () => {
+it('shows ready and wanted instances, requests, cold starts and a chart', () => {
   expect(screenOf(view().last, wide)).toEqual([
     `Formbus, here${'4 instances, 532 requests/s   14:02:11'.padStart(77)}`,
     '',
@@ -39,7 +39,7 @@ it('shows instances that are and that are wanted, requests, cold starts and a ch
   ]);
 });
 
-it('an instance is an eighth of a block, or less of it where there are more than eight', () => {
+it('draws an instance as an eighth of a block, or less when there are more than eight', () => {
   const history = openHistory('here');
   const chart = (ready: number) =>
     screenOf(history.add([state('a', { ready })], at), wide)
@@ -51,7 +51,7 @@ it('an instance is an eighth of a block, or less of it where there are more than
   expect(chart(1)).toBe('▄▂█▁');
 });
 
-it('what is not known is a dash, and nothing is added up from it', () => {
+it('shows a dash for an unknown value and for sums of it', () => {
   const unknown = { wanted: undefined, concurrency: undefined, perSecond: undefined };
   const [title, , , , row] = screenOf(
     openHistory('here').add([state('a-form', { ready: 2, ...unknown })], at),
@@ -61,7 +61,7 @@ it('what is not known is a dash, and nothing is added up from it', () => {
   expect(row).toContain('2→–         –       –           0');
 });
 
-it('fits a small terminal: fewer columns, no chart, those that run first, and how many are left out', () => {
+it('fits a small terminal: fewer columns, no chart, running Services first, and how many are left out', () => {
   const more = Array.from({ length: 30 }, (_, n) => state(`form-${n}`));
   const size = { width: 34, height: 8, colour: false };
   const lines = screenOf(view([...more, state('last', { ready: 1, wanted: 1 })]).last, size);
@@ -79,39 +79,39 @@ it('fits a small terminal: fewer columns, no chart, those that run first, and ho
     expect(screenOf(view(more).last, { ...size, height }).length).toBeLessThanOrEqual(height);
 });
 
-it('a problem stands below what was seen last; the chart has a gap', () => {
+it('shows a problem below the last reading, with a gap in the chart', () => {
   const { history } = view();
-  history.add({ problem: 'nobody answers' }, at);
+  history.add({ problem: 'no answer' }, at);
   const lines = screenOf(history.add([state('a-form', { ready: 2 })], at), wide);
   expect(lines[4]).toMatch(/·▁▄▄ ▂$/);
-  const broken = screenOf(history.add({ problem: 'nobody answers' }, at), wide);
-  expect(broken.at(-1)).toBe('nobody answers');
+  const broken = screenOf(history.add({ problem: 'no answer' }, at), wide);
+  expect(broken.at(-1)).toBe('no answer');
   expect(broken.join('\n')).toContain(' a-form ');
-  const long = history.add({ problem: `nobody answers at\u001b[2J${'x'.repeat(30)} there; start it` }, at);
+  const long = history.add({ problem: `no answer at\u001b[2J${'x'.repeat(30)} there; start it` }, at);
   expect(screenOf(long, { ...wide, width: 24 }).slice(-5)).toEqual([
     '',
-    'nobody answers at',
+    'no answer at',
     `[2J${'x'.repeat(21)}`,
     'xxxxxxxxx there; start',
     'it',
   ]);
 });
 
-it('colours only when told to', () => {
+it('uses colours only when asked to', () => {
   const coloured = screenOf(view().last, { ...wide, colour: true }).join('\n');
   expect(coloured).toContain('\u001b[33m a-form');
   expect(stripVTControlCharacters(coloured)).toBe(screenOf(view().last, wide).join('\n'));
 });
 
-it('prints a line for each change of instances, for a problem and for its end, and nothing else', () => {
+it('prints a line for each change of instances, for a problem and for its end only', () => {
   const history = openHistory('here');
   const add = (reading: ServiceState[] | { problem: string }) => history.add(reading, Date.UTC(2026, 0, 1));
   const views = [
     add([state('a')]),
     add([state('a', { concurrency: 4, perSecond: 3 })]),
     add([state('a', { wanted: 2, perSecond: undefined })]),
-    add({ problem: 'nobody answers' }),
-    add({ problem: 'nobody answers' }),
+    add({ problem: 'no answer' }),
+    add({ problem: 'no answer' }),
     add([]),
   ];
   const lines = views.map((view, n) => changesSince(views[n - 1], view));
@@ -120,13 +120,13 @@ it('prints a line for each change of instances, for a problem and for its end, a
     [`${time}form a  0→0 instances, 0 in flight, 0 requests/s, 0 cold starts`],
     [],
     [`${time}form a  0→2 instances, 0 in flight, – requests/s, 0 cold starts`],
-    [`${time}nobody answers`],
+    [`${time}no answer`],
     [],
     [`${time}here answers again`, `${time}a  is gone`],
   ]);
 });
 
-it('as JSON, what is not known is null, and a problem stands alone', () => {
+it('prints JSON with null for unknown values, and a problem by itself', () => {
   const history = openHistory('here');
   expect(JSON.parse(jsonOf(history.add([state('a', { wanted: undefined, perSecond: 1.26 })], 0)))).toEqual({
     at: '1970-01-01T00:00:00.000Z',

@@ -28,8 +28,8 @@ const shortestChart = 8;
 const narrowestName = 12;
 
 /**
- * A screen of text, at most `height` lines of at most `width` characters: a line a Service, with what fits beside it from the left, and a chart of
- * its instances over the last ticks. Where not all Services fit, those that run or ran are shown first.
+ * At most `height` lines of at most `width` characters: a line for each Service with the columns that fit, and a chart of its
+ * instances over the last ticks. When not all Services fit, active ones come first.
  */
 export function screenOf(view: View, { width, height, colour }: ScreenSize): string[] {
   const paint = (style: Style | undefined, text: string) =>
@@ -60,7 +60,7 @@ export function screenOf(view: View, { width, height, colour }: ScreenSize): str
   const room = Math.max(0, height - 3 - bottom.length);
   const kinds = new Set(services.map(({ kind }) => kind)).size;
   const all = rows.length + kinds <= room;
-  // One line says how many are left out.
+  // The last line says how many are left out.
   const chosen = all
     ? rows
     : [...rows.filter(({ isIdle }) => !isIdle), ...rows.filter(({ isIdle }) => isIdle)];
@@ -76,7 +76,7 @@ export function screenOf(view: View, { width, height, colour }: ScreenSize): str
   return [paint('bold', title), '', paint('dim', head.slice(0, width)), ...body, ...bottom].slice(0, height);
 }
 
-/** One block a tick, the newest at the right: an eighth of its height for an instance, or less where some Service has more than eight. */
+/** One block a tick, the newest at the right: an eighth of its height for an instance, or less when a Service has more than eight. */
 function chartOf(past: (number | undefined)[], width: number, highest: number): string {
   const eighth = Math.max(8, highest) / 8;
   const blocks = past.slice(-width).map((count) => {
@@ -86,7 +86,7 @@ function chartOf(past: (number | undefined)[], width: number, highest: number): 
   return blocks.join('').padStart(width);
 }
 
-/** Lines of that width at most. Nothing that came from outside may steer the terminal. */
+/** Lines of at most that width, without control characters: text from outside must not steer the terminal. */
 function wrap(text: string, width: number): string[] {
   const visible = text.replaceAll(/[\p{Cc}\p{Cf}]+/gu, ' ').trim();
   return (

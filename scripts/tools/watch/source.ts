@@ -1,4 +1,4 @@
-/** A Service at one moment. What is not to be had is undefined. */
+/** A Service at one moment. Unknown values are undefined. */
 export interface ServiceState {
   name: string;
   kind: 'form' | 'task';
@@ -6,11 +6,11 @@ export interface ServiceState {
   ready: number;
   /** Instances that the autoscaler wants. */
   wanted: number | undefined;
-  /** Requests in flight at its instances, and those that wait for one where that is known. */
+  /** Requests in flight at its instances, and those that wait for an instance if known. */
   concurrency: number | undefined;
-  /** Requests a second, since the reading before. */
+  /** Requests a second since the last reading. */
   perSecond: number | undefined;
-  /** Instances that came up since the watch began. */
+  /** Instances that started since the watch began. */
   coldStarts: number;
 }
 
@@ -22,7 +22,7 @@ export interface Source {
   read(signal: AbortSignal): Promise<ServiceState[]>;
 }
 
-/** It is coming up: nothing is wrong, and there is nothing to see yet. */
+/** Formbus is starting: nothing is wrong, but there is nothing to show yet. */
 export class Starting extends Error {
   override name = 'Starting';
 }

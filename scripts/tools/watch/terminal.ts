@@ -1,16 +1,16 @@
 import type { WriteStream } from 'node:tty';
 
 export interface Terminal {
-  /** Shows these lines in place of those before. */
+  /** Replaces what is shown by these lines. */
   show(lines: string[]): void;
-  /** Gives the terminal back as it was. Does nothing a second time. */
+  /** Restores the terminal. Does nothing the second time. */
   restore(): void;
 }
 
 const enter = '\u001b[?1049h\u001b[?25l';
 const leave = '\u001b[?25h\u001b[?1049l';
 
-/** Takes the alternate screen; whatever ends the process, SIGKILL apart, gives it back. */
+/** Uses the alternate screen; whatever ends the process, except SIGKILL, restores the terminal. */
 export function openTerminal(output: WriteStream): Terminal {
   let isOpen = true;
   output.write(enter);
@@ -26,7 +26,7 @@ export function openTerminal(output: WriteStream): Terminal {
     restore,
     show(lines) {
       if (!isOpen) return;
-      // Overwritten line by line, and not cleared before: nothing flickers.
+      // Overwritten line by line without clearing, so that nothing flickers.
       output.write(`\u001b[H${lines.map((line) => `${line}\u001b[K`).join('\r\n')}\u001b[J`);
     },
   };

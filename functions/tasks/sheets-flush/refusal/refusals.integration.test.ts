@@ -31,7 +31,7 @@ describe('a tab that is protected', () => {
   ] as const)(
     '%s holds up no other one, costs few calls, and its rows stand there once it may be written again',
     async (_, protection) => {
-      at.emulator.setProtected(sheet, 'closed', protection);
+      await at.emulator.setProtected(sheet, 'closed', protection);
       for (const n of range(10, 50)) await at.push(sheet, n, { tab: n % 2 === 0 ? 'closed' : 'open' });
       const { failed, lines, rows } = await at.flush();
       expect(failed).toMatchObject([{ spreadsheetId: sheet, tab: 'closed', reason: /protected cell/ }]);
@@ -55,7 +55,7 @@ describe('a tab that is protected', () => {
       await at.push(sheet, 61, { tab: 'open' });
       expect((await at.flush({ laterMs: 130_000 })).rows).toBe(1);
 
-      at.emulator.setProtected(sheet, 'closed', false);
+      await at.emulator.setProtected(sheet, 'closed', false);
       expect(await at.flush({ laterMs: 400_000 })).toMatchObject({ rows: 21, failed: [] });
       expect(await ids('closed')).toEqual([
         'id-1',
@@ -69,8 +69,8 @@ describe('a tab that is protected', () => {
     },
   );
 
-  it('over eight hours keeps no row of another tab', async () => {
-    at.emulator.setProtected(sheet, 'closed', true);
+  it('over eight hours holds back no row of another tab', async () => {
+    await at.emulator.setProtected(sheet, 'closed', true);
     for (const hour of range(0, 8)) {
       for (const n of range(0, 5)) {
         await at.push(sheet, 100 + hour * 10 + n, { tab: 'closed' });
@@ -81,58 +81,62 @@ describe('a tab that is protected', () => {
     expect(await ids('open')).toHaveLength(41);
   });
 
-  it('keeps back no row that is to be forgotten from another tab', async () => {
+  it('does not keep a row of another tab from being forgotten', async () => {
     await at.push(sheet, 3, { tab: 'open' });
     await at.flush();
-    at.emulator.setProtected(sheet, 'closed', true);
+    await at.emulator.setProtected(sheet, 'closed', true);
     await at.buffer.erase(sheet, 'id-3');
     await at.buffer.erase(sheet, 'id-1');
     expect((await at.flush()).failed).toMatchObject([{ reason: /cannot be erased/ }]);
     expect(await ids('open')).toEqual(['id-2']);
-    at.emulator.setProtected(sheet, 'closed', false);
+    await at.emulator.setProtected(sheet, 'closed', false);
     await at.flush();
     expect((await ids('closed')).filter(Boolean)).toEqual([]);
     expect(await at.buffer.waiting()).toEqual([]);
   });
 
   it('lets a row that is put aside be forgotten', async () => {
-    at.emulator.setProtected(sheet, 'closed', true);
+    await at.emulator.setProtected(sheet, 'closed', true);
     await at.push(sheet, 3, { tab: 'closed' });
     await at.flush();
-    at.emulator.setProtected(sheet, 'closed', false);
+    await at.emulator.setProtected(sheet, 'closed', false);
     await at.buffer.erase(sheet, 'id-3');
     await at.flush({ laterMs: 70_000 });
     expect(await ids('closed')).toEqual(['id-1']);
     expect(await at.buffer.waiting()).toEqual([]);
   });
 
-  it('doubles and loses nothing when the flush dies at any step of that', { timeout: 240_000 }, async () => {
-    for (let n = 0; ; n += 1) {
-      sheet = await at.begin();
-      await at.push(sheet, 1, { tab: 'closed' });
-      await at.push(sheet, 2, { tab: 'open' });
-      await at.flush();
-      at.emulator.setProtected(sheet, 'closed', true);
-      for (const one of range(3, 7)) await at.push(sheet, one, { tab: one % 2 === 0 ? 'closed' : 'open' });
-      const kill = killPoint(n);
-      const dying = { buffer: openBuffer({ redis: kill.redis(at.redis) }), sheets: kill.sheets(at.sheets) };
-      for (const laterMs of [0, 90_000]) {
-        if (laterMs > 0) at.emulator.setProtected(sheet, 'closed', false);
-        await at.flush({ ...dying, laterMs }).catch(() => {});
+  it(
+    'duplicates and loses nothing when the flush dies at any step of that',
+    { timeout: 240_000 },
+    async () => {
+      for (let n = 0; ; n += 1) {
+        sheet = await at.begin();
+        await at.push(sheet, 1, { tab: 'closed' });
+        await at.push(sheet, 2, { tab: 'open' });
+        await at.flush();
+        await at.emulator.setProtected(sheet, 'closed', true);
+        for (const one of range(3, 7)) await at.push(sheet, one, { tab: one % 2 === 0 ? 'closed' : 'open' });
+        const kill = killPoint(n);
+        const dying = { buffer: openBuffer({ redis: kill.redis(at.redis) }), sheets: kill.sheets(at.sheets) };
+        for (const laterMs of [0, 90_000]) {
+          if (laterMs > 0) await at.emulator.setProtected(sheet, 'closed', false);
+          await at.flush({ ...dying, laterMs }).catch(() => {});
+        }
+        for (const again of [1, 2, 3]) {
+          await at.server.look.del(`buffer:lease:${sheet}`);
+          await at.flush({ laterMs: again * 1_000_000 });
+        }
+        expect([n, await ids('open'), await ids('closed')]).toEqual([
+          n,
+          ['id-2', 'id-3', 'id-5'],
+          ['id-1', 'id-4', 'id-6'],
+        ]);
+        expect(await at.buffer.waiting()).toEqual([]);
+        if (!kill.wasReached()) return expect(n).toBeGreaterThan(30);
       }
-      for (const again of [1, 2, 3]) {
-        await at.server.look.del(`buffer:lease:${sheet}`);
-        await at.flush({ laterMs: again * 1_000_000 });
-      }
-      expect([n, await ids('open'), await ids('closed')]).toEqual([
-        n,
-        ['id-2', 'id-3', 'id-5'],
-        ['id-1', 'id-4', 'id-6'],
-      ]);
-      expect(await at.buffer.waiting()).toEqual([]);
-      if (!kill.wasReached()) return expect(n).toBeGreaterThan(30);
-    }
-  });
+    },
+  );
 });
 
 describe('a refusal for no reason', () => {
@@ -146,7 +150,7 @@ describe('a refusal for no reason', () => {
     await at.push(sheet, 0);
     await at.flush();
     for (const n of range(1, 1 + count)) await at.push(sheet, n);
-    at.emulator.faults.add([{ kind, calls: 'write', times }]);
+    await at.emulator.faults.add([{ kind, calls: 'write', times }]);
     await at.flush();
     await at.flush({ laterMs: 70_000 });
     expect(await ids()).toEqual(idsFrom(0, 1 + count));
@@ -162,7 +166,7 @@ it('the log says that a row is kept aside when its mark stands in the sheet', as
     ...at.sheets,
     async apply(id: string, requests: Parameters<typeof at.sheets.apply>[1]) {
       if (JSON.stringify(requests).includes('"bad"'))
-        at.emulator.faults.add([{ kind: 'refuse', calls: 'write', times: 1 }]);
+        await at.emulator.faults.add([{ kind: 'refuse', calls: 'write', times: 1 }]);
       await at.sheets.apply(id, requests);
     },
   };

@@ -1,28 +1,22 @@
 import * as fc from 'fast-check';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { startSheets } from '../../../../scripts/emulators/sheets/server.ts';
-import type { FrozenBatch } from '../../../lib/buffer/buffer.ts';
+import { startTestSheets, type TestSheets } from '../../../testing/sheets.ts';
+import type { Batch } from '../../../lib/buffer/types.ts';
 import type { TabLayout } from '../../../lib/sheets/layout.ts';
 import { batchRequests } from './batch.ts';
 import { openSheets, type SheetRequest, type Sheets } from '../../../lib/sheets/sheets.ts';
 
-let dir: string;
-let emulator: Awaited<ReturnType<typeof startSheets>>;
+let emulator: TestSheets;
 let sheets: Sheets;
 const spreadsheets = Array.from({ length: 200 }, (_, i) => `s${i}`);
 let next = 0;
 
 beforeAll(async () => {
-  dir = await mkdtemp(join(tmpdir(), 'formbus-edits-'));
-  emulator = await startSheets({ dir, spreadsheets, quota: { perUser: 1e6, perProject: 1e6 } });
+  emulator = await startTestSheets(spreadsheets);
   sheets = openSheets({ SHEETS_URL: emulator.url });
 });
 afterAll(async () => {
   await emulator.close();
-  await rm(dir, { recursive: true });
 });
 
 /** What a person does to a tab; numbers are taken modulo what there is. */
@@ -60,7 +54,7 @@ const edits: Record<string, Edit> = {
   ],
 };
 
-it('a row finds its columns after whatever people did to the tab, before the look at it or after', async () => {
+it('a row finds its columns whatever people did to the tab, before its layout was read or after', async () => {
   const edit = fc.tuple(fc.constantFrom(...Object.keys(edits)), fc.nat(9), fc.nat(9), fc.boolean());
   await fc.assert(
     fc.asyncProperty(fc.array(edit, { maxLength: 8 }), async (plan) => {
@@ -79,7 +73,7 @@ it('a row finds its columns after whatever people did to the tab, before the loo
         sequence += 1;
         const cells = { '@time': `t-${sequence}`, name: `n-${sequence}`, city: `c-${sequence}` };
         const row = { tab: `form ${next}`, id: `id-${sequence}`, cells };
-        const batch: FrozenBatch = {
+        const batch: Batch = {
           spreadsheetId,
           target: spreadsheetId,
           sequence,

@@ -1,12 +1,12 @@
-import type { FrozenBatch } from '../../../lib/buffer/buffer.ts';
-import type { Collaborators } from '../deliver.ts';
+import type { Batch } from '../../../lib/buffer/types.ts';
+import type { Collaborators } from '../types.ts';
 import type { TabLayout } from '../../../lib/sheets/layout.ts';
-import { growingTabs, type ColumnsOf } from './batch.ts';
+import { growingTabs, type ColumnsOf } from './tabs.ts';
 import { sharedColumns } from '../../../lib/schema/sheet-columns.ts';
 
-/** What the fields of a batch are in its tabs. What comes to moderators has the fields of many forms, as texts under their names. */
+/** The columns for a batch's fields. The moderators' tab has fields of many forms, as texts under their names. */
 export async function readColumns(
-  { spreadsheetId, rows }: FrozenBatch,
+  { spreadsheetId, rows }: Batch,
   { buffer, columnsOfForm }: Collaborators,
 ): Promise<ColumnsOf> {
   if (!columnsOfForm) return () => ({});
@@ -18,10 +18,10 @@ export async function readColumns(
   return (tab) => columns[tabs.indexOf(tab)] ?? {};
 }
 
-/** A tab that somebody made beforehand has columns that are free; only for fields that have none yet it is looked where. */
+/** A tab that somebody made beforehand has free columns; where, is only read for tabs that lack a column for a field. */
 export async function withFreeColumns(
   layout: TabLayout[],
-  { target, rows }: Pick<FrozenBatch, 'target' | 'rows'>,
+  { target, rows }: Pick<Batch, 'target' | 'rows'>,
   { sheets }: Pick<Collaborators, 'sheets'>,
 ): Promise<TabLayout[]> {
   const growing = new Set(growingTabs(rows, layout));

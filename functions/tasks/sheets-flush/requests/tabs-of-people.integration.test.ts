@@ -46,7 +46,7 @@ describe('a tab that somebody made beforehand', () => {
     ]);
   });
 
-  it('gets them right of what stands there, as does a field that comes up later', async () => {
+  it('gets them to the right of what stands there, as does a field that appears later', async () => {
     await at.sheets.apply(sheet, made(['Notes', '', 'By'], ['call back']));
     await at.push(sheet, 1);
     await at.flush();
@@ -61,7 +61,7 @@ describe('a tab that somebody made beforehand', () => {
     expect((await at.sheets.layout(sheet)).find(({ tab }) => tab === 'form')?.columnCount).toBe(26);
   });
 
-  it('grows when it has too few that are free', async () => {
+  it('grows when it has too few free columns', async () => {
     const cells = Array.from({ length: 25 }, (_, n) => `c${n}`);
     await at.sheets.apply(sheet, made(cells));
     await at.push(sheet, 1);

@@ -20,7 +20,7 @@ beforeEach(async () => {
 
 const columnsOfForm = openSheetColumns(recordedLog().log);
 const push = (n: number, form: string, cells: Record<string, string>, time = '2026-01-31T12:00:00.100Z') =>
-  at.buffer.push({
+  at.queue.push({
     spreadsheetId: sheet,
     tab: 'form',
     id: `id-${n}`,
@@ -54,16 +54,16 @@ it('decimal fields and the time are numbers that look as they were typed, under 
   expect(first?.[1]).toBeCloseTo(46_053.5, 5);
 });
 
-it('a field that comes up in a batch that is refused for no reason has its title, too', async () => {
+it('a field that first appears in a batch that is refused for no reason has its title, too', async () => {
   await push(1, 'student-data-form', { name: 'Asha' });
   await at.flush({ columnsOfForm });
   await push(2, 'student-data-form', { name: 'Ben', cgpa: '8.5' });
-  at.emulator.faults.add([{ kind: 'refuse', calls: 'write', times: 1 }]);
+  await at.emulator.faults.add([{ kind: 'refuse', calls: 'write', times: 1 }]);
   expect((await at.flush({ columnsOfForm })).rows).toBe(1);
   expect((await at.rows(sheet))[0]).toEqual(['id', 'time', 'Name', 'CGPA']);
 });
 
-it('fields of a form that this image does not have are texts under their names', async () => {
+it('fields of a form that this image lacks are texts under their names', async () => {
   await push(1, 'elsewhere', { cgpa: '8.50' }, 'some day');
   await at.flush({ columnsOfForm });
   expect(await unformatted()).toEqual([
@@ -81,7 +81,7 @@ it('headings that stand there stay, and people may change them', async () => {
   expect((await unformatted()).map((row) => row[3])).toEqual(['cgpa', '1', 2]);
 });
 
-it('a field that says what it is inside a v.optional is known by it', () => {
+it('a field’s metadata inside a v.optional counts', () => {
   const entries = { size: v.optional(decimal('Size', { min: 0, max: 9 }), '') };
   expect(sheetColumns(entries)).toEqual({ size: { title: 'Size', kind: 'number' } });
 });
@@ -120,7 +120,7 @@ it.each(['007', '+1', '1e5', '-0', '.5', '1234567890123456', '0x10', '', '8,04']
   },
 );
 
-it('a moment comes back to the millisecond from the cell that it was written to', () => {
+it('a time is read back to the millisecond from the cell that it was written to', () => {
   fc.assert(
     fc.property(fc.date({ min: new Date(0), max: new Date('2200-01-01'), noInvalidDate: true }), (date) => {
       const { userEnteredValue: value } = cellOf(date.toISOString(), 'time');

@@ -1,8 +1,11 @@
 import { at, type Repository } from '../repository.ts';
 import type { Resource } from '../../manifest-files.ts';
 
-/** A value set in a manifest, or removed where none is given. */
+/** Sets a value in a manifest, or removes it when there is none. */
 export type Change = readonly [file: string, path: readonly (string | number)[], value?: unknown];
+
+/** A mistake in manifests, with the finding that it must cause. */
+export type Mistake = [title: string, changes: Change[], finding: string];
 
 export function resource({ resources }: Repository, file: string): Resource {
   const found = resources.find((one) => one.file === file);
@@ -10,7 +13,7 @@ export function resource({ resources }: Repository, file: string): Resource {
   return found;
 }
 
-/** The repository with values set, or removed where none is given. Name and kind are read anew. */
+/** A copy of the repository with these changes. Name and kind are read again. */
 export function changed(repository: Repository, changes: Change[]): Repository {
   const copy = structuredClone(repository);
   for (const [file, path, value] of changes) {

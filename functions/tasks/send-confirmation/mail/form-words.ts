@@ -1,0 +1,33 @@
+import type { MailTexts } from '../../../lib/schema/mail-texts.ts';
+import { humanName } from '../../../lib/schema/human-name.ts';
+import { loadForm } from '../../../lib/form/load-form.ts';
+import { reasonOf, type Log } from '../../../lib/runtime/log.ts';
+
+/** How a form is named to people, and its own words in the mail. */
+export interface FormWords extends MailTexts {
+  title: string;
+}
+
+/**
+ * Reads a form's words from its module, in this image. They don't travel with the events: Knative's ingresses take 8 kB of headers,
+ * and a thousand characters of Devanagari are nine. A form of another image has the words that all forms share.
+ * The module is loaded for the first mail and not at the start.
+ */
+export function openFormWords(log: Log): (form: string) => Promise<FormWords> {
+  const known = new Map<string, Promise<FormWords>>();
+
+  async function read(form: string): Promise<FormWords> {
+    const found = await loadForm(form).catch((error: unknown) => {
+      log.error({ form, reason: reasonOf(error) }, 'the form could not be loaded');
+    });
+    if (found) return { ...found.mail, title: found.title };
+    log.warn({ form }, 'this image has no such form: its mails have the words that all forms share');
+    return { title: humanName(form) };
+  }
+
+  return (form) => {
+    const words = known.get(form) ?? read(form);
+    known.set(form, words);
+    return words;
+  };
+}
