@@ -1,13 +1,18 @@
 import * as v from 'valibot';
-import { type Delivery, DeliverySchema } from './delivery-schema.ts';
-import { BrokerSchema, ConfigMapSchema, PingSourceSchema, TriggerSchema } from './eventing-schemas.ts';
+import { type Delivery, DeliverySchema } from './schemas/delivery-schema.ts';
+import {
+  BrokerSchema,
+  ConfigMapSchema,
+  PingSourceSchema,
+  TriggerSchema,
+} from './schemas/eventing-schemas.ts';
 import type { Filter } from '../events/filters.ts';
-import { KafkaSinkSchema, KafkaSourceSchema, KafkaTopicSchema } from './kafka-schemas.ts';
+import { KafkaSinkSchema, KafkaSourceSchema, KafkaTopicSchema } from './schemas/kafka-schemas.ts';
 import type { Resource } from './manifest-files.ts';
 import type { Report } from './report.ts';
 import type { Manifests, Subscriber } from './types.ts';
 import { serviceOf } from './service-manifest.ts';
-import { ServiceSchema } from './service-schema.ts';
+import { ServiceSchema } from './schemas/service-schema.ts';
 
 /** Checks resources one by one and against each other; `problems` lists all that is wrong, a line each. */
 export function parseResources(resources: Resource[]): { manifests: Manifests; problems: string[] } {

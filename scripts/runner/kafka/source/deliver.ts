@@ -3,7 +3,7 @@ import type { Answer } from '../../../events/outcome.ts';
 import type { DeadLetterSink, Send } from '../../delivery/send.ts';
 import { type Clock, pause } from '../../delivery/clock.ts';
 import type { CloudEvent } from '../../../events/cloud-event.ts';
-import { backoffMs, type Delivery } from '../../../manifests/delivery-schema.ts';
+import { backoffMs, type Delivery } from '../../../manifests/schemas/delivery-schema.ts';
 import { MAX_HEADER_BYTES } from '../../../events/limits.ts';
 import type { Log } from '../../log.ts';
 import type { Subscriber } from '../../../manifests/types.ts';

@@ -1,8 +1,8 @@
 import { Cron } from 'croner';
 import * as v from 'valibot';
 import { DeliverySchema } from './delivery-schema.ts';
-import { AttributesFilterSchema, FilterSchema } from '../events/filters.ts';
-import type { Subscriber } from './types.ts';
+import { AttributesFilterSchema, FilterSchema } from '../../events/filters.ts';
+import type { Subscriber } from '../types.ts';
 import { keys, Metadata, Name, NoKeys } from './metadata-schema.ts';
 
 /** Broker, Trigger, PingSource and ConfigMap as far as the one-machine runner honours them; other fields are refused. */

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { load, problems, sink, toTask, yaml } from './manifests-testing.ts';
+import { load, problems, sink, toTask, yaml } from '../manifests-testing.ts';
 
 const file = 'eventing/sources/orders.yaml';
 const toBroker = { ref: { apiVersion: 'eventing.knative.dev/v1', kind: 'Broker', name: 'bus' } };

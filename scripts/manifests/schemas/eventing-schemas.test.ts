@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { broker, load, ping, problems, sink, toTask, trigger } from './manifests-testing.ts';
+import { broker, load, ping, problems, sink, toTask, trigger } from '../manifests-testing.ts';
 
 const trigger1 = (spec: object = {}) => load({ 'eventing/triggers/task.yaml': trigger(spec) }).triggers[0];
 
