@@ -1,4 +1,5 @@
 import * as v from 'valibot';
+import { annotationItems } from './annotations.ts';
 import { type Delivery, DeliverySchema } from './schemas/delivery-schema.ts';
 import {
   BrokerSchema,
@@ -41,16 +42,8 @@ export function parseResources(resources: Resource[]): { manifests: Manifests; p
   };
 
   const configMaps = all.configMaps.map(({ file, name, metadata, data }) => {
-    const declared = metadata.annotations['formbus.dev/secret-keys'] ?? '';
-    return {
-      file,
-      name,
-      data,
-      secretKeys: declared
-        .split(',')
-        .map((key) => key.trim())
-        .filter(Boolean),
-    };
+    const secretKeys = annotationItems(metadata.annotations, 'formbus.dev/secret-keys');
+    return { file, name, data, secretKeys };
   });
   const brokers = all.brokers.map(({ file, name, metadata, spec }) => {
     if (spec.config) refer(file, 'spec.config.name', 'ConfigMap', spec.config.name);

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { startMails, type MailsServer } from '../emulators/mails/server.ts';
 import { startSheets, type SheetsServer } from '../emulators/sheets/server.ts';
+import { commaList } from '../manifests/comma-list.ts';
 import type { Service } from '../manifests/types.ts';
 import type { Context } from './context.ts';
 import { findKafka } from './kafka/given.ts';
@@ -93,6 +94,6 @@ export const KAFKA_STOP_MS = 1_500;
 
 /** Spreadsheets that the manifests name. */
 export function spreadsheetsOf(services: Service[]): string[] {
-  const pools = valuesOf('SPREADSHEET_POOL', services).flatMap((list) => list.split(','));
-  return [...valuesOf('SPREADSHEET_ID', services), ...pools.map((id) => id.trim()).filter(Boolean)];
+  const pools = valuesOf('SPREADSHEET_POOL', services).flatMap(commaList);
+  return [...valuesOf('SPREADSHEET_ID', services), ...pools];
 }

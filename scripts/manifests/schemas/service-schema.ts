@@ -1,4 +1,5 @@
 import * as v from 'valibot';
+import { ownAnnotations } from '../annotations.ts';
 import { keys, Name, NoKeys } from './metadata-schema.ts';
 
 /**
@@ -128,7 +129,7 @@ export const ServiceSchema = v.strictObject({
   kind: v.literal('Service'),
   metadata: v.strictObject({
     name: Name,
-    annotations: NoKeys,
+    annotations: v.optional(v.pipe(keys({}), ownAnnotations('Service')), {}),
     labels: v.optional(
       keys({ 'networking.knative.dev/visibility': v.optional(v.literal('cluster-local')) }),
       {},

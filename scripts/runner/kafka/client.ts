@@ -1,4 +1,5 @@
 import { Kafka, logLevel, type KafkaConfig } from 'kafkajs';
+import { commaList } from '../../manifests/comma-list.ts';
 import RequestQueue from 'kafkajs/src/network/requestQueue/index.js';
 
 /**
@@ -10,7 +11,7 @@ export function kafkaClient(brokers: string, settings: Omit<KafkaConfig, 'broker
     clientId: 'formbus-runner',
     logLevel: logLevel.NOTHING,
     ...settings,
-    brokers: brokers.split(',').map((broker) => broker.trim()),
+    brokers: commaList(brokers),
   });
 }
 
