@@ -22,7 +22,7 @@ export function parseResources(resources: Resource[]): { manifests: Manifests; p
   const all = sort(resources, report);
 
   const exists = (kind: string, name: string) =>
-    // Kubernetes has a kind Service, too, that nobody sends events to by its name.
+    // Kubernetes has a kind Service, too, which is no destination of events.
     resources.some(
       (one) =>
         one.kind === kind && one.name === name && (kind !== 'Service' || roleOf(one).includes('.serving.')),
@@ -148,7 +148,7 @@ function sort(resources: Resource[], report: Report) {
   };
 }
 
-/** Valibot's message in the words of somebody who edits a manifest. */
+/** Valibot's message in the words of a person who edits a manifest. */
 function explain(issue: v.BaseIssue<unknown>): string {
   if (issue.type === 'strict_object' && issue.expected === 'never')
     return 'is an unknown or unsupported field';

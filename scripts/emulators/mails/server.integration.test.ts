@@ -147,7 +147,7 @@ describe('faults', () => {
     for (const wrong of ['x', { kind: 'x' }, { kind: 'refuse', code: 250 }, { kind: 'away', times: 2 }])
       expect(await post(pages, wrong)).toMatchObject({
         status: 400,
-        detail: expect.stringContaining('no fault'),
+        detail: expect.stringContaining('not a fault'),
         kinds: {},
       });
     expect(await post(pages, { kind: 'refuse', code: 452, what: 'recipient' })).toMatchObject({

@@ -20,7 +20,7 @@ import { readValues } from './values.ts';
 export interface ApiRequest {
   method: string;
   url: URL;
-  /** The `authorization` header: who asks, for the quotas. Nobody is turned away for lack of one. */
+  /** The `authorization` header: the user, for the quotas. A request without one is served. */
   authorization: string | undefined;
   body: Buffer;
 }

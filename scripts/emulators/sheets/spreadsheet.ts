@@ -70,7 +70,7 @@ interface Wanted {
   gridData: boolean;
 }
 
-/** The spreadsheet as `spreadsheets.get` gives it; cells are read only when they are asked for. */
+/** The spreadsheet as `spreadsheets.get` returns it; cells are read only when they are asked for. */
 export function readSpreadsheet(sql: SQLTagStore, id: string, { mask, ranges, gridData }: Wanted): object {
   const { title } = getSpreadsheet(sql, id);
   const sheets = listSheets(sql, id);

@@ -87,7 +87,7 @@ const Schedule = v.pipe(
       if (CRONER_ONLY.test(dataset.value)) throw new Error('Knative has no L, W, # and +');
       new Cron(dataset.value, { paused: true, mode: '5-or-6-parts' }).stop();
     } catch (error) {
-      addIssue({ message: `"${dataset.value}" is no cron schedule: ${String(error)}` });
+      addIssue({ message: `"${dataset.value}" is not a cron schedule: ${String(error)}` });
     }
   }),
 );
@@ -100,7 +100,7 @@ const Timezone = v.pipe(
     } catch {
       return false;
     }
-  }, 'is no time zone such as Europe/Berlin'),
+  }, 'is not a time zone such as Europe/Berlin'),
 );
 
 export const PingSourceSchema = v.strictObject({

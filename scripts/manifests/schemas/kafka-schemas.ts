@@ -5,9 +5,9 @@ import { metadataOf, Name } from './metadata-schema.ts';
 
 /** KafkaSource, KafkaSink and KafkaTopic as far as the one-machine runner honours them; other fields are refused. */
 
-const TopicName = v.pipe(v.string(), v.regex(/^(?!\.{1,2}$)[-._a-zA-Z0-9]{1,249}$/, 'is no name of a topic'));
+const TopicName = v.pipe(v.string(), v.regex(/^(?!\.{1,2}$)[-._a-zA-Z0-9]{1,249}$/, 'is not a topic name'));
 
-/** How to reach the cluster and who one is there; the runner has a Kafka of its own, or is told where one is. */
+/** How to reach the cluster and log in there; the runner has a Kafka of its own, or uses one that is given. */
 const Elsewhere = v.optional(v.unknown());
 
 const BrokerRef = v.pipe(

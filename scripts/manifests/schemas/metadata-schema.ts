@@ -18,7 +18,10 @@ export function keys<const E extends v.ObjectEntries>(known: E) {
   );
 }
 
-export const Name = v.pipe(v.string(), v.regex(/^[a-z0-9]([-.a-z0-9]*[a-z0-9])?$/, 'is no Kubernetes name'));
+export const Name = v.pipe(
+  v.string(),
+  v.regex(/^[a-z0-9]([-.a-z0-9]*[a-z0-9])?$/, 'is not a Kubernetes name'),
+);
 
 export const NoKeys = v.optional(keys({}), {});
 

@@ -36,7 +36,7 @@ const RESERVED = ['PORT', 'K_SERVICE', 'K_CONFIGURATION', 'K_REVISION'];
 const EnvEntry = v.strictObject({
   name: v.pipe(
     v.string(),
-    v.regex(/^[A-Za-z_][A-Za-z0-9_]*$/, 'is no name of an environment variable'),
+    v.regex(/^[A-Za-z_][A-Za-z0-9_]*$/, 'is not the name of an environment variable'),
     v.check((name) => !RESERVED.includes(name), 'is set by Knative itself'),
   ),
   value: v.optional(

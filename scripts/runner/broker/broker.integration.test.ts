@@ -115,14 +115,14 @@ describe('the ingress', () => {
     [
       'a source that is no URI reference',
       { headers: { 'ce-specversion': '1.0', 'ce-id': '1', 'ce-source': 'a b', 'ce-type': 't' } },
-      'source is no URI',
+      'source is not a URI',
     ],
     [
       'another version',
       { headers: { 'ce-specversion': '2.0', 'ce-id': '1', 'ce-source': '/s', 'ce-type': 't' } },
       'specversion must be 1.0 or 0.3',
     ],
-    ['a structured event that is no JSON', { headers: structured, body: '{' }, 'no CloudEvent in JSON'],
+    ['a structured event that is no JSON', { headers: structured, body: '{' }, 'not a CloudEvent in JSON'],
     ['a structured event that is a list', { headers: structured, body: '[]' }, 'no CloudEvent'],
     [
       'an attribute that is an object',
@@ -132,7 +132,7 @@ describe('the ingress', () => {
     [
       'an attribute with capitals',
       { headers: structured, body: '{"specversion":"1.0","id":"1","source":"/s","type":"t","Form":"x"}' },
-      '"Form" is no attribute name',
+      '"Form" is not an attribute name',
     ],
     [
       'a batch',
@@ -369,7 +369,7 @@ describe('other Triggers while it runs', () => {
     await vi.waitFor(() => expect(ids).toHaveLength(50));
     broker.reconcile([]);
     expect(log.lines.map(({ message }) => message)).toEqual([
-      'events wait for a Trigger that is no longer there; they are kept',
+      'events wait for a Trigger that was removed; they are kept',
     ]);
     expect(broker.redeliver('task', [1])).toBeUndefined();
     await publish(broker.url, { id: 'not for it' });

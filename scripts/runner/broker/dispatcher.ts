@@ -124,7 +124,7 @@ export function startDispatcher({
     schedule();
   }
 
-  /** Gives when it is to be delivered again; undefined = it is over. */
+  /** Returns when to deliver it again; undefined = it is over. */
   async function deliver(
     one: Held,
     trigger: Trigger,

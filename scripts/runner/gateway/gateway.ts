@@ -128,7 +128,7 @@ function runnerPages(parts: GatewayParts, req: IncomingMessage, res: ServerRespo
     if (mails(req, res, path.slice('/mails'.length))) return undefined;
     return only(['GET', 'HEAD'], req, res, () => {});
   }
-  answerMissing(req, res, `There is nothing at /_${path}.`);
+  answerMissing(req, res, `Not found: /_${path}.`);
 }
 
 function answerMissing(req: IncomingMessage, res: ServerResponse, detail: string, members = {}) {
@@ -216,8 +216,8 @@ function listenError(cause: NodeJS.ErrnoException, port: number, host: string): 
   const what: Record<string, string> = {
     EADDRINUSE: `port ${port} is in use; stop what uses it or choose another one with --port`,
     EACCES: `port ${port} is not open to this user; choose another one with --port`,
-    EADDRNOTAVAIL: `${host} is no address of this machine; choose another one with --host`,
-    ENOTFOUND: `${host} is no address of this machine; choose another one with --host`,
+    EADDRNOTAVAIL: `${host} is not an address of this machine; choose another one with --host`,
+    ENOTFOUND: `${host} is not an address of this machine; choose another one with --host`,
   };
   return new Error(what[cause.code ?? ''] ?? `cannot listen on ${host}:${port}: ${cause.message}`, { cause });
 }

@@ -43,7 +43,7 @@ ${rows.join('\n')}
 
 /** For a browser, where nothing is. */
 export function missingPage(detail: string): string {
-  return page(`<h1>There is nothing here</h1>
+  return page(`<h1>Not found</h1>
 <p>${escape(detail)}</p>
 <p><a href="/">Where everything is</a></p>`);
 }

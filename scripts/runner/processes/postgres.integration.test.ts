@@ -64,7 +64,7 @@ test('a postgres that is killed is started again on its port, with its data', as
   });
   await vi.waitFor(() => expect(postgres.pid()).not.toBe(pid));
   expect(postgres.log.lines[0]).toMatch(
-    /^error postgres: postgres was ended by SIGKILL; it is started again/,
+    /^error postgres: postgres was ended by SIGKILL; it is being restarted/,
   );
 });
 

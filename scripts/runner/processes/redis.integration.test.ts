@@ -57,7 +57,9 @@ test('a redis-server that is killed is started again on its port, with its data'
   process.kill(pid, 'SIGKILL');
   await vi.waitFor(() => expect(redis.pid()).not.toBe(pid), { timeout: 5_000 });
   expect(await ask(redis.url, 'GET', 'key')).toBe('value');
-  expect(redis.log.lines[0]).toMatch(/^error redis: redis-server was ended by SIGKILL; it is started again/);
+  expect(redis.log.lines[0]).toMatch(
+    /^error redis: redis-server was ended by SIGKILL; it is being restarted/,
+  );
 });
 
 test('a redis-server that a dead runner left in the folder is shut down first, and its data taken over', async () => {

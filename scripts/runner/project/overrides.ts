@@ -113,7 +113,7 @@ function archived({ url, reason }: Database): Override[] {
   return [{ variable: 'DATABASE_URL', value: url, shown, where: ['DATABASE_URL'], reason }];
 }
 
-/** It is nobody's business. */
+/** Masks the password. */
 export function withoutPassword(url: string): string {
   return url.replace(/(?<=\/\/[^/@]*:)[^/]*(?=@)/, '…');
 }

@@ -25,7 +25,7 @@ export interface Decision {
   reviewAt: number | undefined;
 }
 
-/** Where the manifest sets no upper bound: more processes than this help nobody on one machine. */
+/** Where the manifest sets no upper bound: more processes than this do not help on one machine. */
 const MAX_INSTANCES = 50;
 /** A start keeps a core busy. What waits may be served by the first ones before more are up. */
 const MAX_STARTING = Math.max(2, availableParallelism());

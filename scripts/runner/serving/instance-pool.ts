@@ -19,7 +19,7 @@ interface Member {
 /**
  * The instances of a Service that run, and which request is where. Decides nothing about their number.
  * @param onRelease called after a request; `isMember` is false when its instance has left the pool meanwhile
- * @param onExit called when an instance ends that nobody stopped
+ * @param onExit called when an instance ends by itself
  * @param onStopped called when an instance is gone that the pool stopped
  */
 export function openInstancePool({

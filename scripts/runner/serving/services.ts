@@ -44,7 +44,7 @@ class TimedOut extends Error {
 
 /**
  * @param launch starts an instance of a Service
- * @param answered is told of each answer of an instance, and after how many seconds it was there in full
+ * @param answered called for each answer of an instance, with the seconds until it was there in full
  */
 export function openServices({
   services,
@@ -175,7 +175,7 @@ async function place(find: () => Revision, signal: AbortSignal): Promise<Lease> 
 }
 
 /**
- * A revision's timeoutSeconds: from the arrival of a request, waiting for an instance included, to the end of its answer. Gives a
+ * A revision's timeoutSeconds: from the arrival of a request, waiting for an instance included, to the end of its answer. Returns a
  * signal that goes with the given one, too; `AbortSignal.any` takes several times as long.
  */
 function limited(given: AbortSignal, { name, timeoutSeconds }: Service) {
@@ -200,7 +200,7 @@ function answerFailure(res: ServerResponse, error: unknown, name: string) {
     return;
   }
   const seconds = error instanceof Unavailable ? error.retryAfterSeconds : 1;
-  // Knative's queue-proxy answers a time-out with 504; for who fills in a form it is one more reason to send it again.
+  // Knative's queue-proxy answers a time-out with 504; for a person with a form it is one more reason to send it again.
   const isOwn = error instanceof Unavailable || error instanceof TimedOut;
   const detail = isOwn ? error.message : `${name} broke off before it answered; please try again.`;
   answerProblem(res, 503, detail, { headers: { 'retry-after': String(seconds) } });

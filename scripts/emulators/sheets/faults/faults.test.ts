@@ -151,7 +151,10 @@ describe('by hand, at /faults', () => {
     ]) {
       const answer = await call('POST', body);
       expect(answer.status).toBe(400);
-      expect(await answer.json()).toMatchObject({ detail: expect.stringContaining('no fault'), kinds: {} });
+      expect(await answer.json()).toMatchObject({
+        detail: expect.stringContaining('not a fault'),
+        kinds: {},
+      });
     }
     const unknown = await (await call('POST', '{"kind":"quota","nonsense":1}')).json();
     expect(unknown).toMatchObject({ detail: expect.stringContaining('"nonsense"') });

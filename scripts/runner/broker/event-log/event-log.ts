@@ -37,7 +37,7 @@ export interface EventLogOptions {
   file: string;
   /** Names of the Triggers that an event is for. */
   route: (attributes: Attributes) => string[];
-  /** Told after the commit which Triggers have something new to deliver. */
+  /** Called after the commit with the Triggers that have something new to deliver. */
   onNew: (triggers: string[]) => void;
   now: () => number;
 }
@@ -47,7 +47,7 @@ export type EventLog = ReturnType<typeof openEventLog>;
 /**
  * Events, what is still to be delivered of them, and dead letters. What a writing function promises is on disk when its promise
  * resolves: neither kill -9 nor a power cut undoes it. `finish` and `retry` wait for no disk: kill -9 undoes neither; after a power
- * cut a delivery may stand there as if it had not been tried, is made again, and gives its reply again. Writes asked for in one turn
+ * cut a delivery may stand there as if it had not been tried, is made again, and its reply is stored again. Writes asked for in one turn
  * of the event loop share one transaction.
  * @throws Error when the file is in use by another process, or of another version
  */
@@ -161,7 +161,7 @@ export function openEventLog({ file, route, onNew, now }: EventLogOptions) {
       onNew(triggers);
     },
 
-    /** Queues events of the log again for one Trigger, unless it does not want them, waits for them, or they are pruned. Gives how many. */
+    /** Queues events of the log again for one Trigger, unless it does not want them, waits for them, or they are pruned. Returns how many. */
     async redeliver(trigger: string, seqs: number[]): Promise<number> {
       let queued = 0;
       await write(() => {
@@ -195,8 +195,8 @@ export function openEventLog({ file, route, onNew, now }: EventLogOptions) {
 
     /**
      * Queues the events of dead letters again, each for the Trigger that it failed for and once only, whatever is asked how often.
-     * The attribute `redriven` tells the task that a person wants it tried again, and which decision of his it was: however often
-     * that is delivered, it is the same. Gives how many were queued: those not that were queued before, or whose Trigger is not
+     * By the attribute `redriven` the task knows that a person wants it tried again, and by which decision: however often
+     * that is delivered, it is the same. Returns how many were queued: not those that were queued before, or whose Trigger is not
      * among `triggers`.
      */
     async redrive(ids: number[], triggers: string[]): Promise<number> {
@@ -243,7 +243,7 @@ export function openEventLog({ file, route, onNew, now }: EventLogOptions) {
           .map((r) => [r.topic, r.count]),
       ),
 
-    /** Removes up to `limit` events that came before `before` and have nothing left to deliver; gives their number. */
+    /** Removes up to `limit` events that came before `before` and have nothing left to deliver; returns their number. */
     prune: (before: number, limit: number) => Number(sql.prune.run(before, limit).changes),
 
     /** Commits what waits and closes the file. */
