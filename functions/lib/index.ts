@@ -7,12 +7,19 @@
  * @packageDocumentation
  */
 export * from './form/form.ts';
-export * from './fields/field.ts';
+export * from './fields/text.ts';
+export * from './fields/email.ts';
+export * from './fields/phone.ts';
+export * from './fields/decimal.ts';
+export * from './fields/choice.ts';
 export * from './task/task.ts';
-export * from './event/event.ts';
+export * from './task/task-handler.ts';
+export * from './event/submission.ts';
+export * from './event/submission-of.ts';
+export * from './event/any-event.ts';
 export * from './event/forgotten.ts';
 export * from './event/reply.ts';
 export * from './runtime/errors.ts';
 export * from './later/try-later.ts';
-export * from './later/later.ts';
+export * from './later/later-queue.ts';
 export * from './later/pauses.ts';

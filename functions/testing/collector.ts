@@ -2,8 +2,7 @@ import { once } from 'node:events';
 import { createServer, type ServerResponse } from 'node:http';
 import { text } from 'node:stream/consumers';
 import * as v from 'valibot';
-import { Push } from '../lib/metrics/metric-definitions.ts';
-import { openTotals } from '../tasks/metrics/totals.ts';
+import { definitions, type MetricDefinition, Push } from '../lib/metrics/metric-definitions.ts';
 
 export interface Collector {
   url: string;
@@ -20,15 +19,15 @@ export interface Collector {
   back(): Promise<void>;
 }
 
-/** A real HTTP server in the place of the function metrics, with its totals. */
+/** A real HTTP server in the place of the function metrics. A push that comes again counts once. */
 export async function startCollector(): Promise<Collector> {
-  const totals = openTotals();
+  const taken = new Map<string, Push>();
   const server = createServer((req, res) => void text(req).then((body) => take(body, res)));
   const take = (body: string, res: ServerResponse) => {
     const push = v.parse(Push, JSON.parse(body));
     collector.pushes.push(push);
     if (collector.answer) return collector.answer(res);
-    totals.add(push);
+    taken.set(`${push.process} ${push.sequence}`, push);
     if (collector.losesAnswers) res.destroy();
     else res.writeHead(204).end();
   };
@@ -43,17 +42,7 @@ export async function startCollector(): Promise<Collector> {
     pushes: [],
     answer: undefined,
     losesAnswers: false,
-    total(name, ...labels) {
-      // A counter is 0 in the first answer.
-      totals.read();
-      return totals
-        .read()
-        .flatMap(({ name: metric, values }) => values.map((one) => ({ metric, ...one })))
-        .find(
-          (one) =>
-            (one.metricName ?? one.metric) === name && Object.values(one.labels).join() === labels.join(),
-        )?.value;
-    },
+    total: (name, ...labels) => totalOf([...taken.values()], name, labels),
     async away() {
       server.close();
       server.closeAllConnections();
@@ -64,4 +53,31 @@ export async function startCollector(): Promise<Collector> {
     },
   };
   return collector;
+}
+
+/** @param name with `_count`, `_sum` or `_bucket` for a histogram; a bucket's last label is its bound */
+function totalOf(pushes: Push[], name: string, labels: string[]): number | undefined {
+  const [, base = name, part = ''] = /^(.+_seconds|.+_batch_events)_(count|sum|bucket)$/.exec(name) ?? [];
+  const own = part === 'bucket' ? labels.slice(0, -1) : labels;
+  const values = pushes.flatMap(({ service, series }) =>
+    series
+      .filter((one) => one.name === base && [service, ...one.labels].join() === own.join())
+      .map((one) => {
+        if ('value' in one) return one.value;
+        if (part === 'sum') return one.sum;
+        const { buckets = [] } = definition(base);
+        const bounds = [...buckets.map(String), '+Inf'];
+        const upTo = part === 'count' ? bounds.length : bounds.indexOf(labels.at(-1) ?? '') + 1;
+        const counts = one.counts.slice(0, upTo);
+        return counts.reduce((all, count) => all + count, 0);
+      }),
+  );
+  if (definition(base).kind === 'gauge') return values.at(-1);
+  return values.length === 0 ? undefined : values.reduce((all, value) => all + value, 0);
+}
+
+function definition(name: string): MetricDefinition {
+  const found = Object.entries(definitions).find(([known]) => known === name)?.[1];
+  if (!found) throw new Error(`there is no metric ${name}`);
+  return found;
 }

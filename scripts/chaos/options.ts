@@ -1,4 +1,4 @@
-import type { Sentinels } from '../../functions/testing/sentinels.ts';
+import type { Sentinels } from '../../functions/testing/sentinels/sentinels.ts';
 
 export interface CampaignOptions {
   seed: number;

@@ -17,5 +17,6 @@ export const commands: Record<string, string> = {
 /** Commands for work on Formbus itself; the package leaves them out. */
 export const developerCommands: Record<string, string> = {
   bench: 'measures Formbus',
+  crds: 'downloads the CRDs that the manifests are checked against',
   chaos: 'breaks what Formbus runs on and counts what is lost or duplicated',
 };

@@ -48,7 +48,7 @@ const container = (state: object, lastState: object = {}) => ({
   containerStatuses: [{ name: 'user-container', state, lastState }],
 });
 
-it('npm run cluster -- check starts each function once, and says why one does not come up', async () => {
+it('npm run cluster -- check starts each function once, and reports why one does not start', async () => {
   const { fake, asked, deploy } = await open();
   deploy('runs');
   deploy('fails');
@@ -82,8 +82,8 @@ it('npm run cluster -- check starts each function once, and says why one does no
   expect([told?.code, told?.stderr]).toEqual([1, '5 functions do not start\n']);
   const lines = told?.stdout.replaceAll(/\(\d+\.\d s\)/g, '(n s)').replaceAll('\n  ', ' | ');
   expect(lines?.trim().split('\n').toSorted()).toEqual([
-    'crashes DOES NOT START: user-container has ended with 1 (Error) | KAFKA_USERNAME and KAFKA_PASSWORD go together: set both or none.',
-    'fails DOES NOT START: it answers 500: no such table',
+    'crashes DOES NOT START: user-container exited with 1 (Error) | KAFKA_USERNAME and KAFKA_PASSWORD go together: set both or none.',
+    'fails DOES NOT START: answers 500: no such table',
     `no-image DOES NOT START: user-container: ImagePullBackOff ${message}`,
     `no-secret DOES NOT START: user-container: CreateContainerConfigError ${secret}`,
     'refused DOES NOT START: RevisionFailed: no such registry',
@@ -97,7 +97,7 @@ it('npm run cluster -- check starts each function once, and says why one does no
   );
 });
 
-it('waits for a place on a node, and says so when there is none in the end', async () => {
+it('waits for room on a node, and reports when there is none', async () => {
   const { fake, deploy } = await open();
   vi.stubEnv('KUBECONFIG', fake.kubeconfig);
   onTestFinished(() => void vi.unstubAllEnvs());

@@ -97,7 +97,7 @@ async function tryOne(
       if (outcome) return outcome.trouble === undefined ? undefined : (trouble?.reason ?? outcome.trouble);
       const isLate = performance.now() > deadline;
       if (trouble && (trouble.isFinal || isLate)) return trouble.reason;
-      if (isLate) return `it has not answered for ${patienceMs / 1_000} s${ready ? '' : ' and is not ready'}`;
+      if (isLate) return `no answer within ${patienceMs / 1_000} s${ready ? '' : '; not ready'}`;
       await Promise.race([sleep(everyMs), ...(answer ? [answer.catch(() => {})] : [])]);
     }
   } finally {
@@ -112,5 +112,5 @@ async function ask(port: number, host: string, signal: AbortSignal): Promise<str
   const [incoming] = await once(outgoing, 'response');
   const body = await text(incoming);
   const status = Number(incoming.statusCode);
-  return status < 500 ? undefined : `it answers ${status}: ${body.trim().split('\n', 1)[0]}`;
+  return status < 500 ? undefined : `answers ${status}: ${body.trim().split('\n', 1)[0]}`;
 }

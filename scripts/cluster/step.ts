@@ -20,6 +20,9 @@ export interface ClusterOptions {
 
 export const CLUSTER = 'formbus';
 
+/** The package has JavaScript. */
+const releaseScript = `scripts/cluster/release/release.${import.meta.filename.endsWith('.ts') ? 'ts' : 'js'}`;
+
 /** The cluster's name for kubectl. */
 export function contextOf({ tool, context }: Pick<ClusterOptions, 'tool' | 'context'>): string {
   return context ?? (tool === 'kind' ? `kind-${CLUSTER}` : CLUSTER);
@@ -43,7 +46,7 @@ export function forCluster(options: ClusterOptions) {
     release(part: string, file: string, namespace?: string) {
       const where = namespace === undefined ? '' : ` --namespace ${namespace}`;
       const args = `--profile ${profile} --context ${context}${where}`;
-      return `node scripts/cluster/release/release.ts ${versions.releases[part]}/${file} ${args}`;
+      return `node ${releaseScript} ${versions.releases[part]}/${file} ${args}`;
     },
   };
 }

@@ -10,18 +10,18 @@ import type { Measured } from '../bench/parts/measured.ts';
 
 const folder = join(import.meta.dirname, '../bench');
 const names = readdirSync(folder).flatMap((file) => (file.endsWith('.ts') ? [file.slice(0, -3)] : []));
-const help = `Measures, and prints tables; plots go to scripts/bench/results/.
+const help = `Runs benchmarks and prints tables; plots go to scripts/bench/results/.
 
   npm run bench -- NAME [--json] [--runs N]
 
 NAME      all, ${names.join(', ')}
---json    print the figures as JSON
---runs N  how often each variant is measured, in turns (default: what takes about four minutes); more is better
---help    this text
+--json    prints the numbers as JSON
+--runs N  measurements of each variant, in turns (default: about four minutes' worth); more is more precise
+--help    prints this text
 `;
 
 interface Benchmark {
-  /** @param options.runs how often each variant is measured */
+  /** @param options.runs measurements of each variant */
   measure(options: { runs?: number }): Promise<Measured>;
 }
 
@@ -40,7 +40,7 @@ async function measureNamed(): Promise<void> {
   });
   const [name = ''] = positionals;
   if (name === 'all') return measureAll();
-  if (!names.includes(name)) throw new Error(`there is no benchmark "${name}"\n\n${help}`);
+  if (!names.includes(name)) throw new Error(`"${name}" is not a benchmark\n\n${help}`);
   const runs = values.runs === undefined ? undefined : Number(values.runs);
   if (runs !== undefined && !(Number.isInteger(runs) && runs > 0))
     throw new Error(`--runs takes a whole number above 0, not ${values.runs}`);
@@ -57,7 +57,7 @@ async function measureNamed(): Promise<void> {
   console.log(values.json ? JSON.stringify({ ...about, ...figures }, null, 2) : markdownOf(about, measured));
 }
 
-/** One after the other, each in a process of its own: one that is bound to a core stays so. */
+/** One after the other, each in its own process, because a process stays bound to its core. */
 function measureAll(): void {
   const others = process.argv.slice(2).filter((option) => option !== 'all');
   for (const name of names) {

@@ -1,35 +1,34 @@
 import { parseArgs } from 'node:util';
 import { command } from '../cli/command.ts';
-import { startSentinels, type Sentinels } from '../../functions/testing/sentinels.ts';
+import { startSentinels, type Sentinels } from '../../functions/testing/sentinels/sentinels.ts';
 import { runCampaign } from '../chaos/campaign.ts';
 import { makePlan } from '../chaos/plan.ts';
 import { isClean, tableOf } from '../chaos/judge/report.ts';
 import { temporaryFolder } from '../testing/formbus.ts';
 
-const help = `Sets this machine's Formbus on fire and counts what is lost and what is doubled.
+const help = `Runs a Formbus under faults and counts lost and duplicated submissions.
 
   npm run chaos -- [--minutes N] [--rate R] [--seed S] [--kafka] [--sentinel] [--plan] [--json]
 
-  --minutes N   how long submissions come (default 2); longer where the machine is too slow for the plan
+  --minutes N   how long submissions are sent (default 2); longer on a machine that is too slow for the plan
   --rate R      submissions a second (default 50)
   --seed S      the plan's seed (default: a random one, printed)
-  --kafka       send everything through an Apache Kafka, which is killed and frozen as well (Java, and the first time Maven)
-  --sentinel    three Redis servers and three Sentinels, by the scripts and with the configuration of the cluster, in place of
-                the runner's own Redis: masters are killed, frozen and cut off, replicas killed and frozen, Sentinels killed;
-                from 2 minutes on there is a rolling restart, too, which takes three
-  --plan        print the plan and do nothing
-  --json        print the report as JSON
-  --help        this text
+  --kafka       sends everything through an Apache Kafka, which is killed and frozen as well (needs Java; the first time Maven)
+  --sentinel    replaces the runner's Redis with three Redis servers and three Sentinels, with the cluster's scripts and
+                configuration: masters are killed, frozen and cut off, replicas killed and frozen, Sentinels killed.
+                A campaign of 2 minutes or more adds a rolling restart of three minutes
+  --plan        prints the plan without running it
+  --json        prints the report as JSON
+  --help        prints this text
 
-One of its forms has words for its mails that are as long as they may be, in Devanagari; one in seven recipients is at a domain that
-answers 452 throughout.
-Exit code 1 when a submission was lost, doubled or mixed up with another, a mail was lost or sent twice, rows are out of order, the audit finds fault, the runner
-ended by itself, a form answered what it may not (a refusal is a 422 for what is invalid, and a 408 or 503), or a process keeps growing.
-The data and the runner's output are kept then.
-From 4 minutes on, no process is ended in the last 45 % of the time, so that memory is seen over lives that are long enough: of the
-longest one of each process, if of two minutes or more, the last quarter may be 15 % and 12 MB above the second (Redis has to remember
-100 bytes a submission); more than that is a step when nearly all of it came before the third quarter, else the process grows.
-The full disk needs a file system of its own for the data (root on Linux); elsewhere this fault is left out.
+One form has mails with the longest allowed texts, in Devanagari. One recipient in seven has a full mailbox (452).
+Exit code 1 when a submission is lost, duplicated or wrong, a mail is lost or sent twice, rows are out of order, the audit finds a problem,
+the runner ends by itself, a form returns a wrong answer (only 422 for an invalid submission, 408 and 503 are allowed), or a process keeps
+growing. The data and the runner's output are kept then.
+From 4 minutes on, no process is killed in the last 45 % of the time, so that memory can be judged. Of the longest life of each process, if
+it is 2 minutes or more, the last quarter may exceed the second by 15 % and 12 MB (Redis also remembers 100 bytes a submission). More is a
+step if nearly all of it came before the third quarter; otherwise the process grows.
+The fault of a full disk needs to mount a file system (root on Linux); elsewhere it is left out.
 `;
 
 async function main(): Promise<void> {

@@ -5,21 +5,21 @@ import { cases } from '../cluster/suite/cases.ts';
 import { openClusterFormbus } from '../cluster/suite/cluster.ts';
 import { tryAll } from '../cluster/suite/run.ts';
 
-const help = `Tries Formbus on a cluster: the same cases that npm test tries on npm start.
+const help = `Tests Formbus on a cluster, with the cases that npm test runs on npm start.
 
   KUBECONFIG=FILE npm run test:cluster -- [--context C] [--namespace N] [--list]
 
-  KUBECONFIG      the cluster, on which npm run cluster -- up and skaffold have put Formbus
+  KUBECONFIG      the cluster on which npm run cluster -- up and skaffold have installed Formbus
   --context C     one of its contexts (default: the current one)
-  --namespace N   where Formbus is there (default formbus)
-  --list          prints the cases and does nothing
-  --help          this text
+  --namespace N   the namespace of Formbus (default formbus)
+  --list          prints the cases without running them
+  --help          prints this text
   GOOGLE_APPLICATION_CREDENTIALS
-                  the key file that sheets-flush has: with it the rows are read from Google Sheets; without it this part is left out
+                  the key file of sheets-flush, to read rows from Google Sheets; without it rows are not checked
 
-It submits to demo-form, ends the master of Redis, and for a while puts a task there that refuses all events of a type of its own
-(suite-refusing-task; what a run that was broken off leaves of it, the next one takes away).
-Exit code 1 when a case fails, 2 when there is nothing to try it on.
+It submits to demo-form, kills the Redis master, and applies a task that refuses all events of a type of its own (suite-refusing-task).
+If a run is interrupted, the next one removes that task.
+Exit code 1 when a case fails, 2 when the cluster has no Formbus to test.
 `;
 
 async function main(): Promise<void> {

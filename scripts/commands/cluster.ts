@@ -34,7 +34,7 @@ const help = `The cluster that Formbus runs on: Knative, Kafka, Redis under Sent
   DATABASE_URL    in the environment of the first up: the archive's PostgreSQL
 
 Then: skaffold dev -p dev --cleanup=false
-Without skaffold: npm run --silent cluster -- render --profile prod | kubectl apply -n formbus -f -
+Without skaffold: npm run cluster --silent -- render --profile prod | kubectl apply -n formbus -f -
 `;
 
 async function main() {

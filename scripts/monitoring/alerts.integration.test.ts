@@ -5,7 +5,8 @@ import { describe, expect, it } from 'vitest';
 import { stringify } from 'yaml';
 import { howToInstall } from '../runner/processes/packages.ts';
 import { tempFolder } from '../runner/serving/testing.ts';
-import { CASES, type Course } from './alert-cases.ts';
+import type { Course } from './cases/case.ts';
+import { CASES } from './cases/cases.ts';
 import { type AlertRule, alertsOf, readRuleGroups, ROOT, rulesFile } from './rules.ts';
 
 const groups = readRuleGroups(ROOT);

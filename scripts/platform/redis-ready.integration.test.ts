@@ -2,9 +2,9 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
-import { freePort } from '../../functions/testing/line.ts';
-import { type Pod, startPod } from '../../functions/testing/pod.ts';
-import { complaint, isAlive } from '../../functions/testing/readiness.ts';
+import { freePort } from '../../functions/testing/sentinels/line.ts';
+import { type Pod, startPod } from '../../functions/testing/sentinels/pod.ts';
+import { complaint, isAlive } from '../../functions/testing/sentinels/readiness.ts';
 
 const patience = { timeout: 60_000, interval: 50 };
 

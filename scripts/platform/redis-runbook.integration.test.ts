@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
-import { startSentinels } from '../../functions/testing/sentinels.ts';
+import { startSentinels } from '../../functions/testing/sentinels/sentinels.ts';
 
 const root = join(import.meta.dirname, '../..');
 

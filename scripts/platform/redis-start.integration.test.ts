@@ -1,8 +1,8 @@
 import { mkdirSync, rmSync } from 'node:fs';
 import { expect, it, onTestFinished } from 'vitest';
-import type { Pod } from '../../functions/testing/pod.ts';
-import { complaint } from '../../functions/testing/readiness.ts';
-import { startSentinels } from '../../functions/testing/sentinels.ts';
+import type { Pod } from '../../functions/testing/sentinels/pod.ts';
+import { complaint } from '../../functions/testing/sentinels/readiness.ts';
+import { startSentinels } from '../../functions/testing/sentinels/sentinels.ts';
 
 async function startCluster() {
   const cluster = await startSentinels();

@@ -1,6 +1,6 @@
 import { expect, it, onTestFinished } from 'vitest';
-import { isAlive, redisManifest } from '../../functions/testing/readiness.ts';
-import { startSentinels, type RedisPod } from '../../functions/testing/sentinels.ts';
+import { isAlive, redisManifest } from '../../functions/testing/sentinels/readiness.ts';
+import { startSentinels, type RedisPod } from '../../functions/testing/sentinels/sentinels.ts';
 
 const patience = { timeout: 60_000, interval: 100 };
 

@@ -1,5 +1,5 @@
 import { expect, it, onTestFinished } from 'vitest';
-import { startSentinels } from '../../functions/testing/sentinels.ts';
+import { startSentinels } from '../../functions/testing/sentinels/sentinels.ts';
 import { runCampaign } from '../chaos/campaign.ts';
 import type { CampaignOptions } from '../chaos/options.ts';
 import { isClean, sum, tableOf } from '../chaos/judge/report.ts';

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { startSentinels, type Sentinels } from '../../functions/testing/sentinels.ts';
+import { startSentinels, type Sentinels } from '../../functions/testing/sentinels/sentinels.ts';
 import { cases, type Run } from '../cluster/suite/cases.ts';
 import { openLocalFormbus } from '../cluster/suite/local.ts';
 import { copyProject, startFormbus, temporaryFolder, type StartedFormbus } from '../testing/formbus.ts';

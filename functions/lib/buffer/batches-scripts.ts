@@ -68,11 +68,11 @@ return {
 }
 `;
 
-/** How many numbers are given between two collections of tokens. */
-const collectEvery = 64;
+/** How many numbers are given from one deletion of old tokens to the next. */
+const deleteEvery = 64;
 
 /**
- * ARGV: spreadsheet, sequence number, SHA-1 of the members with \0 between them, target, tabs. Returns 1, 2 when it is time to collect tokens,
+ * ARGV: spreadsheet, sequence number, SHA-1 of the members with \0 between them, target, tabs. Returns 1, 2 when it is time to delete old tokens,
  * or 0 when this batch is not in flight.
  * A Redis that lost a batch gives its number again, to other rows: the number alone does not prove which rows are written.
  */
@@ -94,7 +94,7 @@ for i = 5, #ARGV do
 end
 leaveWhenDone(sheet)
 local collected = tonumber(redis.call('GET', '${keys.collected}' .. sheet) or '0')
-if math.abs(tonumber(ARGV[2]) - collected) < ${collectEvery} then return 1 end
+if math.abs(tonumber(ARGV[2]) - collected) < ${deleteEvery} then return 1 end
 redis.call('SET', '${keys.collected}' .. sheet, ARGV[2])
 return 2
 `;
@@ -122,7 +122,7 @@ return 1
 `;
 
 /**
- * ARGV: spreadsheet, sequence number of a batch of one row, cells of the mark, reason. Returns `again` when the row is to be sent once more with
+ * ARGV: spreadsheet, sequence number of a batch of one row, cells of the mark, reason. Returns `again` to send the row once more with
  * a new number, because one refusal may be a mistake, or when the batch is not in flight any more; `kept` when the row is kept aside and a mark
  * is sent instead; `restored` when it was a mark already: then the row is not at fault, and it is itself again, its number out of use.
  */

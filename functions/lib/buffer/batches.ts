@@ -10,9 +10,9 @@ import { Cells, type Batch } from './types.ts';
 export interface Batches {
   /** The batch in flight, or a new one of rows up to `before` (milliseconds since 1970); undefined when there is none. */
   nextBatch(spreadsheetId: string, options: { before: number }): Promise<Batch | undefined>;
-  /** Removes the batch in flight once its rows are in the sheet, and returns whether it is time to collect tokens. Any other batch is left alone. */
-  acknowledge(batch: Batch): Promise<{ wasInFlight: boolean; collect: boolean }>;
-  /** Gives the batch a new number; rows but for the first `keep` of the tab, or of all, wait again. Does nothing when it is not in flight any more. */
+  /** Removes the batch in flight once its rows are in the sheet, and returns whether it is time to delete old tokens. Any other batch is left alone. */
+  acknowledge(batch: Batch): Promise<{ wasInFlight: boolean; deleteTokens: boolean }>;
+  /** Renumbers the batch; rows but for the first `keep` of the tab, or of all, wait again. Does nothing when it is not in flight any more. */
   reissue(batch: Batch, options: { keep: number; tab?: string }): Promise<void>;
   /** Notes that the only row of a batch was refused, its number being out of use. */
   refuse(batch: Batch, options: { mark: Cells; reason: string }): Promise<Refusal>;
@@ -21,7 +21,7 @@ export interface Batches {
 }
 
 /**
- * `again`: it is to be sent once more. `kept`: the second time it is kept with the reason, and a mark is sent instead. `restored`: not
+ * `again`: send it once more. `kept`: the second time it is kept with the reason, and a mark is sent instead. `restored`: not
  * even the mark was taken, so the row is not at fault, and it is itself again.
  */
 type Refusal = v.InferOutput<typeof Refusal>;
@@ -80,7 +80,7 @@ export function openBatches({ redis, log, maxRows = 5_000, maxBytes = 1_500_000 
       const sha1 = hash('sha1', joined(rows.map(memberOf)));
       const args = [spreadsheetId, sequence, sha1, target, ...tabs];
       const done = await redis.write(scripts.acknowledgeScript, args);
-      return { wasInFlight: done !== 0, collect: done === 2 };
+      return { wasInFlight: done !== 0, deleteTokens: done === 2 };
     },
     async reissue({ spreadsheetId, sequence }, { keep, tab = '' }) {
       await redis.write(scripts.reissueScript, [spreadsheetId, sequence, keep, tab]);

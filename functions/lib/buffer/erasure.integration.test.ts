@@ -249,7 +249,7 @@ it(
       wasReached = point.wasReached();
       // A flush that died has the lease for a while.
       await server.look.del(`buffer:lease:${sheet}`);
-      // A task that died is given its event again; of a flush that died nobody tells anybody.
+      // The Broker repeats the event of a task that died; nothing repeats a flush that died.
       if (!isNoted) await buffer.erase(sheet, 'a');
       expect(await run()).toMatchObject({ failed: [] });
       expect([n, await ids()]).toEqual([n, ['b', 'c']]);

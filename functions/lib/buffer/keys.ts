@@ -19,7 +19,7 @@ export const keys = {
   sequence: 'buffer:sequence:',
   /** + S: when that was, seconds since 1970. */
   numbered: 'buffer:numbered:',
-  /** + S: the number after whose batch tokens were collected last. */
+  /** + S: the number after whose batch old tokens were deleted last. */
   collected: 'buffer:collected:',
   /** + S: the member that was refused alone, once. */
   suspect: 'buffer:suspect:',

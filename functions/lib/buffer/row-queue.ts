@@ -40,7 +40,7 @@ export function openRowQueue({ redis, seenDays }: RowQueueOptions): RowQueue {
 /**
  * ARGV: days to remember, then for each row: spreadsheet, tab, id, time, cells, form or ''. Returns 1 (new) or 0 (seen) for each.
  * "Seen" goes by the day of arrival on Redis's own clock, one day ahead included, since a failover may change that clock. A forgotten
- * submission counts as seen for good, and a row that is still here for as long as it is, however long ago it came.
+ * submission always counts as seen, and so does a row that is still here, however long ago it came.
  * A duplicate writes as well, so that the WAIT after it waits for a replica that may lack the first one.
  * A time ahead of the clock would keep a row waiting; it counts as now.
  */

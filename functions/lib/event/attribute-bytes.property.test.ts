@@ -3,10 +3,11 @@ import * as v from 'valibot';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { bodyOf, formEnv, postJson, startSink, type Sink } from '../../testing/sink.ts';
 import { attributeBytes, mostAttributeBytes } from './attribute-bytes.ts';
-import { Submission } from './event.ts';
-import { email, text } from '../fields/field.ts';
+import { Submission } from './submission.ts';
+import { email } from '../fields/email.ts';
+import { text } from '../fields/text.ts';
 import { form } from '../form/form.ts';
-import { forgottenEvent } from './forgotten.ts';
+import { forgottenEvent } from './forgotten-event.ts';
 import { replyTo } from './reply.ts';
 import { serve } from '../serve/serve.ts';
 

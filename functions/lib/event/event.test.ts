@@ -1,7 +1,10 @@
 import { HTTP } from 'cloudevents';
 import * as v from 'valibot';
 import { expect, it } from 'vitest';
-import { AnyEvent, binaryMessage, isFieldName, Submission, submissionEvent, traceparentOf } from './event.ts';
+import { AnyEvent } from './any-event.ts';
+import { binaryMessage, submissionEvent, traceparentOf } from './event.ts';
+import { isFieldName } from './field-name.ts';
+import { Submission } from './submission.ts';
 
 const event = {
   id: '0199-1',

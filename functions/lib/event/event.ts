@@ -1,49 +1,7 @@
 import type { CloudEventV1 } from 'cloudevents';
-import * as v from 'valibot';
 import type { MailAttributes } from '../schema/mail-texts.ts';
 
 type SubmissionType = 'form.submitted' | 'form.suspected';
-
-/** 1e999 is valid JSON, and read as Infinity, which JSON has no text for. */
-const Finite = v.pipe(v.number(), v.finite());
-const Value = v.union([v.string(), Finite, v.boolean(), v.null(), v.array(v.union([v.string(), Finite]))]);
-
-/** CloudEvents 1.0, 3.1: a string has no control characters. Structured mode could carry them in. */
-const PlainText = v.pipe(v.string(), v.regex(/^\P{Cc}+$/u, 'empty, or with control characters'));
-
-/** valibot's record passes over these without a word: as fields of a submission they would be lost. */
-const lostNames = ['__proto__', 'constructor', 'prototype'];
-
-/** Whether a field of a form may be named so. Names become columns. */
-export function isFieldName(name: string): boolean {
-  return /^[A-Za-z][\w-]{0,63}$/.test(name) && !lostNames.includes(name);
-}
-
-/** What a task reads from a form's event. `data` holds the fields in the order of the form's schema; other attributes are kept. */
-export const Submission = v.looseObject({
-  id: PlainText,
-  type: v.string(),
-  source: v.string(),
-  /** ISO 8601, the moment of receipt. */
-  time: v.pipe(
-    v.string(),
-    v.check((text) => !Number.isNaN(Date.parse(text)), 'time is no ISO 8601 date'),
-  ),
-  form: PlainText,
-  /** Where the rows go: `<spreadsheet id>/<tab, percent-encoded>`. */
-  sheet: v.pipe(v.string(), v.regex(/^[\w-]+\/.+$/, 'sheet is not <spreadsheet id>/<tab>')),
-  /** Names beginning with @ are kept for the columns that Formbus adds. */
-  data: v.pipe(
-    v.custom<object>(
-      (data) => data instanceof Object && !lostNames.some((name) => Object.hasOwn(data, name)),
-    ),
-    v.record(v.pipe(v.string(), v.regex(/^[^@]/)), Value),
-  ),
-});
-export type Submission = v.InferOutput<typeof Submission>;
-
-/** Any CloudEvent, its data left alone: for tasks that only want to be told, as by a PingSource. */
-export const AnyEvent = v.looseObject({ id: v.string(), type: v.string(), source: v.string() });
 
 export interface SubmissionFacts {
   type: SubmissionType;

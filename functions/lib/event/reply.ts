@@ -1,6 +1,8 @@
 import { CloudEvent, type CloudEventV1 } from 'cloudevents';
-import { traceparentOf, type Submission } from './event.ts';
+import { traceparentOf } from './event.ts';
+import type { Submission } from './submission.ts';
 
+/** What a reply says. */
 export interface ReplyFacts<T> {
   /** The name of the task that replies. */
   task: string;
@@ -11,8 +13,13 @@ export interface ReplyFacts<T> {
 }
 
 /**
- * What a task found out about a submission, as an event. All of it follows from the submission, so that one that is delivered again
- * gives the same event: the id is `<its id>/<task>`, the time its own. `form` and `sheet` go along, and `traceparent`.
+ * What a task found out about a submission, as an event that the task returns. A submission that is delivered again yields the same
+ * event: its id is `<the submission's>/<task>`, its `time`, `form`, `sheet` and `traceparent` are the submission's.
+ *
+ * @example
+ * ```ts
+ * return replyTo(event, { task: 'detect-slang', type: 'form.analyzed', data: { findings }, extensions: { flagged: findings > 0 } });
+ * ```
  */
 export function replyTo<T>(
   submission: Submission,

@@ -1,9 +1,9 @@
 import * as fc from 'fast-check';
+import { choice, decimal, email, form, phone, text } from 'formbus';
 import * as v from 'valibot';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { bodyOf, formEnv, postJson, startSink, type Sink } from '../../testing/sink.ts';
-import { choice, decimal, email, phone, text, type Field } from './field.ts';
-import { form } from '../form/form.ts';
+import type { Field } from './field.ts';
 import { serve, type Served } from '../serve/serve.ts';
 
 const fields = {

@@ -1,4 +1,5 @@
-import { messagePage, pageHeaders } from './page.ts';
+import { messagePage } from './page.ts';
+import { pageHeaders } from './page-style.ts';
 import type { FieldError } from '../schema/form-schema.ts';
 import type { HttpAnswer, HttpError, HttpRequest } from '../serve/http.ts';
 

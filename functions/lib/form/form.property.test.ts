@@ -1,11 +1,10 @@
 import * as fc from 'fast-check';
+import { choice, decimal, email, form, phone, text } from 'formbus';
 import { Agent, request } from 'node:http';
 import * as v from 'valibot';
 import { afterAll, beforeAll, expect, inject, it } from 'vitest';
 import { demoForm } from '../../forms/demo-form/demo-form.ts';
 import { formEnv, startSink, type Sink } from '../../testing/sink.ts';
-import * as fields from '../fields/field.ts';
-import { form } from './form.ts';
 import { serve, type Served } from '../serve/serve.ts';
 
 const [requestCount, submissionCount] = inject('isNightly') ? [100_000, 10_000] : [10_000, 2_000];
@@ -14,12 +13,12 @@ const optional = { required: false };
 const everyKind = form(
   'every-kind',
   v.object({
-    name: fields.text('Name', { max: 60 }),
-    note: fields.text('Note', { max: 60, lines: 3, ...optional }),
-    mail: fields.email('E-mail', optional),
-    tel: fields.phone('Telephone', optional),
-    amount: fields.decimal('Amount', { min: -1_000, max: 1_000_000, ...optional }),
-    size: fields.choice('Size', { options: { S: 'Small', L: 'Large' }, ...optional }),
+    name: text('Name', { max: 60 }),
+    note: text('Note', { max: 60, lines: 3, ...optional }),
+    mail: email('E-mail', optional),
+    tel: phone('Telephone', optional),
+    amount: decimal('Amount', { min: -1_000, max: 1_000_000, ...optional }),
+    size: choice('Size', { options: { S: 'Small', L: 'Large' }, ...optional }),
     site: v.optional(v.pipe(v.string(), v.url()), ''),
   }),
 );
@@ -47,18 +46,18 @@ interface Generated {
   body: Uint8Array;
 }
 
-const text = fc.string({ unit: 'binary', maxLength: 40 });
+const anyText = fc.string({ unit: 'binary', maxLength: 40 });
 const posted = fc.oneof(
-  fc.record({ name: text, message: text }),
+  fc.record({ name: anyText, message: anyText }),
   fc.record(
-    { name: fc.jsonValue(), message: fc.jsonValue(), _url: text, _token: text },
+    { name: fc.jsonValue(), message: fc.jsonValue(), _url: anyText, _token: anyText },
     { requiredKeys: [] },
   ),
   fc.jsonValue({ maxDepth: 12 }),
 );
 const json = posted.map((value) => Buffer.from(JSON.stringify(value)));
 const urlencoded = fc
-  .array(fc.tuple(fc.oneof(fc.constantFrom('name', 'message', '__proto__', '_url'), text), text))
+  .array(fc.tuple(fc.oneof(fc.constantFrom('name', 'message', '__proto__', '_url'), anyText), anyText))
   .map((pairs) => Buffer.from(new URLSearchParams(pairs).toString()));
 const bytes = fc.uint8Array({ maxLength: 300 });
 /** A body of one kind, or the bytes of one with some of them changed. */

@@ -5,7 +5,7 @@ import * as v from 'valibot';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { demoForm } from '../../forms/demo-form/demo-form.ts';
 import { bodyOf, formEnv, postJson, startSink, type Sink } from '../../testing/sink.ts';
-import { text } from '../fields/field.ts';
+import { text } from '../fields/text.ts';
 import { form } from './form.ts';
 import { serve, type Served } from '../serve/serve.ts';
 

@@ -1,50 +1,38 @@
 import { createHash } from 'node:crypto';
 import * as v from 'valibot';
 import { checkAttributes } from '../event/attribute-bytes.ts';
-import { mailAttributes, type MailAttributes, type MailTexts } from '../schema/mail-texts.ts';
-import type { Env } from '../runtime/env.ts';
-import { submissionEvent, traceparentOf } from '../event/event.ts';
-import { accessEnv, isAllowed, methods, openedTo } from './access.ts';
-import { html, problem, wantsHtml } from './answers.ts';
-import { parseBody } from './parse-body.ts';
-import { fieldChecker, type FieldError, type FormSchema } from '../schema/form-schema.ts';
+import { openPublisher } from '../publish/publish.ts';
 import { refuseColumns } from '../schema/column-names.ts';
-import { formJsonSchema } from '../schema/json-schema.ts';
-import { formPage, honeypot, thanksPage, tokenField } from './page.ts';
-import { submissionCounter } from './form-metrics.ts';
+import { fieldChecker, type FormSchema } from '../schema/form-schema.ts';
 import { humanName } from '../schema/human-name.ts';
-import { HttpError, httpErrorOf, type HttpAnswer, type HttpRequest } from '../serve/http.ts';
-import { reasonOf, type Log } from '../runtime/log.ts';
-import { openPublisher, publisherEnv } from '../publish/publish.ts';
+import { formJsonSchema } from '../schema/json-schema.ts';
+import { mailAttributes, type MailTexts } from '../schema/mail-texts.ts';
 import { sheetColumns, type SheetColumns } from '../schema/sheet-columns.ts';
 import type { FunctionDefinition } from '../serve/definition.ts';
-import { keyedId, newId } from './submission-id.ts';
+import { HttpError, type HttpAnswer, type HttpRequest } from '../serve/http.ts';
+import { openedTo, methods } from './access.ts';
+import { html, problem } from './answers.ts';
+import { formEnv, sheetOf, type FormEnv } from './form-env.ts';
+import { submissionCounter } from './form-metrics.ts';
+import { formPage, thanksPage } from './page.ts';
+import { submitTo } from './submit.ts';
 
-const formEnv = {
-  ...publisherEnv,
-  ...accessEnv,
-  SPREADSHEET_ID: v.pipe(
-    v.string(),
-    v.regex(/^[\w-]+$/, 'not an id'),
-    v.description(
-      "the id of the Google spreadsheet that this form's rows go to (the part of its address after /d/)",
-    ),
-  ),
-  SHEET_TAB: v.pipe(
-    v.optional(v.pipe(v.string(), v.regex(/^\P{Cc}{1,100}$/u, 'not 1 to 100 characters'))),
-    v.description("the spreadsheet's tab (default: the form's name)"),
-  ),
-  IDEMPOTENCY_SECRET: v.pipe(
-    v.string(),
-    v.minLength(16, 'shorter than 16 characters'),
-    v.description('a random text of 16 characters or more, the same in all forms'),
-  ),
-};
+/**
+ * The longest body that a form takes, in bytes, and how long the body may take to arrive. knative/platform/edge/nginx.conf has the same
+ * two numbers (client_max_body_size, client_body_timeout); edge-limits.test.ts compares them.
+ */
+const limits = { maxBytes: 100_000, deadlineMs: 10_000 };
 
-const unavailable = 'The submission could not be stored right now. Nothing is lost: please send it again.';
-
-/** A form as tasks find it in its module. */
-export interface FormDefinition extends FunctionDefinition {
+/**
+ * A form, as `form` makes it; `submissionOf` takes it.
+ *
+ * @example
+ * ```ts
+ * export const visitorBook: FormDefinition = form('visitor-book', v.object({ name: text('Your name', { max: 100 }) }));
+ * ```
+ */
+export interface FormDefinition<S extends FormSchema = FormSchema> extends FunctionDefinition {
+  schema: S;
   title: string;
   mail: MailTexts;
   columns: SheetColumns;
@@ -53,13 +41,24 @@ export interface FormDefinition extends FunctionDefinition {
 /**
  * Makes a form endpoint from its schema: the page, its JSON Schema, validation, and one event for each submission.
  * Field names are letters, digits, `_` and `-`, beginning with a letter; they become the columns of the sheet.
+ *
+ * @param name the name of its folder, file and manifest
+ * @param schema `v.object({…})` of fields; in a pipe with it `v.title`, `v.description` and checks over several fields
  * @param options.mail the form's own words in the mail that confirms a submission
+ * @throws Error when two columns would have the same heading, or the mail cannot be sent as the schema says
+ * @example
+ * ```ts
+ * export const visitorBook = form(
+ *   'visitor-book',
+ *   v.object({ name: text('Your name', { max: 100 }), message: text('Message', { max: 2000, lines: 6 }) }),
+ * );
+ * ```
  */
-export function form(
+export function form<S extends FormSchema>(
   name: string,
-  schema: FormSchema,
+  schema: S,
   { mail: texts = {} }: { mail?: MailTexts } = {},
-): FormDefinition {
+): FormDefinition<S> {
   refuseColumns(name, schema);
   const check = fieldChecker(schema);
   const jsonSchema = formJsonSchema(schema);
@@ -70,12 +69,13 @@ export function form(
 
   return {
     name,
+    schema,
     title: v.getTitle(schema) ?? humanName(name),
     mail: texts,
     columns: sheetColumns(schema.entries),
     env: formEnv,
-    limits: { maxBytes: 100_000, deadlineMs: 10_000 },
-    start(env: Env<typeof formEnv>, log) {
+    limits,
+    start(env: FormEnv, log) {
       checkAttributes({ form: name, dataschema, mail, ...sheetOf(env, name) });
       const publisher = openPublisher(env, log);
       const submit = (request: HttpRequest) =>
@@ -110,98 +110,9 @@ async function route(
     if (method === 'OPTIONS') return { status: 204, headers: { allow: methods } };
     throw new HttpError(405, `${method} is not possible here.`, { headers: { allow: methods } });
   }
-  if (path !== '/schema.json' && path !== '/thanks')
-    throw new HttpError(404, 'There is nothing at this address.');
+  if (path !== '/schema.json' && path !== '/thanks') throw new HttpError(404, 'Not found.');
   if (!reading)
     throw new HttpError(405, `${method} is not possible here.`, { headers: { allow: 'GET, HEAD' } });
   if (path === '/thanks') return html(200, thanksPage({ name, schema, id: query.get('id') ?? '' }));
   return { status: 200, headers: { 'content-type': 'application/schema+json' }, body: schemaJson };
-}
-
-interface SubmitOptions {
-  request: HttpRequest;
-  name: string;
-  schema: FormSchema;
-  check: ReturnType<typeof fieldChecker>;
-  dataschema: string;
-  mail: MailAttributes;
-  env: Env<typeof formEnv>;
-  log: Log;
-  publish: ReturnType<typeof openPublisher>['publish'];
-}
-
-async function submitTo({
-  request,
-  name,
-  schema,
-  check,
-  dataschema,
-  mail,
-  env,
-  log,
-  publish,
-}: SubmitOptions): Promise<HttpAnswer> {
-  const receivedAt = new Date();
-  const body = await parseBody(request.headers, request.body, { plain: isAllowed(request.headers, env) });
-  const { data, errors } = check(body, wantsHtml(request) ? 'person' : 'program');
-  const page = (status: number, given: { errors?: FieldError[]; notice?: string }) =>
-    html(status, formPage({ name, schema, typed: body, ...given }));
-  if (!data) {
-    if (wantsHtml(request)) return page(422, { errors });
-    return problem(new HttpError(422, 'Some fields are missing or wrong.'), request, { errors });
-  }
-
-  const key = idempotencyKey(request, body);
-  const id = key ? keyedId(env.IDEMPOTENCY_SECRET, name, key, data) : newId(receivedAt.getTime());
-  const suspected = isFilled(body[honeypot]);
-  const event = submissionEvent({
-    type: suspected ? 'form.suspected' : 'form.submitted',
-    id,
-    form: name,
-    receivedAt,
-    data,
-    dataschema,
-    ...sheetOf(env, name),
-    traceparent: traceparentOf(request.headers['traceparent']),
-    ...(suspected ? {} : { mail }),
-  });
-  try {
-    await publish(event);
-  } catch (error) {
-    log.warn({ id, reason: reasonOf(error) }, 'not acknowledged');
-    if (!wantsHtml(request)) throw error;
-    const again = page(503, { notice: unavailable });
-    const known = httpErrorOf(error);
-    return { ...again, headers: { ...again.headers, ...known?.headers }, reason: known?.reason };
-  }
-  log.info({ id, type: event.type }, 'accepted');
-  if (wantsHtml(request))
-    return { status: 303, headers: { location: `./thanks?id=${id}`, 'cache-control': 'no-store' } };
-  return {
-    status: 202,
-    headers: { 'content-type': 'application/json', 'cache-control': 'no-store' },
-    body: JSON.stringify({ id, form: name, receivedAt: receivedAt.toISOString() }),
-  };
-}
-
-function sheetOf({ SPREADSHEET_ID: spreadsheetId, SHEET_TAB: tab }: Env<typeof formEnv>, name: string) {
-  return { spreadsheetId, tab: tab ?? name };
-}
-
-/** The `Idempotency-Key` header, or the hidden token of the page. */
-function idempotencyKey({ headers }: HttpRequest, body: Record<string, unknown>): string | undefined {
-  const header = headers['idempotency-key'];
-  const token = body[tokenField];
-  const key =
-    typeof header === 'string' && header !== '' ? header : typeof token === 'string' ? token : undefined;
-  if (key && key.length > 255)
-    throw new HttpError(400, 'The idempotency key may have at most 255 characters.', {
-      reason: 'idempotency-key',
-    });
-  return key || undefined;
-}
-
-/** A program may fill in a field twice, or send a list. */
-function isFilled(value: unknown): boolean {
-  return Array.isArray(value) ? value.some(isFilled) : (value ?? '') !== '';
 }

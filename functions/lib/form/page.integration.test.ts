@@ -1,12 +1,11 @@
 import { readFile } from 'node:fs/promises';
+import { choice, decimal, email, form, phone, text } from 'formbus';
 import type { Browser, BrowserContext, BrowserContextOptions, Page } from 'playwright-core';
 import * as v from 'valibot';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { studentDataForm } from '../../forms/student-data-form/student-data-form.ts';
 import { hasBrowser, openBrowser } from '../../testing/browser.ts';
 import { formEnv, startSink, student, type Sink } from '../../testing/sink.ts';
-import { choice, decimal, email, phone, text } from '../fields/field.ts';
-import { form } from './form.ts';
 import { serve, type Served } from '../serve/serve.ts';
 
 const nasty = `<b>"&'</b>`;

@@ -18,7 +18,7 @@ export interface LaterOptions {
   atOnce?: number;
 }
 
-const laterEnv = {
+export const laterEnv = {
   ...redisEnv,
   ...seenDaysEnv,
   DEAD_LETTER_SINK: v.pipe(
@@ -57,10 +57,6 @@ export interface Later {
   forget(submission: string): Promise<void>;
   close(): Promise<void>;
 }
-
-/** A durable queue, in Redis, of events to be tried again. A task names it, so that no other task loads Redis. */
-export const laterQueue = { env: laterEnv, open: openLater };
-export type LaterQueue = typeof laterQueue;
 
 export interface OpenLaterOptions extends LaterOptions {
   task: string;

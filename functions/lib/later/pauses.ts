@@ -1,7 +1,14 @@
-/** How long to wait after the n-th failure in a row (1, 2, …), in milliseconds; undefined when it was the last one. */
+/** How long to wait after the n-th failure in a row (1, 2, …), in milliseconds; undefined after the last try. */
 export type Pauses = (failures: number) => number | undefined;
 
-/** These, one after the other, as a receiver of webhooks is promised them. What is due is taken once a minute. */
+/**
+ * These pauses in turn, as a receiver of webhooks is promised them. What is due is taken once a minute.
+ *
+ * @example
+ * ```ts
+ * inTurn(5_000, 300_000, 1_800_000, 7_200_000)
+ * ```
+ */
 export function inTurn(...pausesMs: number[]): Pauses {
   return (failures) => pausesMs[failures - 1];
 }
@@ -9,6 +16,11 @@ export function inTurn(...pausesMs: number[]): Pauses {
 /**
  * Each pause twice as long as the one before, up to `longestMs`; the last try is about `endMs` after the first. Each is a fifth longer
  * or shorter by chance, so that what failed together does not come back together.
+ *
+ * @example
+ * ```ts
+ * doubling({ firstMs: 120_000, longestMs: 4 * 3_600_000, endMs: 48 * 3_600_000 })
+ * ```
  */
 export function doubling({
   firstMs,

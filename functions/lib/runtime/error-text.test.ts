@@ -1,6 +1,7 @@
 import * as v from 'valibot';
 import { expect, it, onTestFinished } from 'vitest';
-import { binaryMessage, Submission, submissionEvent } from '../event/event.ts';
+import { binaryMessage, submissionEvent } from '../event/event.ts';
+import { Submission } from '../event/submission.ts';
 import { Refused } from './errors.ts';
 import { serve } from '../serve/serve.ts';
 import { task } from '../task/task.ts';

@@ -1,4 +1,4 @@
-import { isFieldName } from '../event/event.ts';
+import { isFieldName } from '../event/field-name.ts';
 import type { FormSchema } from './form-schema.ts';
 import { titleOf } from '../fields/field.ts';
 

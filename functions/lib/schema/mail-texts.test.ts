@@ -2,7 +2,9 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 import * as v from 'valibot';
 import { formEnv, postJson, startSink } from '../../testing/sink.ts';
 import { mailAttributes, type MailTexts } from './mail-texts.ts';
-import { email, text, type FieldEntries } from '../fields/field.ts';
+import { email } from '../fields/email.ts';
+import type { FieldEntries } from '../fields/field.ts';
+import { text } from '../fields/text.ts';
 import { form } from '../form/form.ts';
 import { serve } from '../serve/serve.ts';
 

@@ -1,10 +1,9 @@
+import { choice, decimal, email, form, phone, text } from 'formbus';
 import type { Browser } from 'playwright-core';
 import * as v from 'valibot';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { hasBrowser, openBrowser } from '../../testing/browser.ts';
 import { bodyOf, formEnv, postJson, startSink, type Sink } from '../../testing/sink.ts';
-import { choice, decimal, email, phone, text } from '../fields/field.ts';
-import { form } from '../form/form.ts';
 import { serve, type Served } from '../serve/serve.ts';
 
 const required = false;

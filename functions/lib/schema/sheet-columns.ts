@@ -1,10 +1,7 @@
 import * as v from 'valibot';
-import { titleOf, widgetOf, type FieldEntries } from '../fields/field.ts';
+import { Column, columnOf, titleOf, type FieldEntries } from '../fields/field.ts';
 
-export const SheetColumns = v.record(
-  v.string(),
-  v.object({ title: v.string(), kind: v.picklist(['text', 'number']) }),
-);
+export const SheetColumns = v.record(v.string(), v.object({ title: v.string(), kind: Column }));
 /** What a form's fields are in a sheet, by the field's name: the heading of the column, and what stands in it. */
 export type SheetColumns = v.InferOutput<typeof SheetColumns>;
 
@@ -12,10 +9,7 @@ export function sheetColumns(entries: FieldEntries): SheetColumns {
   return Object.fromEntries(
     Object.entries(entries).map(([key, field]) => [
       key,
-      {
-        title: titleOf(field) ?? key,
-        kind: widgetOf(field).inputmode === 'decimal' ? 'number' : 'text',
-      },
+      { title: titleOf(field) ?? key, kind: columnOf(field) },
     ]),
   );
 }

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import * as v from 'valibot';
-import { startFlushing, type Flushing } from '../../testing/flushing.ts';
+import { startFlushing, type Flushing } from '../../tasks/sheets-flush/testing.ts';
 import { openSheets } from './sheets.ts';
 
 let at: Flushing;
@@ -66,7 +66,7 @@ describe('a page that a proxy answers with status 200', () => {
   });
 });
 
-/** A server that answers everything so; gives its root. */
+/** Starts a server that answers everything like this, and returns its root. */
 async function answering(status: number, type: string, body: string): Promise<string> {
   const server = createServer((_, res) => void res.writeHead(status, { 'content-type': type }).end(body));
   await once(server.listen(0, '127.0.0.1'), 'listening');

@@ -1,6 +1,6 @@
 import { expect, it, onTestFinished } from 'vitest';
 import { startTestSheets } from '../../testing/sheets.ts';
-import { startSentinels, type RedisPod, type Sentinels } from '../../testing/sentinels.ts';
+import { startSentinels, type RedisPod, type Sentinels } from '../../testing/sentinels/sentinels.ts';
 import { openBuffer } from '../buffer/buffer.ts';
 import { openRowQueue, type RowQueue } from '../buffer/row-queue.ts';
 import { flush } from '../../tasks/sheets-flush/flush.ts';

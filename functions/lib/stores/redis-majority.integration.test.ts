@@ -1,5 +1,5 @@
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { startSentinels } from '../../testing/sentinels.ts';
+import { startSentinels } from '../../testing/sentinels/sentinels.ts';
 import { openLog } from '../runtime/log.ts';
 import { sentinelsOf } from './redis-address.ts';
 import { judge, openMajority, type Answer } from './redis-majority.ts';

@@ -1,8 +1,8 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { expect, it, onTestFinished } from 'vitest';
-import { redisManifest } from '../../testing/readiness.ts';
-import { restartPod, rollingRestart } from '../../testing/rollout.ts';
-import { startSentinels, type Sentinels } from '../../testing/sentinels.ts';
+import { redisManifest } from '../../testing/sentinels/readiness.ts';
+import { restartPod, rollingRestart } from '../../testing/sentinels/rollout.ts';
+import { startSentinels, type Sentinels } from '../../testing/sentinels/sentinels.ts';
 import { openLog } from '../runtime/log.ts';
 import { connectRedis } from './redis-address.ts';
 import { openRedis } from './redis.ts';

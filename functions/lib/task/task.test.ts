@@ -1,13 +1,15 @@
 import { CloudEvent, HTTP } from 'cloudevents';
 import { afterEach, expect, it } from 'vitest';
-import { Submission, submissionEvent } from '../event/event.ts';
+import { Submission } from '../event/submission.ts';
+import { submissionEvent } from '../event/event.ts';
 import { Unavailable } from '../runtime/errors.ts';
 import { HttpError } from '../serve/http.ts';
-import { laterQueue } from '../later/later.ts';
+import { laterQueue } from '../later/later-queue.ts';
 import { inTurn } from '../later/pauses.ts';
 import { TryLater } from '../later/try-later.ts';
 import { serve, type Served } from '../serve/serve.ts';
-import { task, type TaskHandler } from './task.ts';
+import { task } from './task.ts';
+import type { TaskHandler } from './task-handler.ts';
 
 const event = submissionEvent({
   type: 'form.submitted',

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, expect, it, onTestFinished } from 'vitest';
 import { submissionEvent } from '../../lib/event/event.ts';
-import { forgottenEvent } from '../../lib/event/forgotten.ts';
+import { forgottenEvent } from '../../lib/event/forgotten-event.ts';
 import { serve, type Served } from '../../lib/serve/serve.ts';
 import { startCollector } from '../../testing/collector.ts';
 import { startFunction } from '../../testing/process.ts';

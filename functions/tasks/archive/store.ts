@@ -1,7 +1,5 @@
-import type { Submission } from '../../lib/event/event.ts';
-import type { Forgotten } from '../../lib/event/forgotten.ts';
+import { type Forgotten, Refused, type Submission } from 'formbus';
 import { groupCommit } from '../../lib/runtime/group-commit.ts';
-import { Refused } from '../../lib/runtime/errors.ts';
 import {
   codeOf,
   isValuesFault,

@@ -3,9 +3,11 @@ import * as v from 'valibot';
 import { startTestSheets, type TestSheets } from '../../testing/sheets.ts';
 import { openBuffer, type RowBuffer } from '../../lib/buffer/buffer.ts';
 import { openRowQueue, type RowQueue } from '../../lib/buffer/row-queue.ts';
-import { submissionEvent, Submission } from '../../lib/event/event.ts';
+import { submissionEvent } from '../../lib/event/event.ts';
+import { Submission } from '../../lib/event/submission.ts';
 import { flush } from '../sheets-flush/flush.ts';
-import { forgottenEvent, Forgotten } from '../../lib/event/forgotten.ts';
+import { forgottenEvent } from '../../lib/event/forgotten-event.ts';
+import { Forgotten } from '../../lib/event/forgotten.ts';
 import { openLog } from '../../lib/runtime/log.ts';
 import { openDatabase, type Database } from '../../lib/stores/postgres.ts';
 import { openRedis, type DurableRedis } from '../../lib/stores/redis.ts';
@@ -111,12 +113,12 @@ const append = (sheetId: number, id: string): SheetRequest => ({
 });
 
 it('reports the deleted row as lost and the repeated row as duplicated; a row that waits, is refused, forgotten, young or old is neither', async () => {
-  for (const id of ['deleted', 'doubled', 'there', 'forgotten']) await submit(id);
+  for (const id of ['deleted', 'twice', 'there', 'forgotten']) await submit(id);
   await submit('elsewhere', { form: 'other-form' });
   await submit('young', { age: hour / 2, isLost: true });
   await submit('old', { age: 8 * 24 * hour, isLost: true });
   await write();
-  await edit('demo-form', (sheetId) => [append(sheetId, 'doubled'), deleteRow(sheetId, 1)]);
+  await edit('demo-form', (sheetId) => [append(sheetId, 'twice'), deleteRow(sheetId, 1)]);
   await archive.forget(
     v.parse(Forgotten, {
       ...forgottenEvent({ id: 'forgotten', form: 'demo-form', sheet: `${sheet}/demo-form` }),
@@ -125,7 +127,7 @@ it('reports the deleted row as lost and the repeated row as duplicated; a row th
   await buffer.erase(sheet, 'forgotten');
   await write();
   await submit('buffered');
-  await submit('frozen', { form: 'other-form' });
+  await submit('in flight', { form: 'other-form' });
   await buffer.nextBatch(sheet, { before: Date.now() });
   await submit('buffered later');
   await submit('refused, its mark deleted', { isLost: true });
@@ -156,7 +158,7 @@ it('calls no row lost that moves from the buffer into the sheet, or is sorted, w
       looks += 1;
       if (looks > 1) return page;
       await write();
-      // As a person who sorts a long tab between two pages of it makes it look.
+      // As it looks when a person sorts a long tab while it is read page by page.
       return ['b', 'b'];
     },
   };

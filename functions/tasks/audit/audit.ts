@@ -1,11 +1,10 @@
+import { AnyEvent, task } from 'formbus';
 import { CloudEvent } from 'cloudevents';
 import * as v from 'valibot';
 import { integer } from '../../lib/runtime/env.ts';
-import { AnyEvent } from '../../lib/event/event.ts';
 import { openDatabase, postgresEnv } from '../../lib/stores/postgres.ts';
 import { openRedis, redisEnv } from '../../lib/stores/redis.ts';
 import { openSheets, sheetsEnv } from '../../lib/sheets/sheets.ts';
-import { task } from '../../lib/task/task.ts';
 import type { Run } from './progress.ts';
 import { runAudit } from './run.ts';
 

@@ -1,6 +1,6 @@
+import { Unavailable } from 'formbus';
 import * as v from 'valibot';
 import { readHeld } from '../../lib/buffer/held.ts';
-import { Unavailable } from '../../lib/runtime/errors.ts';
 import type { Log } from '../../lib/runtime/log.ts';
 import type { Query } from '../../lib/stores/postgres.ts';
 import type { DurableRedis } from '../../lib/stores/redis.ts';

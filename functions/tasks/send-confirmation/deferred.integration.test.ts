@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import PostalMime from 'postal-mime';
 import { describe, expect, it } from 'vitest';
-import { forgottenEvent } from '../../lib/event/forgotten.ts';
+import { forgottenEvent } from '../../lib/event/forgotten-event.ts';
 import { passTime, waitingOf } from '../../testing/later.ts';
 import { startFunction } from '../../testing/process.ts';
 import { data, id, useTask } from './testing.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { forgottenEvent } from '../../lib/event/forgotten.ts';
+import { forgottenEvent } from '../../lib/event/forgotten-event.ts';
 import { serve } from '../../lib/serve/serve.ts';
 import { startTestSmtp } from '../../testing/smtp.ts';
 import { sendConfirmation } from './send-confirmation.ts';

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
-import { forgottenEvent } from '../../lib/event/forgotten.ts';
+import { forgottenEvent } from '../../lib/event/forgotten-event.ts';
 import { serve } from '../../lib/serve/serve.ts';
 import { startCollector } from '../../testing/collector.ts';
 import { startFunction } from '../../testing/process.ts';

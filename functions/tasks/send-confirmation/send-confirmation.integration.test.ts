@@ -4,7 +4,7 @@ import PostalMime from 'postal-mime';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import * as v from 'valibot';
 import { parse } from 'yaml';
-import { forgottenEvent } from '../../lib/event/forgotten.ts';
+import { forgottenEvent } from '../../lib/event/forgotten-event.ts';
 import { serve } from '../../lib/serve/serve.ts';
 import { longestMs, sendConfirmation } from './send-confirmation.ts';
 import { data, id, useTask } from './testing.ts';

@@ -1,16 +1,20 @@
+import {
+  doubling,
+  Forgotten,
+  isForgotten,
+  laterQueue,
+  Refused,
+  Submission,
+  task,
+  TryLater,
+  Unavailable,
+} from 'formbus';
 import * as v from 'valibot';
 import { decodable, integer } from '../../lib/runtime/env.ts';
-import { Submission } from '../../lib/event/event.ts';
-import { Forgotten, isForgotten } from '../../lib/event/forgotten.ts';
-import { Refused, Unavailable } from '../../lib/runtime/errors.ts';
-import { laterQueue } from '../../lib/later/later.ts';
-import { doubling } from '../../lib/later/pauses.ts';
-import { TryLater } from '../../lib/later/try-later.ts';
 import { reasonOf, type Log } from '../../lib/runtime/log.ts';
 import { counter } from '../../lib/metrics/metrics.ts';
 import { commandTimeoutMs, openRedis, redisEnv } from '../../lib/stores/redis.ts';
 import { seenDaysEnv } from '../../lib/stores/seen-days.ts';
-import { task } from '../../lib/task/task.ts';
 import { openClaims } from './claims/claims.ts';
 import { openFormWords } from './mail/form-words.ts';
 import { mailbox } from './mail/mailbox.ts';

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, expect, it, onTestFinished } from 'vitest';
 import { submissionEvent } from '../../lib/event/event.ts';
-import { forgottenEvent } from '../../lib/event/forgotten.ts';
+import { forgottenEvent } from '../../lib/event/forgotten-event.ts';
 import { serve, type Served } from '../../lib/serve/serve.ts';
 import { startCollector } from '../../testing/collector.ts';
 import { startFunction } from '../../testing/process.ts';
@@ -170,7 +170,7 @@ it.each([
   { sheet: 'spreadsheet-1/a%0Ab' },
   { sheet: `spreadsheet-1/${'x'.repeat(101)}` },
   { id: 'two\nlines' },
-])('refuses for good what can never be a row: %o', async (attributes) => {
+])('refuses permanently what can never be a row: %o', async (attributes) => {
   expect(await post(attributes)).toBe(400);
   expect(await rows()).toEqual({});
 });

@@ -1,13 +1,11 @@
+import { isForgotten, type Submission, SubmissionOrForgotten, task } from 'formbus';
 import type { Cells } from '../../lib/buffer/types.ts';
 import { openErasure } from '../../lib/buffer/erasure.ts';
 import { openRowQueue } from '../../lib/buffer/row-queue.ts';
-import type { Submission } from '../../lib/event/event.ts';
-import { isForgotten, SubmissionOrForgotten } from '../../lib/event/forgotten.ts';
 import { counter } from '../../lib/metrics/metrics.ts';
 import { placeOf } from '../../lib/event/destination.ts';
 import { openRedis, redisEnv } from '../../lib/stores/redis.ts';
 import { seenDaysEnv } from '../../lib/stores/seen-days.ts';
-import { task } from '../../lib/task/task.ts';
 
 /** Puts a submission into the buffer as a row of its sheet. Suspected submissions, and what tasks found out about others, go to the moderators' tab. Removes a forgotten submission. */
 export const sheetsBuffer = task('sheets-buffer', SubmissionOrForgotten, {

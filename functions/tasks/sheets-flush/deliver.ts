@@ -10,7 +10,7 @@ import { markNote } from './refusal/narrow.ts';
 import { refusalOf } from './refusal/refusal-of.ts';
 import { batchRequests } from './requests/batch.ts';
 import { readColumns, withFreeColumns } from './requests/tab-columns.ts';
-import { collectTokens } from './tokens.ts';
+import { deleteOldTokens } from './tokens.ts';
 import type { Collaborators, Delivery } from './types.ts';
 
 /**
@@ -51,12 +51,12 @@ async function acknowledge(
   const { buffer, log } = collaborators;
   const { spreadsheetId, sequence, rows } = batch;
   if (isLate) log.info({ spreadsheetId, sequence }, 'batch already written');
-  const { collect } = await buffer.acknowledge(batch);
+  const { deleteTokens } = await buffer.acknowledge(batch);
   log.info({ spreadsheetId, sequence, rows: rows.length }, 'written');
   for (const { id, tab, cells } of rows)
     if (cells['@note'] === markNote) log.error({ id, spreadsheetId, tab }, 'row refused; it is kept aside');
   if (layout && isFull(layout, rows.length)) await moveOn(batch, collaborators);
-  if (collect) await collectTokens(batch, collaborators);
+  if (deleteTokens) await deleteOldTokens(batch, collaborators);
   return { outcome: 'written', rows: rows.length };
 }
 

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import * as v from 'valibot';
 import { startTestSheets, type TestSheets } from '../../testing/sheets.ts';
-import { counting } from '../../testing/flushing.ts';
+import { counting } from './testing.ts';
 import { recordedLog } from '../../testing/log.ts';
 import { startTestRedis, type TestRedis } from '../../testing/redis.ts';
 import type { Cells } from '../../lib/buffer/types.ts';
@@ -115,7 +115,7 @@ describe('a flush', () => {
     expect([await idsOf(), await idsOf('other')]).toEqual([['id-1', 'id-3'], ['id-2']]);
   });
 
-  it('gives a field that appears later a new column at the right', async () => {
+  it('adds a column at the right for a field that appears later', async () => {
     await push(1);
     await run();
     await push(2, { cells: { city: 'Pune' } });
@@ -187,7 +187,7 @@ describe('a flush', () => {
         expect(byHeading).toMatchObject({ id: `id-${id}`, time: `t${id}`, name: `Name ${id}` });
         expect([...(found?.columns.keys() ?? [])].toSorted()).toEqual(['@id', '@time', 'name']);
       }
-      // It was nobody's fault: nothing is marked, no number is taken out of use.
+      // No row was at fault: nothing is marked, no number is taken out of use.
       expect(await server.look.keys('buffer:refused:*')).toEqual([]);
       expect(await tokensIn(sheet)).toEqual([1, 2]);
     },

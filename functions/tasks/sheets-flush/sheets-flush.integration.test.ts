@@ -4,7 +4,7 @@ import { openBuffer } from '../../lib/buffer/buffer.ts';
 import { EnvError } from '../../lib/runtime/env.ts';
 import { serve } from '../../lib/serve/serve.ts';
 import { startCollector } from '../../testing/collector.ts';
-import { startFlushing, type Flushing } from '../../testing/flushing.ts';
+import { startFlushing, type Flushing } from './testing.ts';
 import { startFunction } from '../../testing/process.ts';
 import { sheetsFlush } from './sheets-flush.ts';
 
@@ -28,7 +28,7 @@ const env = (more: Record<string, string> = {}) => ({
   ...more,
 });
 
-/** As its PingSource does; gives what it answers. */
+/** Posts what its PingSource posts, and returns the answer. */
 async function pingTo(url: string): Promise<[status: number, text: string]> {
   const body = JSON.stringify({
     specversion: '1.0',

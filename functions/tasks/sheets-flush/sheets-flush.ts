@@ -1,14 +1,13 @@
+import { AnyEvent, task } from 'formbus';
 import * as v from 'valibot';
 import { openBuffer } from '../../lib/buffer/buffer.ts';
 import { integer } from '../../lib/runtime/env.ts';
-import { AnyEvent } from '../../lib/event/event.ts';
 import { flush } from './flush.ts';
 import { HttpError } from '../../lib/serve/http.ts';
 import { histogram } from '../../lib/metrics/metrics.ts';
 import { openRedis, redisEnv } from '../../lib/stores/redis.ts';
 import { openSheetColumns } from '../../lib/form/open-sheet-columns.ts';
 import { openSheets, sheetsEnv } from '../../lib/sheets/sheets.ts';
-import { task } from '../../lib/task/task.ts';
 
 /** Writes the buffered rows to Google Sheets each time its PingSource fires. */
 export const sheetsFlush = task('sheets-flush', AnyEvent, {

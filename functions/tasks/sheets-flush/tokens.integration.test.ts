@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
-import { startFlushing, type Flushing } from '../../testing/flushing.ts';
+import { startFlushing, type Flushing } from './testing.ts';
 import type { SheetRequest } from '../../lib/sheets/sheets.ts';
 import { parseToken, tokenValue } from './tokens.ts';
 
@@ -19,7 +19,7 @@ const numbers = async () =>
 const digest = '0123456789abcdef';
 const day = 86_400_000;
 
-/** Tokens with these numbers, as whoever wrote them; with no installation as before tokens said so. */
+/** Writes tokens with these numbers; without an installation as an older version did. */
 async function put(from: number, to: number, { installation = '', numberedAt = Date.now() } = {}) {
   const value = installation ? tokenValue({ installation, numberedAt }, digest) : digest;
   const requests: SheetRequest[] = [];

@@ -49,9 +49,9 @@ export function parseToken(value: string): Token | undefined {
 
 /**
  * Deletes tokens that no request can come back to: of this installation all but the newest 256, of others those older than a day.
- * A failure is logged; the next collection makes up for it.
+ * A failure is logged; the next time makes up for it.
  */
-export async function collectTokens(
+export async function deleteOldTokens(
   { spreadsheetId, target, sequence, installation }: Batch,
   { sheets, log, now = Date.now }: Collaborators,
 ): Promise<'deleted' | 'none' | 'failed'> {
@@ -62,10 +62,10 @@ export async function collectTokens(
       return isForeign ? (token.at ?? 0) < now() - foreignMs : one.sequence <= sequence - keptTokens;
     });
     if (old.length > 0) await sheets.apply(target, old.map(deletion));
-    log.info({ spreadsheetId, tokens: old.length }, 'tokens collected');
+    log.info({ spreadsheetId, tokens: old.length }, 'old tokens deleted');
     return old.length > 0 ? 'deleted' : 'none';
   } catch (error) {
-    log.warn({ spreadsheetId, reason: reasonOf(error) }, 'tokens not collected');
+    log.warn({ spreadsheetId, reason: reasonOf(error) }, 'old tokens not deleted');
     return 'failed';
   }
 }

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Pod } from '../../../functions/testing/pod.ts';
-import { rollingRestart } from '../../../functions/testing/rollout.ts';
-import type { RedisPod, Sentinels } from '../../../functions/testing/sentinels.ts';
+import type { Pod } from '../../../functions/testing/sentinels/pod.ts';
+import { rollingRestart } from '../../../functions/testing/sentinels/rollout.ts';
+import type { RedisPod, Sentinels } from '../../../functions/testing/sentinels/sentinels.ts';
 import type { Step } from '../plan.ts';
 
 export interface SentinelFaults {

@@ -60,7 +60,7 @@ export async function troubleOf(
 
 function reasonOf({ name, state, lastState }: Container): string | undefined {
   const ended = state.terminated ?? lastState.terminated;
-  if (ended) return `${name} has ended with ${ended.exitCode ?? '?'} (${ended.reason})`;
+  if (ended) return `${name} exited with ${ended.exitCode ?? '?'} (${ended.reason})`;
   const { waiting } = state;
   if (!waiting || normal.includes(waiting.reason)) return undefined;
   return `${name}: ${waiting.reason} ${waiting.message}`.trim();

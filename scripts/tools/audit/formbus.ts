@@ -22,7 +22,7 @@ type LoggedEvent = v.InferOutput<typeof Events>[number];
 
 /** A Formbus on this machine. All reject with an Error that says what to do. */
 export interface Formbus {
-  /** The events of its log after a place in it that are to become rows, oldest first. */
+  /** The events of its log after a place in it that become rows, oldest first. */
   rows(after?: number): Promise<LoggedRow[]>;
   /** Delivers the events of these rows to the buffer again, and to no other task. */
   redeliver(rows: LoggedRow[]): Promise<void>;

@@ -1,6 +1,6 @@
 import { memberOf, placeIn, type Place } from '../../../functions/lib/buffer/keys.ts';
 
-/** A submission in the log that is to become a row. */
+/** A submission in the log that becomes a row. */
 export interface LoggedRow {
   /** Its place in the log. */
   seq: number;

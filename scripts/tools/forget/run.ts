@@ -1,5 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import { forgottenEvent } from '../../../functions/lib/event/forgotten.ts';
+import { forgottenEvent } from '../../../functions/lib/event/forgotten-event.ts';
 import type { Stores, Told } from './stores.ts';
 
 /** Lines for people. */

@@ -1,7 +1,6 @@
+import { choice, decimal, email, form, phone, text } from 'formbus';
 import * as v from 'valibot';
 import { expect, it, onTestFinished } from 'vitest';
-import { choice, decimal, email, phone, text } from '../../../functions/lib/fields/field.ts';
-import { form } from '../../../functions/lib/form/form.ts';
 import { serve } from '../../../functions/lib/serve/serve.ts';
 import { formEnv, postJson, startSink } from '../../../functions/testing/sink.ts';
 import { bodiesFor } from './body.ts';

@@ -15,9 +15,8 @@ const words = {
   intro: 'Thanks <i>a lot</i>.\n\nWe "call" you.\nSoon.'.padEnd(1_000, 'ऋ'),
   outro: 'ऋ😀 & co'.padEnd(1_000, 'ह'),
 };
-const source = `import * as v from 'valibot';
-import { email } from '../../lib/fields/field.ts';
-import { form } from '../../lib/form/form.ts';
+const source = `import { email, form } from 'formbus';
+import * as v from 'valibot';
 export const other = { name: 'long-words', mail: {} };
 export const longWords = form('long-words', v.pipe(v.object({ mail: email('Mail') }), v.title('Long words')), { mail: ${JSON.stringify(words)} });
 `;

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
+import type { Submission } from 'formbus';
 import type { SendMailOptions } from 'nodemailer/lib/mailer';
-import type { Submission } from '../../../lib/event/event.ts';
+import { escapeHtml } from '../../../lib/runtime/escape-html.ts';
 import type { FormWords } from './form-words.ts';
 import type { Mailbox } from './mailbox.ts';
 
@@ -55,7 +56,7 @@ function textOf(before: string[], facts: Fact[], after: string[]): string {
 function htmlOf(before: string[], facts: Fact[], after: string[]): string {
   const rows = facts.map(
     ([name, value]) =>
-      `<tr><td style="padding:2px 16px 2px 0;opacity:.7">${name}</td><td style="padding:2px 0;overflow-wrap:anywhere">${escape(value)}</td></tr>`,
+      `<tr><td style="padding:2px 16px 2px 0;opacity:.7">${name}</td><td style="padding:2px 0;overflow-wrap:anywhere">${escapeHtml(value)}</td></tr>`,
   );
   return `<!doctype html>
 <html lang="en">
@@ -67,7 +68,7 @@ ${[greeting, ...before].map(paragraph).join('\n')}
 ${rows.join('\n')}
 </table>
 ${after.map(paragraph).join('\n')}
-<p style="margin-top:32px;font-size:13px;opacity:.7">${escape(footer)}</p>
+<p style="margin-top:32px;font-size:13px;opacity:.7">${escapeHtml(footer)}</p>
 </div>
 </body>
 </html>
@@ -86,9 +87,5 @@ function paragraphs(text: string): string[] {
 }
 
 function paragraph(text: string): string {
-  return `<p>${escape(text).replaceAll('\n', '<br>')}</p>`;
-}
-
-function escape(text: string): string {
-  return text.replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`);
+  return `<p>${escapeHtml(text).replaceAll('\n', '<br>')}</p>`;
 }

@@ -1,8 +1,7 @@
 import { createHmac } from 'node:crypto';
+import { Refused, type Submission } from 'formbus';
 import * as v from 'valibot';
 import { emailAddress } from '../../../lib/fields/email-address.ts';
-import type { Submission } from '../../../lib/event/event.ts';
-import { Refused } from '../../../lib/runtime/errors.ts';
 
 const Address = emailAddress('no e-mail address');
 

@@ -3,7 +3,7 @@ import type { SheetsError } from '../../../lib/sheets/sheets-error.ts';
 import { moveOn } from '../move-on.ts';
 import { reconcile } from '../reconcile.ts';
 import { fenceRequest } from '../requests/batch.ts';
-import { collectTokens, fenced, tokenValue } from '../tokens.ts';
+import { deleteOldTokens, fenced, tokenValue } from '../tokens.ts';
 import type { Collaborators, Delivery } from '../types.ts';
 import { narrow, type Refused } from './narrow.ts';
 import { refusalOf } from './refusal-of.ts';
@@ -73,6 +73,6 @@ async function fence(
   const { target, sequence } = batch;
   if (!(await refusalOf(sheets.apply(target, [fenceRequest(batch)])))) return 'fenced';
   if ((await sheets.token(target, sequence)) !== undefined) return 'used';
-  if ((await collectTokens(batch, collaborators)) === 'deleted') return 'room made';
+  if ((await deleteOldTokens(batch, collaborators)) === 'deleted') return 'room made';
   throw refusal;
 }

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { startFlushing, type Flushing } from '../../../testing/flushing.ts';
+import { startFlushing, type Flushing } from '../testing.ts';
 import { killPoint } from '../../../testing/kill-points.ts';
 import { openBuffer } from '../../../lib/buffer/buffer.ts';
 

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { startFlushing, type Flushing } from '../../../testing/flushing.ts';
+import { startFlushing, type Flushing } from '../testing.ts';
 import type { SheetRequest } from '../../../lib/sheets/sheets.ts';
 
 let at: Flushing;

@@ -1,9 +1,9 @@
 import * as fc from 'fast-check';
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
 import * as v from 'valibot';
-import { startFlushing, type Flushing } from '../../../testing/flushing.ts';
+import { startFlushing, type Flushing } from '../testing.ts';
 import { recordedLog } from '../../../testing/log.ts';
-import { decimal } from '../../../lib/fields/field.ts';
+import { decimal } from '../../../lib/fields/decimal.ts';
 import { openSheetColumns } from '../../../lib/form/open-sheet-columns.ts';
 import { cellOf, timeIn } from '../../../lib/sheets/sheet-cells.ts';
 import { sharedColumns, sheetColumns } from '../../../lib/schema/sheet-columns.ts';

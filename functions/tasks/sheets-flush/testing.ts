@@ -1,13 +1,13 @@
 import * as v from 'valibot';
-import { startTestSheets, type TestSheets } from './sheets.ts';
-import { openBuffer, type RowBuffer } from '../lib/buffer/buffer.ts';
-import { openRowQueue, type RowQueue } from '../lib/buffer/row-queue.ts';
-import type { Cells } from '../lib/buffer/types.ts';
-import { flush, type FlushOptions, type FlushResult } from '../tasks/sheets-flush/flush.ts';
-import { openRedis, type DurableRedis } from '../lib/stores/redis.ts';
-import { openSheets, type Sheets } from '../lib/sheets/sheets.ts';
-import { recordedLog } from './log.ts';
-import { startTestRedis, type TestRedis } from './redis.ts';
+import { startTestSheets, type TestSheets } from '../../testing/sheets.ts';
+import { openBuffer, type RowBuffer } from '../../lib/buffer/buffer.ts';
+import { openRowQueue, type RowQueue } from '../../lib/buffer/row-queue.ts';
+import type { Cells } from '../../lib/buffer/types.ts';
+import { flush, type FlushOptions, type FlushResult } from './flush.ts';
+import { openRedis, type DurableRedis } from '../../lib/stores/redis.ts';
+import { openSheets, type Sheets } from '../../lib/sheets/sheets.ts';
+import { recordedLog } from '../../testing/log.ts';
+import { startTestRedis, type TestRedis } from '../../testing/redis.ts';
 
 /** A Redis and a Google Sheets to flush between. */
 export interface Flushing {

@@ -37,7 +37,7 @@ export interface PodOptions {
   options?: Omit<RedisOptions, 'replyMapping'>;
 }
 
-const platform = join(import.meta.dirname, '../../knative/platform');
+const platform = join(import.meta.dirname, '../../../knative/platform');
 
 /** Starts one by its script in `knative/platform`. It listens on 127.0.0.1, whatever host `self` has. */
 export function startPod({ dir, kind, self, env, password, settings = [], options = {} }: PodOptions): Pod {

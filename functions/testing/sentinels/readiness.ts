@@ -47,7 +47,7 @@ export async function isAlive(kind: 'redis' | 'sentinel', pod: Pod): Promise<boo
 }
 
 function manifestOf(kind: string): unknown {
-  const file = join(import.meta.dirname, '../../knative/platform', kind, 'statefulset.yaml');
+  const file = join(import.meta.dirname, '../../../knative/platform', kind, 'statefulset.yaml');
   return parse(readFileSync(file, 'utf8'));
 }
 

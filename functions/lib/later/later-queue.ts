@@ -1,0 +1,14 @@
+import { laterEnv, openLater } from './later.ts';
+
+/**
+ * A durable queue, in Redis, of events to be tried again. A task that throws `TryLater` names it, so that no other task loads Redis.
+ *
+ * @example
+ * ```ts
+ * later: { queue: laterQueue, options: () => ({ pauses: inTurn(5_000, 300_000, 1_800_000), atOnce: 2 }) },
+ * ```
+ */
+export const laterQueue = { env: laterEnv, open: openLater };
+
+/** The type of `laterQueue`, for a helper that takes it as an argument. */
+export type LaterQueue = typeof laterQueue;
