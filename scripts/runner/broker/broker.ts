@@ -1,7 +1,8 @@
 import { systemClock, type Clock } from '../delivery/clock.ts';
 import type { CloudEvent } from '../../events/cloud-event.ts';
 import { startDispatcher } from './dispatcher.ts';
-import { type DeadLetter, type LoggedEvent, openEventLog } from './event-log/event-log.ts';
+import { openEventLog } from './event-log/event-log.ts';
+import type { DeadLetter, LoggedEvent } from './event-log/rows.ts';
 import type { DeadLetterSink, Send } from '../delivery/send.ts';
 import { matches } from '../../events/filters.ts';
 import { type Ingress, startIngress } from './ingress.ts';

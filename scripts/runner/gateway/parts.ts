@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { DeadLetter, LoggedEvent } from '../broker/event-log/event-log.ts';
+import type { DeadLetter, LoggedEvent } from '../broker/event-log/rows.ts';
 import type { Running } from '../data-folder/data-folder.ts';
 import type { ScheduleStatus } from '../schedules/ping.ts';
 import type { Services } from '../serving/services.ts';
