@@ -5,9 +5,8 @@ FROM ${NODE_IMAGE} AS bundle
 WORKDIR /build
 COPY package.json package-lock.json .npmrc ./
 RUN npm ci --ignore-scripts
-COPY scripts scripts/
-COPY functions functions/
-RUN node scripts/formbus.ts bundle --out /app && install -d -o 65532 /app/cache
+COPY . .
+RUN npm exec -- formbus bundle --out /app && install -d -o 65532 /app/cache
 # Loads each function once as the user that will run it, for Node's compile cache goes by the user's number. What these
 # functions miss in their environment does not matter here.
 USER 65532:65532

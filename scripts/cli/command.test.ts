@@ -29,7 +29,7 @@ it('prints the help of one command, and starts none', () => {
 it('names the commands when it does not know one', () => {
   const { status, stdout, stderr } = formbus('strat');
   expect([status, stdout]).toEqual([2, '']);
-  expect(stderr).toMatch(/^There is no command strat; there are start, /);
+  expect(stderr).toMatch(/^There is no command strat; there are init, start, /);
 });
 
 it('reports an unknown option as text with where to look, and exits with the code of the command', () => {

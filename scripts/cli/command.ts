@@ -32,6 +32,9 @@ function wantsHelp(args: string[]): boolean {
 
 function textOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
+  const [, missing] = /^Cannot find package '([^']+)'/.exec(error.message) ?? [];
+  if (missing !== undefined)
+    return `This needs the package ${missing}, which is not installed: npm install --save-dev ${missing}`;
   const isOfArguments = 'code' in error && String(error.code).startsWith('ERR_PARSE_ARGS');
   return isOfArguments ? `${error.message}; see --help` : error.message;
 }

@@ -1,7 +1,10 @@
 /** The commands of `formbus`, each a file of scripts/commands, in the order in which a newcomer needs them. */
 export const commands: Record<string, string> = {
+  init: 'makes a project for forms and tasks of your own',
   start: 'runs Formbus on this machine',
   new: 'writes a new form or task, with its test and manifests',
+  check: 'checks the manifests against the rules that protect submissions',
+  doctor: 'says what this machine lacks, and which manifests are older than this Formbus wants',
   bundle: 'bundles all functions, as the image does',
   watch: 'shows how forms and tasks scale',
   load: 'submits to a form many times and prints how long the answers took',

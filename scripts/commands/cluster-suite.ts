@@ -1,8 +1,6 @@
 import { parseArgs } from 'node:util';
 import { command } from '../cli/command.ts';
-import { openApi } from '../cluster/api/api.ts';
 import { cases } from '../cluster/suite/cases.ts';
-import { openClusterFormbus } from '../cluster/suite/cluster.ts';
 import { tryAll } from '../cluster/suite/run.ts';
 
 const help = `Tests Formbus on a cluster, with the cases that npm test runs on npm start.
@@ -35,6 +33,8 @@ async function main(): Promise<void> {
     throw new Error(
       'KUBECONFIG is not set: this needs a cluster with Formbus on it (npm run cluster -- up, then skaffold run); the same cases on this machine: npm test',
     );
+  const { openApi } = await import('../cluster/api/api.ts');
+  const { openClusterFormbus } = await import('../cluster/suite/cluster.ts');
   const formbus = await openClusterFormbus(openApi(values.context), { namespace: values.namespace, say });
   say(`Formbus in ${formbus.name}`);
   try {

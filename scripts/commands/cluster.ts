@@ -4,8 +4,6 @@ import { join, relative, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { command } from '../cli/command.ts';
 import { ownRoot, projectRoot } from '../cli/root.ts';
-import { openApi } from '../cluster/api/api.ts';
-import { checkFunctions } from '../cluster/check.ts';
 import { readApplication, renderApplication } from '../cluster/render.ts';
 import { downSteps, statusSteps } from '../cluster/status.ts';
 import { contextOf, type ClusterOptions, type Step } from '../cluster/step.ts';
@@ -102,6 +100,9 @@ function stepsOf(verb: string, options: ClusterOptions): Step[] {
 }
 
 async function check(context: string) {
+  // Loads @kubernetes/client-node, which only this needs.
+  const { openApi } = await import('../cluster/api/api.ts');
+  const { checkFunctions } = await import('../cluster/check.ts');
   const failed = await checkFunctions(openApi(context), { namespace: 'formbus', say: console.log });
   if (failed > 0)
     throw new Error(failed === 1 ? '1 function does not start' : `${failed} functions do not start`);

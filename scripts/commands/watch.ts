@@ -2,8 +2,6 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { command } from '../cli/command.ts';
 import { addressOf, placeHelp, placeOptions } from '../tools/client/running.ts';
-import { openApi } from '../cluster/api/api.ts';
-import { watchCluster } from '../tools/watch/cluster.ts';
 import { openHistory, type View } from '../tools/watch/history.ts';
 import { changesSince, jsonOf } from '../tools/watch/lines.ts';
 import { watchRunner } from '../tools/watch/local.ts';
@@ -41,7 +39,7 @@ async function main(): Promise<void> {
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => over.abort());
   // Whoever reads our output has enough, as head does.
   process.stdout.on('error', () => over.abort());
-  const source = sourceOf(values);
+  const source = await sourceOf(values);
   const first = await firstReading(source, over.signal);
   const output = values.json ? { show: printJson, close() {} } : openOutput();
   try {
@@ -51,7 +49,7 @@ async function main(): Promise<void> {
   }
 }
 
-function sourceOf({
+async function sourceOf({
   url,
   data,
   context,
@@ -61,14 +59,16 @@ function sourceOf({
   data?: string;
   context?: string;
   namespace?: string;
-}): Source {
+}): Promise<Source> {
   const isCluster = context !== undefined || namespace !== undefined;
   if (isCluster && (url ?? data) !== undefined)
     throw new Error(
       '--url and --data are for this machine, --context and --namespace are for a cluster; say one of them',
     );
-  if (isCluster) return watchCluster(openApi(context), namespace ?? 'formbus');
-  return watchRunner(addressOf({ url, data }));
+  if (!isCluster) return watchRunner(addressOf({ url, data }));
+  const { openApi } = await import('../cluster/api/api.ts');
+  const { watchCluster } = await import('../tools/watch/cluster.ts');
+  return watchCluster(openApi(context), namespace ?? 'formbus');
 }
 
 /** Where nothing runs, that is said at once; later on it may come back. */

@@ -9,7 +9,7 @@ import * as v from 'valibot';
 import { formatted, readRows } from '../emulators/sheets/grid/cells.ts';
 import { listMetadata } from '../emulators/sheets/requests/developer-metadata.ts';
 import { listSheets } from '../emulators/sheets/grid/sheet.ts';
-import { copyTemplate } from './postgres-template.ts';
+import { prepareData } from './postgres-template.ts';
 
 const Status = v.object({
   name: v.string(),
@@ -55,7 +55,7 @@ export async function startFormbus(
   data: string,
   { root = join(import.meta.dirname, '../..'), port = 0, kafka = false, log, env = {} }: StartOptions = {},
 ): Promise<StartedFormbus> {
-  await copyTemplate(join(data, 'postgres'));
+  await prepareData(data);
   const script = join(root, 'scripts/commands/start.ts');
   const options = ['--port', String(port), '--data', data, ...(kafka ? ['--kafka'] : [])];
   const child = spawn(process.execPath, [...nodeOptions, script, ...options], {

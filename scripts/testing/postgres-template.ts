@@ -1,8 +1,9 @@
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { mkdir } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { mkdir, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
+import { lockFile } from '../runner/data-folder/data-folder.ts';
 import { startPostgres } from '../runner/processes/postgres.ts';
 
 /** Makes a database cluster to be copied: `initdb` takes ten times as long as a copy. */
@@ -24,4 +25,11 @@ export async function copyTemplate(
   await mkdir(dirname(folder), { recursive: true });
   // With its owner, the user that PostgreSQL runs as.
   await promisify(execFile)('cp', ['-a', template, folder]);
+}
+
+/** The same for a new data folder, which `npm start` recognises by its lock file. */
+export async function prepareData(data: string): Promise<void> {
+  const folder = join(data, 'postgres');
+  await copyTemplate(folder);
+  if (existsSync(folder)) await writeFile(join(data, lockFile), '', { flag: 'a', mode: 0o600 });
 }

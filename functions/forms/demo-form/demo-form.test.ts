@@ -1,6 +1,5 @@
+import { bodyOf, formEnv, postJson, serve, startSink } from 'formbus/testing';
 import { expect, it, onTestFinished } from 'vitest';
-import { serve } from '../../lib/serve/serve.ts';
-import { bodyOf, formEnv, postJson, startSink } from '../../testing/sink.ts';
 import { demoForm } from './demo-form.ts';
 
 it('publishes what is right, and names the field that is not', async () => {

@@ -4,7 +4,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Html, html } from './html.ts';
 
 const style = readFileSync(new URL('page.css', import.meta.url), 'utf8');
-const script = readFileSync(new URL('page.js', import.meta.url), 'utf8');
+const script = readFileSync(new URL('page-script.js', import.meta.url), 'utf8');
 
 // Put in as they are: the hashes below are of every character between the tags.
 const styleElement = new Html(`<style>${style}</style>`);

@@ -16,7 +16,7 @@ import { loadManifests } from '../../manifests/manifests.ts';
 import { openReloader, type ReloaderOptions } from './reload.ts';
 import { startRunner } from '../runner.ts';
 import { recordingLog, tempFolder } from '../serving/testing.ts';
-import { copyTemplate } from '../../testing/postgres-template.ts';
+import { prepareData } from '../../testing/postgres-template.ts';
 
 const project = resolve(import.meta.dirname, '../../..');
 
@@ -54,7 +54,7 @@ async function start() {
   const opened = openProject();
   const data = tempFolder();
   const { root, log } = opened;
-  await copyTemplate(join(data, 'postgres'));
+  await prepareData(data);
   const { url, close } = await startRunner({ root, data, port: 0, log, say: () => {}, env: {} });
   onTestFinished(close);
   return {
@@ -212,7 +212,6 @@ test('changes under load: every submission is taken, and each task gets it once'
 test('what is saved while it starts is not missed', async () => {
   const { root, log, copy, said } = openProject();
   const data = tempFolder();
-  await copyTemplate(join(data, 'postgres'));
   const starting = startRunner({ root, data, port: 0, log, say: () => {}, env: {} });
   // From here on the manifests have been read.
   await vi.waitFor(() => expect(existsSync(join(data, 'lock'))).toBe(true), { timeout: 30_000, interval: 1 });

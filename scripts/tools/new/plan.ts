@@ -1,10 +1,12 @@
-import { globSync, readFileSync } from 'node:fs';
+import { existsSync, globSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { format, type FormatOptions } from 'oxfmt';
+import type { FormatOptions } from 'oxfmt';
 import { parseDocument } from 'yaml';
+import { formbusOf } from '../../cli/root.ts';
 import { publishedTypes } from '../../manifests/rules/event-rules.ts';
 import type { Resource } from '../../manifests/manifest-files.ts';
 import { at, readRepository } from '../../manifests/rules/repository.ts';
+import { readTemplate } from '../init/template.ts';
 import { identifierOf } from './name.ts';
 
 export interface NewFile {
@@ -19,10 +21,11 @@ export interface NewFile {
  * @throws Error when the name is wrong or taken
  */
 export async function planForm(root: string, name: string): Promise<NewFile[]> {
-  const code = filesOf(root, 'forms', 'demo-form');
+  const demo = await demos(root);
+  const code = demo.filesOf('forms', 'demo-form');
   const identifier = checkName(root, name, code);
   const words = { 'demo-form': name, demoForm: identifier };
-  return formatted(root, renamed([...code, read(root, 'knative/forms/demo-form.yaml')], words));
+  return formatted(root, renamed([...code, demo.read('knative/forms/demo-form.yaml')], words));
 }
 
 /**
@@ -39,11 +42,12 @@ export async function planTask(
   const repository = readRepository(root);
   known('form', form, repository.forms);
   known('type of event', type, publishedTypes(repository));
-  const code = filesOf(root, 'tasks', 'demo-task');
+  const demo = await demos(root);
+  const code = demo.filesOf('tasks', 'demo-task');
   const identifier = checkName(root, name, code);
   const names = { 'demo-task': name, demoTask: identifier };
-  const service = read(root, 'knative/tasks/demo-task.yaml');
-  const triggers = renamed([read(root, 'eventing/triggers/demo-task.yaml')], names).map(({ file, text }) => ({
+  const service = demo.read('knative/tasks/demo-task.yaml');
+  const triggers = renamed([demo.read('eventing/triggers/demo-task.yaml')], names).map(({ file, text }) => ({
     file,
     text: filtered(text, { type, ...(form === undefined ? {} : { form }) }),
   }));
@@ -71,15 +75,24 @@ function known(what: string, given: string | undefined, all: string[]) {
   throw new Error(`there is no ${what} "${given}"; there are ${all.join(', ')}`);
 }
 
-/** The code first, then what is beside it. */
-function filesOf(root: string, kind: 'forms' | 'tasks', name: string): NewFile[] {
-  const isTest = (file: string) => Number(file.endsWith('.test.ts'));
-  const files = globSync(`functions/${kind}/${name}/*`, { cwd: root });
-  return files.toSorted((a, b) => isTest(a) - isTest(b)).map((file) => read(root, file));
-}
-
-function read(root: string, file: string): NewFile {
-  return { file, text: readFileSync(join(root, file), 'utf8') };
+/** The demos of the project; where it has deleted one, that of its Formbus. */
+async function demos(root: string) {
+  const template = await readTemplate(formbusOf(root));
+  const read = (file: string): NewFile => {
+    const path = join(root, file);
+    return { file, text: existsSync(path) ? readFileSync(path, 'utf8') : (template[file] ?? '') };
+  };
+  return {
+    read,
+    /** The code first, then what is beside it. */
+    filesOf(kind: 'forms' | 'tasks', name: string): NewFile[] {
+      const folder = `functions/${kind}/${name}/`;
+      const isTest = (file: string) => Number(file.endsWith('.test.ts'));
+      const own = globSync(`${folder}*`, { cwd: root });
+      const files = own.length > 0 ? own : Object.keys(template).filter((file) => file.startsWith(folder));
+      return files.toSorted((a, b) => isTest(a) - isTest(b)).map(read);
+    },
+  };
 }
 
 /** Puts words in the place of others, all in one go; the remark that the demo is the one to copy is for the demo only. */
@@ -101,9 +114,12 @@ function filtered(trigger: string, attributes: Record<string, string>): string {
   return document.toString({ lineWidth: 0 });
 }
 
-/** Longer names break lines elsewhere. */
+/** Longer names break lines elsewhere. A project may have another formatter, or none. */
 async function formatted(root: string, files: NewFile[]): Promise<NewFile[]> {
-  const options: FormatOptions = JSON.parse(readFileSync(join(root, '.oxfmtrc.json'), 'utf8'));
+  const settings = join(root, '.oxfmtrc.json');
+  if (!existsSync(settings)) return files;
+  const options: FormatOptions = JSON.parse(readFileSync(settings, 'utf8'));
+  const { format } = await import('oxfmt');
   return Promise.all(
     files.map(async ({ file, text }) => {
       const { code, errors } = await format(file, text, options);
