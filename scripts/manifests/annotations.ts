@@ -12,7 +12,7 @@ interface Annotation {
 }
 
 /** All annotations `formbus.dev/*` that manifests may have, each in the `metadata` of resources of its kind. */
-export const ANNOTATIONS = {
+const ANNOTATIONS = {
   'formbus.dev/replies': {
     kind: 'Service',
     meaning: 'Types of the events that the task may reply with; the same as `replies` in its code.',
@@ -62,8 +62,10 @@ export function annotationsSchema(): object {
     $schema: 'http://json-schema.org/draft-07/schema#',
     title: 'Annotations of Formbus',
     allOf: kinds.map((kind) => ({
-      if: { properties: { kind: { const: kind } }, required: ['kind'] },
-      then: { properties: { metadata: { properties: { annotations: annotationsOf(kind) } } } },
+      anyOf: [
+        { not: { properties: { kind: { const: kind } }, required: ['kind'] } },
+        { properties: { metadata: { properties: { annotations: annotationsOf(kind) } } } },
+      ],
     })),
   };
 }
