@@ -103,7 +103,7 @@ test('the index page leads to forms, sheets and dead letters, and escapes names'
   const { get, url } = await open({ forms: ['demo', 'a<b'], sheets: () => true });
   const page = await (await get('/')).text();
   expect(page).toContain('<a href="/demo/">demo</a>');
-  expect(page).toContain('a&lt;b');
+  expect(page).toContain('a&#60;b');
   expect(page).toContain(`curl ${url}/demo/schema.json`);
   for (const address of ['/_/sheets/', '/_/dead-letters', '/_/services', '/_/schedules']) {
     expect(page).toContain(`href="${address}"`);
