@@ -4,7 +4,7 @@ import { type Area, parseRange } from './grid/a1.ts';
 import { type Cell, formatted, readRows, usedRows } from './grid/cells.ts';
 import { type DeveloperMetadata, listMetadata } from './requests/developer-metadata.ts';
 import { asksFor, type Mask, type Shape } from './grid/fields.ts';
-import { CreateSpreadsheet, parseBody } from './requests/requests.ts';
+import { CreateSpreadsheet, parseBody } from './schemas/requests.ts';
 import { getSpreadsheet, listSheets, type Sheet } from './grid/sheet.ts';
 import type { Store } from './grid/store.ts';
 import { addSheet, sheetProperties } from './requests/tabs.ts';

@@ -4,7 +4,7 @@ import { removeColumns, removeRows } from './dimensions.ts';
 import { asksFor, maskPaths, parseMask } from '../grid/fields.ts';
 import { invalid } from '../grid/google-error.ts';
 import { checkCellLimit, MAX_COLUMNS, MAX_SHEETS } from '../grid/limits.ts';
-import type { RequestOf } from './requests.ts';
+import type { RequestOf } from '../schemas/requests.ts';
 import { getSheet, listSheets, newColumns, saveSheet, type Sheet } from '../grid/sheet.ts';
 import { guessed, seen } from '../grid/texts.ts';
 
