@@ -4,7 +4,8 @@ import { listMetadata, matches } from './requests/developer-metadata.ts';
 import { applyMask, asksFor, parseMask, type Shape } from './grid/fields.ts';
 import { badField, GoogleError, notFound } from './grid/google-error.ts';
 import type { Quota, QuotaMetric } from './faults/quota.ts';
-import { parseBody, SearchMetadata } from './schemas/requests.ts';
+import { parseBody } from './schemas/parse-body.ts';
+import { SearchMetadata } from './schemas/requests.ts';
 import { getSpreadsheet } from './grid/sheet.ts';
 import {
   BATCH_SHAPE,

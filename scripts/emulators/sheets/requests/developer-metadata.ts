@@ -5,7 +5,8 @@ import * as v from 'valibot';
 import { bounds } from './dimensions.ts';
 import { invalid } from '../grid/google-error.ts';
 import { checkMetadataLimit } from '../grid/limits.ts';
-import type { DataFilter, RequestOf } from '../schemas/requests.ts';
+import type { DataFilter } from '../schemas/shapes.ts';
+import type { RequestOf } from '../schemas/requests.ts';
 import { getSheet, listSheets, type Sheet } from '../grid/sheet.ts';
 import { guessed } from '../grid/texts.ts';
 
