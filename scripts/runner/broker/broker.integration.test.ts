@@ -123,11 +123,11 @@ describe('the ingress', () => {
       'specversion must be 1.0 or 0.3',
     ],
     ['a structured event that is no JSON', { headers: structured, body: '{' }, 'not a CloudEvent in JSON'],
-    ['a structured event that is a list', { headers: structured, body: '[]' }, 'no CloudEvent'],
+    ['a structured event that is a list', { headers: structured, body: '[]' }, 'not a CloudEvent'],
     [
       'an attribute that is an object',
       { headers: structured, body: '{"specversion":"1.0","id":{}}' },
-      'no CloudEvent',
+      'not a CloudEvent',
     ],
     [
       'an attribute with capitals',
