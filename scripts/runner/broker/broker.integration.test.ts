@@ -113,7 +113,7 @@ describe('the ingress', () => {
       '"type"',
     ],
     [
-      'a source that is no URI reference',
+      'a source that is not a URI reference',
       { headers: { 'ce-specversion': '1.0', 'ce-id': '1', 'ce-source': 'a b', 'ce-type': 't' } },
       'source is not a URI',
     ],
@@ -122,7 +122,7 @@ describe('the ingress', () => {
       { headers: { 'ce-specversion': '2.0', 'ce-id': '1', 'ce-source': '/s', 'ce-type': 't' } },
       'specversion must be 1.0 or 0.3',
     ],
-    ['a structured event that is no JSON', { headers: structured, body: '{' }, 'not a CloudEvent in JSON'],
+    ['a structured event that is not JSON', { headers: structured, body: '{' }, 'not a CloudEvent in JSON'],
     ['a structured event that is a list', { headers: structured, body: '[]' }, 'not a CloudEvent'],
     [
       'an attribute that is an object',
@@ -271,7 +271,7 @@ it('holds a backlog of 100,000 deliveries without taking more than fifty of a Tr
   expect(send).toHaveBeenCalledTimes(200);
 });
 
-it('shows its log: what an event still waits for and who has given it up', async () => {
+it('shows its log: what an event still waits for and which Triggers have given it up', async () => {
   const { send } = await startSubscriber(({ headers }) => ({
     status: headers['ce-id'] === 'bad' ? 400 : 204,
   }));

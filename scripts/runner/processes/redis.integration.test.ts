@@ -25,7 +25,7 @@ async function ask(url: string, command: string, ...args: string[]): Promise<unk
   }
 }
 
-test('every write is on disk before its answer, nothing is evicted, nobody outside gets in', async () => {
+test('every write is on disk before its answer, nothing is evicted, no client outside gets in', async () => {
   const { url } = await start(join(tempFolder(), 'redis'));
   const settings = ['appendonly', 'appendfsync', 'maxmemory-policy', 'save', 'bind', 'protected-mode'];
   const answers = await Promise.all(settings.map((name) => ask(url, 'CONFIG', 'GET', name)));

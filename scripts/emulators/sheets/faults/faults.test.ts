@@ -140,7 +140,7 @@ describe('by hand, at /faults', () => {
     expect(sheets.faults.list()).toEqual([]);
   });
 
-  test('what is no fault is refused with the kinds that there are', async () => {
+  test('an unknown fault is refused with the kinds that there are', async () => {
     const { call, sheets } = await open();
     for (const body of [
       '',
