@@ -28,7 +28,7 @@ test("pino's levels are kept, be they numbers or labels; what the line says twic
   expect(log.lines).toEqual(levels.map((level) => `${level} demo: m {"id":"x"}`));
 });
 
-test('a line that is not pino's passes as text; empty lines do not', () => {
+test('a line that pino did not write passes as text; empty lines do not', () => {
   const log = recordingLog();
   for (const line of ['{"a":1}', '{broken', 'text', ' ']) logOutput(log, 'demo', line);
   expect(log.lines).toEqual(['info demo: {"a":1} {}', 'info demo: {broken {}', 'info demo: text {}']);
