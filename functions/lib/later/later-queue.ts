@@ -1,7 +1,7 @@
 import { laterEnv, openLater } from './later.ts';
 
 /**
- * A durable queue, in Redis, of events to be tried again. A task that throws `TryLater` names it, so that no other task loads Redis.
+ * A durable queue in Redis of events that will be retried. A task that throws `TryLater` names it, so that no other task loads Redis.
  *
  * @example
  * ```ts
