@@ -5,7 +5,7 @@ import { hasBrowser, openBrowser } from '../../functions/testing/browser.ts';
 import { student } from '../../functions/testing/sink.ts';
 import { startRunner } from './runner.ts';
 import { recordingLog, tempFolder } from './serving/testing.ts';
-import { prepareData } from '../testing/postgres-template.ts';
+import { withPostgres } from '../testing/postgres-template.ts';
 
 const project = resolve(import.meta.dirname, '../..');
 
@@ -24,7 +24,7 @@ function projectWith(file: string, from: string, to: string): string {
 async function start(root: string, data: string) {
   const said: string[] = [];
   const log = recordingLog();
-  if (existsSync(data)) await prepareData(data);
+  await withPostgres(data);
   const runner = await startRunner({
     root,
     data,
@@ -93,7 +93,7 @@ test('a manifest field that is not known stops the start before anything is made
   expect(existsSync(data)).toBe(false);
 });
 
-test('a Trigger whose filter names a form that there is not is told of, with its file and the forms', async () => {
+test('a Trigger whose filter names an unknown form is reported with its file and the forms', async () => {
   const file = 'eventing/triggers/demo-task.yaml';
   const { log } = await start(projectWith(file, 'form: demo-form', 'form: demo-from'), tempFolder());
   expect(log.lines.filter((line) => line.startsWith('warn formbus: eventing'))).toEqual([

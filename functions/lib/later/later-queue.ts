@@ -10,5 +10,12 @@ import { laterEnv, openLater } from './later.ts';
  */
 export const laterQueue = { env: laterEnv, open: openLater };
 
-/** The type of `laterQueue`, for a helper that takes it as an argument. */
+/**
+ * The type of `laterQueue`, for code that receives it.
+ *
+ * @example
+ * ```ts
+ * const setup = (queue: LaterQueue) => ({ queue, options: () => ({ pauses: inTurn(60_000) }) });
+ * ```
+ */
 export type LaterQueue = typeof laterQueue;

@@ -231,7 +231,7 @@ it('close() does not wait for a refused client that sends the rest of its body',
   let isClosed = false;
   const closed = close().then(() => (isClosed = true));
   socket.write('123456789a');
-  await expect.poll(() => isClosed, { timeout: 5_000 }).toBe(true);
+  await expect.poll(() => isClosed).toBe(true);
   await closed;
 });
 

@@ -131,7 +131,7 @@ describe('Redis', () => {
     await expect.poll(() => status()).toBe(503);
     expect(task.smtp.mails).toEqual([]);
     await task.redis.restart();
-    await expect.poll(() => status(), { timeout: 20_000 }).toBe(204);
+    await expect.poll(() => status()).toBe(204);
     expect(task.smtp.mails).toHaveLength(1);
   });
 
@@ -158,13 +158,13 @@ describe('Redis', () => {
       task.redis.kill('SIGKILL');
       await expect.poll(() => task.redis.look.status).not.toBe('ready');
     };
-    await expect.poll(() => status(), { timeout: 20_000 }).toBe(204);
+    await expect.poll(() => status()).toBe(204);
     task.smtp.onMail = () => {};
     await task.redis.restart();
-    await expect.poll(claim, { timeout: 20_000 }).toMatch(/^given /);
-    await expect.poll(() => status(), { timeout: 20_000 }).toBe(503);
+    await expect.poll(claim).toMatch(/^given /);
+    await expect.poll(() => status()).toBe(503);
     await expire();
-    await expect.poll(() => status(), { timeout: 20_000 }).toBe(400);
+    await expect.poll(() => status()).toBe(400);
     expect(task.smtp.mails).toHaveLength(1);
   });
 

@@ -98,7 +98,5 @@ it('has no connection to Redis and the SMTP server after close()', async () => {
   expect(task.smtp.connections()).toBeGreaterThan(before[1] ?? 0);
   await close();
   // An idle connection to the SMTP server ends by itself after 30 s.
-  await expect
-    .poll(async () => [await redis(), task.smtp.connections()], { timeout: 10_000 })
-    .toEqual(before);
+  await expect.poll(async () => [await redis(), task.smtp.connections()]).toEqual(before);
 });
