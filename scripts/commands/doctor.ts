@@ -7,7 +7,8 @@ import { formbusOf, projectRoot } from '../cli/root.ts';
 import { compare, type Finding } from '../cli/doctor/compare.ts';
 import { machineFindings } from '../cli/doctor/machine.ts';
 import { baselineFile, digestOf } from '../tools/init/baseline.ts';
-import { readTemplate, type Template } from '../tools/init/template.ts';
+import type { Template } from '../tools/init/template-type.ts';
+import { readTemplate } from '../tools/init/template.ts';
 
 const help = `Says what this machine lacks, and which manifests of the project are older than this Formbus wants.
 

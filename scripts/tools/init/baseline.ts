@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { Template } from './template.ts';
+import type { Template } from './template-type.ts';
 
 /** Where a project keeps what its manifests were made from, so that `formbus doctor` tells an old file from a changed one. */
 export const baselineFile = 'formbus-manifests.json';

@@ -1,7 +1,7 @@
 import { globSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { projectPackage } from './project-package.ts';
-import type { Template } from './template.ts';
+import type { Template } from './template-type.ts';
 
 /** These are the same in a project as in Formbus; code and manifests are those of the demos and the built-in tasks. */
 const sameFiles = [

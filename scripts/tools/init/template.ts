@@ -1,9 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ownRoot } from '../../cli/root.ts';
-
-/** The text of each file of a new project, by its path. */
-export type Template = Record<string, string>;
+import type { Template } from './template-type.ts';
 
 /** In the package, where it was written when that was built; a checkout of Formbus is the template itself. */
 export const templateFile = 'template.json';

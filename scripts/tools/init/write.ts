@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { baselineFile, baselineOf } from './baseline.ts';
-import type { Template } from './template.ts';
+import type { Template } from './template-type.ts';
 
 /**
  * Writes a new project.
