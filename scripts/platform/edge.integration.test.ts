@@ -344,7 +344,7 @@ describe.skipIf(skipped)('the edge', () => {
     expect((await post(`${url}/demo-form/`)).status).toBe(200);
     expect((await fetch(`${url}/grafana/`)).status).toBe(502);
     names.add('grafana.monitoring.svc.cluster.local');
-    await expect.poll(async () => (await fetch(`${url}/grafana/`)).status, { timeout: 20_000 }).toBe(200);
+    await expect.poll(async () => (await fetch(`${url}/grafana/`)).status).toBe(200);
     expect(await (await fetch(`${url}/grafana/d/formbus?x=1`)).text()).toBe('grafana /grafana/d/formbus?x=1');
     expect((await fetch(`${url}/grafana`, { redirect: 'manual' })).headers.get('location')).toBe('/grafana/');
     for (const path of [

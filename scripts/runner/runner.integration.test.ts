@@ -5,7 +5,7 @@ import { hasBrowser, openBrowser } from '../../functions/testing/browser.ts';
 import { student } from '../../functions/testing/sink.ts';
 import { startRunner } from './runner.ts';
 import { recordingLog, tempFolder } from './serving/testing.ts';
-import { copyTemplate } from '../testing/postgres-template.ts';
+import { withPostgres } from '../testing/postgres-template.ts';
 
 const project = resolve(import.meta.dirname, '../..');
 
@@ -24,7 +24,7 @@ function projectWith(file: string, from: string, to: string): string {
 async function start(root: string, data: string) {
   const said: string[] = [];
   const log = recordingLog();
-  await copyTemplate(join(data, 'postgres'));
+  await withPostgres(data);
   const runner = await startRunner({
     root,
     data,

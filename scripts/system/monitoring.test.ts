@@ -10,7 +10,7 @@ import { readRuleGroups, ROOT, rulesFile } from '../monitoring/rules.ts';
 import { makeTraffic } from '../monitoring/traffic.ts';
 import { readKustomization } from '../platform/kustomization.ts';
 import { howToInstall } from '../runner/processes/packages.ts';
-import { startFormbus, temporaryFolder, type StartedFormbus } from '../testing/formbus.ts';
+import { startFormbus, dataFolder, type StartedFormbus } from '../testing/formbus.ts';
 
 const groups = readRuleGroups(ROOT);
 const rules = groups.flatMap((group) => group.rules);
@@ -52,13 +52,13 @@ describe('a dashboard', () => {
 });
 
 describe.skipIf(skipped)('with a Prometheus that asks npm start', () => {
-  let folder: Awaited<ReturnType<typeof temporaryFolder>>;
+  let folder: Awaited<ReturnType<typeof dataFolder>>;
   let own: string;
   let formbus: StartedFormbus;
   let prometheus: Prometheus;
 
   beforeAll(async () => {
-    folder = await temporaryFolder();
+    folder = await dataFolder();
     own = await mkdtemp(join(tmpdir(), 'formbus-prometheus-'));
     formbus = await startFormbus(folder.path);
     prometheus = await startPrometheus({

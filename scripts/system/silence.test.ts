@@ -1,15 +1,15 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import * as v from 'valibot';
 import { student } from '../../functions/testing/sink.ts';
-import { startFormbus, temporaryFolder, type StartedFormbus } from '../testing/formbus.ts';
+import { startFormbus, dataFolder, type StartedFormbus } from '../testing/formbus.ts';
 
 /** Stands in everything that the person of this test types, however it is capitalised. */
 const marker = 'qzxmarker';
 
-let folder: Awaited<ReturnType<typeof temporaryFolder>>;
+let folder: Awaited<ReturnType<typeof dataFolder>>;
 let formbus: StartedFormbus;
 beforeAll(async () => {
-  folder = await temporaryFolder();
+  folder = await dataFolder();
   formbus = await startFormbus(folder.path);
 });
 afterAll(async () => {

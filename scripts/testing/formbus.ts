@@ -9,7 +9,7 @@ import * as v from 'valibot';
 import { formatted, readRows } from '../emulators/sheets/grid/cells.ts';
 import { listMetadata } from '../emulators/sheets/requests/developer-metadata.ts';
 import { listSheets } from '../emulators/sheets/grid/sheet.ts';
-import { copyTemplate } from './postgres-template.ts';
+import { withPostgres } from './postgres-template.ts';
 
 const Status = v.object({
   name: v.string(),
@@ -55,7 +55,6 @@ export async function startFormbus(
   data: string,
   { root = join(import.meta.dirname, '../..'), port = 0, kafka = false, log, env = {} }: StartOptions = {},
 ): Promise<StartedFormbus> {
-  await copyTemplate(join(data, 'postgres'));
   const own = join(root, 'scripts/commands/start.ts');
   // A project has Formbus among its packages.
   const script = existsSync(own) ? own : join(root, 'node_modules/formbus/scripts/commands/start.js');
@@ -115,6 +114,13 @@ async function end(child: ChildProcess, signal: NodeJS.Signals): Promise<number 
 export async function temporaryFolder(): Promise<{ path: string; remove(): Promise<void> }> {
   const path = await mkdtemp(join(tmpdir(), 'formbus-'));
   return { path, remove: () => rm(path, { recursive: true, force: true }) };
+}
+
+/** A temporary data folder, in which a Formbus starts without `initdb`. */
+export async function dataFolder(): Promise<{ path: string; remove(): Promise<void> }> {
+  const folder = await temporaryFolder();
+  await withPostgres(folder.path);
+  return folder;
 }
 
 /** The ids of running processes that name the folder in their command line or environment: what a runner could leave behind. */

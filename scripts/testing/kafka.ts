@@ -1,6 +1,8 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
+import * as v from 'valibot';
 import { describe } from 'vitest';
+import { ask } from '../../functions/testing/services.ts';
 import type { Log } from '../runner/log.ts';
 import { kafkaClasspath } from '../runner/kafka/server/jars.ts';
 import { startKafka, type KafkaServer, type KafkaServerOptions } from '../runner/kafka/server/server.ts';
@@ -15,6 +17,11 @@ export const kafkaStartMs = 300_000;
  * install; in CI they always run.
  */
 export const describeKafka: typeof describe | typeof describe.skip = isSkipped() ? describe.skip : describe;
+
+/** The Kafka of the test run: for tests that neither stop nor configure it, on topics of their own. */
+export function sharedKafka(): Promise<{ url: string }> {
+  return ask(v.object({ url: v.string() }), 'kafka');
+}
 
 /** A Kafka of the caller's own in a temporary folder, for `beforeAll(…, kafkaStartMs)`; `close` removes the folder, too. */
 export async function startTestKafka(

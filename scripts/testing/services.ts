@@ -117,7 +117,7 @@ async function openSheets(dir: string, spreadsheets: string[]): Promise<Service>
 }
 
 async function openPostgres(dir: string, template: string): Promise<Service> {
-  await copyTemplate(dir, template);
+  await copyTemplate(template, dir);
   const quiet = () => {};
   const { url, pid, close } = await startPostgres({ dir, log: { info: quiet, warn: quiet, error: quiet } });
   return { answer: { url }, calls: { pid }, close };

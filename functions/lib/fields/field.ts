@@ -12,7 +12,7 @@ const Widget = v.object({
   options: v.optional(v.array(v.tuple([v.string(), v.string()])), []),
 });
 
-/** How a field is shown on the form's page; form/control.ts draws it. */
+/** How a field is shown on the form's page; form/page/control.ts draws it. */
 export type Widget = v.InferOutput<typeof Widget>;
 
 /** A field takes a text, normalised as its type wants it. */
@@ -39,7 +39,7 @@ interface FieldType {
 
 /**
  * Makes a field of a type. Each type is a file of this folder that calls this; it travels in the schema as valibot metadata.
- * A new type is such a file and its line in `lib/index.ts`; a new widget is also a case in form/control.ts.
+ * A new type is such a file and its line in `lib/index.ts`; a new widget is also a case in form/page/control.ts.
  */
 export function field(
   title: string,

@@ -1,5 +1,5 @@
-import { messagePage } from './page.ts';
-import { pageHeaders } from './page-style.ts';
+import { messagePage } from './page/page.ts';
+import { pageHeaders } from './page/page-style.ts';
 import type { FieldError } from '../schema/form-schema.ts';
 import type { HttpAnswer, HttpError, HttpRequest } from '../serve/http.ts';
 

@@ -14,8 +14,8 @@ import { openedTo, methods } from './access.ts';
 import { html, problem } from './answers.ts';
 import { formEnv, sheetOf, type FormEnv } from './form-env.ts';
 import { submissionCounter } from './form-metrics.ts';
-import { formPage, thanksPage } from './page.ts';
-import { submitTo } from './submit.ts';
+import { formPage, thanksPage } from './page/page.ts';
+import { submitTo } from './submission/submit.ts';
 
 /**
  * The longest body that a form takes, in bytes, and how long the body may take to arrive. knative/platform/edge/nginx.conf has the same

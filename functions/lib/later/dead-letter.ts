@@ -1,15 +1,15 @@
 import type { BinaryMessage } from '../event/event.ts';
 
-/** What Knative keeps of a failed answer's body, in bytes. */
+/** How much of a failed answer's body Knative keeps, in bytes. */
 const longestData = 1_024;
 const patienceMs = 10_000;
 
-/** Hands an event to the dead letters, with the reason. Rejects when they did not take it. */
+/** Sends an event to the dead letters, with the reason. Rejects when their sink did not accept it. */
 export type DeadLetters = (letter: { message: BinaryMessage; code: number; text: string }) => Promise<void>;
 
 /**
- * Dead letters as the Broker makes them of what a Trigger could not deliver, with the same attributes, so that they are listed and
- * redriven like any other. https://knative.dev/docs/eventing/event-delivery/
+ * Makes dead letters with the attributes that the Broker gives to undeliverable events, so that they are listed and redriven like any
+ * other. https://knative.dev/docs/eventing/event-delivery/
  * @param sink the address of a KafkaSink: `…/NAMESPACE/NAME`
  */
 export function openDeadLetters({ sink, task }: { sink: string; task: string }): DeadLetters {

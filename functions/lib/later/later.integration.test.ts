@@ -83,7 +83,7 @@ async function expectEmpty() {
   ]);
 }
 
-describe('an event that is tried again later', () => {
+describe('an event that will be retried', () => {
   it('is tried when its pause is over and not before, and is gone when it is done', async () => {
     const queue = open();
     await queue.put(entry('a'));
@@ -95,7 +95,7 @@ describe('an event that is tried again later', () => {
     await expectEmpty();
   });
 
-  it('is tried at each of its pauses, then a dead letter with the last reason', async () => {
+  it('is tried after each of its pauses, then becomes a dead letter with the last reason', async () => {
     const queue = open();
     ends['a'] = [later('second'), later('third'), later('fourth')];
     await queue.put(entry('a'));
@@ -116,7 +116,7 @@ describe('an event that is tried again later', () => {
     await expectEmpty();
   });
 
-  it('that the task refuses is a dead letter at once', async () => {
+  it('becomes a dead letter at once when the task refuses it', async () => {
     const queue = open();
     ends['a'] = [refused];
     await queue.put(entry('a'));
@@ -126,7 +126,7 @@ describe('an event that is tried again later', () => {
     await expectEmpty();
   });
 
-  it('waits without losing a try while something is down for all; three such ends end the run', async () => {
+  it('loses no try while a dependency is unavailable; three such answers in a row end the run', async () => {
     const queue = open({ atOnce: 1 });
     const ids = ['a', 'b', 'c', 'd', 'e'];
     for (const id of ids) {
@@ -145,7 +145,7 @@ describe('an event that is tried again later', () => {
     expect(letters).toEqual([]);
   });
 
-  it('becomes a dead letter when something has been down for 35 hours', async () => {
+  it('becomes a dead letter when a dependency has been unavailable for 35 hours', async () => {
     const queue = open();
     ends['a'] = [down];
     await queue.put(entry('a'));
@@ -155,7 +155,7 @@ describe('an event that is tried again later', () => {
     expect(letters).toEqual([['a', 503, 'Redis is away.']]);
   });
 
-  it('is kept while the dead letters do not take it', async () => {
+  it('is kept while the dead-letter sink fails', async () => {
     const failing = open({ deadLetters: () => Promise.reject(new Error('away')) });
     ends['a'] = [refused, refused];
     await failing.put(entry('a'));
@@ -168,7 +168,7 @@ describe('an event that is tried again later', () => {
     await expectEmpty();
   });
 
-  it('that comes from the Broker once more keeps its turn, and what a person redrives is tried as it is then', async () => {
+  it('keeps its turn when the Broker delivers it again; a redriven event replaces the old one', async () => {
     const queue = open();
     ends['a'] = [later()];
     await queue.put(entry('a'));
@@ -189,8 +189,8 @@ describe('an event that is tried again later', () => {
   });
 });
 
-describe('several at a time', () => {
-  it('of one destination only so many are under way, by all runs together, and others pass them by', async () => {
+describe('several events at a time', () => {
+  it('all runs together try at most so many of one destination, and do not hold up others', async () => {
     let most = 0;
     let underWay = 0;
     const gate = Promise.withResolvers<void>();
@@ -217,7 +217,7 @@ describe('several at a time', () => {
     await expectEmpty();
   });
 
-  it('two runs try each of 200 once', async () => {
+  it('two runs try each of 200 events once', async () => {
     const queue = open();
     const tried: string[] = [];
     const count = async (message: { body: string }) => {
@@ -233,7 +233,7 @@ describe('several at a time', () => {
   });
 });
 
-it('a run that is killed holds its event, and its place for the destination, until its lease is over', async () => {
+it('a killed run holds its event, and its place for the destination, until its lease ends', async () => {
   const begun = Promise.withResolvers<void>();
   const killed = open({
     atOnce: 1,
@@ -259,7 +259,7 @@ describe('a run that is frozen for longer than its lease', () => {
     ['done', done],
     ['again', later()],
     ['refused', refused],
-  ])('changes nothing when it comes back and says %s: another one has the event', async (_, end) => {
+  ])('changes nothing when it resumes and reports %s, because another run has the event', async (_, end) => {
     const [woken, begun] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
     const frozen = open({
       handle: async () => {
@@ -284,7 +284,7 @@ describe('a run that is frozen for longer than its lease', () => {
 });
 
 describe('a submission that is forgotten', () => {
-  it('is removed with what tasks replied about it, and not taken again; others stay', async () => {
+  it('is removed with the replies about it and not added again; others stay', async () => {
     const queue = open();
     for (const id of ['a', 'a/task', 'ab', 'b/a']) await queue.put(entry(id));
     await queue.forget('a');
@@ -322,7 +322,7 @@ it.each([
   ['refused', refused, ['a'], []],
   ['done', done, [], []],
 ])(
-  'Redis loses everything while an event is tried, which is %s: what the run knows is not lost',
+  'Redis loses everything while an event is tried, which is %s: the run does not lose the event',
   async (_, end, dead, left) => {
     const queue = open({
       handle: async () => {
@@ -337,7 +337,7 @@ it.each([
   },
 );
 
-it('killed at each of its steps, every event is delivered or a dead letter in the end, and nothing is left', async () => {
+it('a run is killed at each of its steps: every event is delivered or becomes a dead letter, and nothing is left in Redis', async () => {
   for (let n = 0; ; n += 1) {
     await server.look.flushall();
     delivered = [];
@@ -369,7 +369,7 @@ it('killed at each of its steps, every event is delivered or a dead letter in th
   }
 });
 
-it('pauses double up to the longest, with a fifth of chance, and end', () => {
+it('pauses double up to the longest, vary by a fifth, and end', () => {
   const at = (random: number) => doubling({ firstMs: 2, longestMs: 16, endMs: 60, random: () => random });
   const all = (random: number) => Array.from({ length: 9 }, (_, n) => at(random)(n + 1));
   expect(all(0.5)).toEqual([2, 4, 8, 16, 16, 14, undefined, undefined, undefined]);

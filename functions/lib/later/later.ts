@@ -11,10 +11,10 @@ import type { Pauses } from './pauses.ts';
 import { openQueue, type Queue, type Taken } from './queue.ts';
 import type { TryLater } from './try-later.ts';
 
-/** How a task tries again what it threw `TryLater` for. */
+/** How a task retries the events for which it threw `TryLater`. */
 export interface LaterOptions {
   pauses: Pauses;
-  /** How many are under way for one destination at once; 5 unless said otherwise. */
+  /** Most events under way for one destination; 5 by default. */
   atOnce?: number;
 }
 
@@ -32,7 +32,7 @@ export const laterEnv = {
 
 export type LaterEnv = Env<typeof laterEnv>;
 
-/** What became of one event in the task's hands. `code` is the HTTP status that a dead letter of it carries. */
+/** The outcome of one event in a task. A dead letter carries `code`, an HTTP status. */
 export type Verdict =
   | { kind: 'done'; reply: CloudEventV1<unknown> | undefined }
   | { kind: 'later'; error: TryLater }
@@ -44,15 +44,15 @@ interface Entry {
   message: BinaryMessage;
   destination: string;
   reason: string;
-  /** By a person, who wants it tried as the event is now. */
+  /** Whether a person sent it again: the event may have changed. */
   redriven: boolean;
 }
 
-/** A task's queue of events that are tried again later. All reject with Unavailable. */
+/** A task's queue of events that will be retried. Every method rejects with Unavailable. */
 export interface Later {
-  /** Keeps an event; once this resolves, the Broker may be told that it is done. */
+  /** Keeps an event durably: once this resolves, the task may answer 204. */
   put(entry: Entry): Promise<void>;
-  /** Tries what is due. Of several runs at a time each tries others. */
+  /** Tries the events that are due. Simultaneous runs try different events. */
   run(): Promise<void>;
   forget(submission: string): Promise<void>;
   close(): Promise<void>;
@@ -64,24 +64,24 @@ export interface OpenLaterOptions extends LaterOptions {
   log: Log;
   /** Does the task's work. Never rejects. */
   handle: (message: BinaryMessage) => Promise<Verdict>;
-  /** At once in one run, whatever they are for. */
+  /** Most events under way in one run. */
   workers?: number;
   /** For tests. */
   connect?: () => Promise<DurableRedis>;
   deadLetters?: DeadLetters;
 }
 
-/** How long a run goes on beginning to try; what is left is for the next minute's. */
+/** How long a run takes further events; the next run, a minute later, takes the rest. */
 const takeMs = 45_000;
-/** Longer than any task works on one event: Knative ends a request sooner. */
+/** Longer than any task works on one event, because Knative ends the request sooner. */
 const leaseMs = 180_000;
-/** What is out of reach for all is tried again each minute, for as long as a Trigger tries: 35 hours. */
+/** While a dependency is unavailable, events are retried each minute for as long as a Trigger retries: 35 hours. */
 const downMs = 60_000;
 const mostDowns = 2_100;
-/** So many times in a row, and a run is over. */
+/** A run ends after this many unavailable answers in a row. */
 const enoughDowns = 3;
 
-/** Redis is connected to when it is first needed: most instances never put anything off. */
+/** Connects to Redis at the first use: most instances never defer an event. */
 export function openLater({
   task,
   env,
@@ -105,8 +105,8 @@ export function openLater({
     const pauseMs = pauses(1) ?? 0;
     const became = await queue.put({ id, message, destination, reason, pauseMs, redriven });
     if (became === 'queued') counter('formbus_later_total', 'queued').add();
-    // Where it goes to may be a part of what somebody typed.
-    log.info({ id, reason, became }, 'tried again later');
+    // Not the destination, which may be a part of what a person typed.
+    log.info({ id, reason, became }, 'deferred, will be retried');
   }
 
   async function settle(queue: Queue, taken: Taken, verdict: Verdict) {
@@ -132,7 +132,7 @@ export function openLater({
   async function giveBack(queue: Queue, taken: Taken, how: Parameters<Queue['again']>[1]) {
     const { id, message, destination } = taken;
     const became = await queue.again(taken, how);
-    // Redis may have lost what it had; what another run has done meanwhile is only found to be done once more.
+    // Redis may have lost its data. If another run has done the event instead, the task finds it done.
     if (became === 'gone') await put({ id, message, destination, reason: how.reason, redriven: false });
   }
 
@@ -142,7 +142,7 @@ export function openLater({
     try {
       await deadLetters({ message, code, text });
     } catch (error) {
-      log.error({ id, reason: reasonOf(error) }, 'the dead-letter sink failed; tried again in a minute');
+      log.error({ id, reason: reasonOf(error) }, 'the dead-letter sink failed; will be retried in a minute');
       return giveBack(queue, taken, { reason: text, pauseMs: downMs, failures, downs });
     }
     counter('formbus_later_total', 'dead').add();
@@ -172,7 +172,7 @@ export function openLater({
         }
       };
       begin();
-      // Each may begin another one.
+      // Each worker may start another.
       for (const one of begun) await one;
       if (failures.length > 0) throw failures[0];
     },

@@ -2,7 +2,7 @@
 export type Pauses = (failures: number) => number | undefined;
 
 /**
- * These pauses in turn, as a receiver of webhooks is promised them. What is due is taken once a minute.
+ * A fixed list of pauses, such as a receiver of webhooks is promised. The queue looks once a minute for what is due.
  *
  * @example
  * ```ts
@@ -14,8 +14,8 @@ export function inTurn(...pausesMs: number[]): Pauses {
 }
 
 /**
- * Each pause twice as long as the one before, up to `longestMs`; the last try is about `endMs` after the first. Each is a fifth longer
- * or shorter by chance, so that what failed together does not come back together.
+ * Each pause is twice the one before, up to `longestMs`; the last try is about `endMs` after the first. A random fifth more or less
+ * spreads events that failed together.
  *
  * @example
  * ```ts

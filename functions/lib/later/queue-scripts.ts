@@ -1,17 +1,17 @@
 /*
  * Keys
- *   later:tasks                 set of the tasks that ever had something in their queue
- *   later:entry:TASK:ID         hash: message (the event as it came), destination, failures in a row, downs (how often something else was
- *                               out of reach), reason of the last one, holder (a random word of the run that is at it, or '')
- *   later:since:TASK            sorted set: ids by when they came in
- *   later:due:TASK:DESTINATION  sorted set: ids by when they are tried again; while a run is at one, when its lease is over
- *   later:open:TASK:DESTINATION sorted set: of those, the ids that a run is at, by when its lease is over
- *   later:destinations:TASK     sorted set: destinations by when there is something to do
- *   later:forgotten:TASK:ID     a submission that is forgotten: nothing of it is taken
+ *   later:tasks                 set of the tasks that ever had an event in their queue
+ *   later:entry:TASK:ID         hash: message (the event as it came), destination, failures in a row, downs (how often a dependency was
+ *                               unavailable), reason of the last failure, holder (a random id of the run that works on it, or '')
+ *   later:since:TASK            sorted set: ids by the time when they were added
+ *   later:due:TASK:DESTINATION  sorted set: ids by the time of their next try; while a run works on one, the end of its lease
+ *   later:open:TASK:DESTINATION sorted set: of those, the ids that a run works on, by the end of its lease
+ *   later:destinations:TASK     sorted set: destinations by the time when one of their events is due
+ *   later:forgotten:TASK:ID     a forgotten submission: no event of it is added
  * Times are milliseconds since 1970 on Redis's own clock.
  */
 
-/** ARGV 1 of all is the task. */
+/** ARGV 1 of every script is the task. */
 const common = `
 local task = ARGV[1]
 local clock = redis.call('TIME')
@@ -39,7 +39,7 @@ end
 local function isHeld(id, holder) return redis.call('HGET', entry(id), 'holder') == holder end
 `;
 
-/** ARGV: id, its submission, message, destination, reason, pause (ms), '1' when a person has it tried again, memory (s). */
+/** ARGV: id, its submission, message, destination, reason, pause (ms), '1' when a person redrives it, memory (s). */
 export const putScript = `${common}
 local id = ARGV[2]
 if redis.call('EXPIRE', 'later:forgotten:' .. task .. ':' .. ARGV[3], ARGV[9]) == 1 then return 'forgotten' end
@@ -56,7 +56,7 @@ redis.call('SADD', 'later:tasks', task)
 return 'queued'
 `;
 
-/** ARGV: holder, how many at once for one destination, lease (ms). Whatever it passes over has its turn later, so that it ends. */
+/** ARGV: holder, most at once for one destination, lease (ms). Ends, because a destination that it skips becomes due later. */
 export const takeScript = `${common}
 local holder, most, lease = ARGV[2], tonumber(ARGV[3]), at(now + ARGV[4])
 while true do
@@ -76,7 +76,7 @@ while true do
 end
 `;
 
-/** ARGV: id, its submission, holder, lease (ms). What Redis has lost is the run's that still knows it. */
+/** ARGV: id, its submission, holder, lease (ms). An entry that Redis lost belongs to the run that still has the event. */
 export const holdScript = `${common}
 local id = ARGV[2]
 if redis.call('EXISTS', 'later:forgotten:' .. task .. ':' .. ARGV[3]) == 1 then return 0 end
@@ -112,7 +112,7 @@ redis.call('SET', 'later:forgotten:' .. task .. ':' .. ARGV[2], '', 'EX', ARGV[3
 for i = 4, #ARGV do remove(ARGV[i]) end
 `;
 
-/** ARGV: cursor, pattern. Some thousand at a time, so that Redis is not held up. */
+/** ARGV: cursor, pattern. About a thousand at a time, so that Redis is not blocked. */
 export const scanScript = `${common}
 return redis.call('ZSCAN', since, ARGV[2], 'MATCH', ARGV[3], 'COUNT', 1000)
 `;

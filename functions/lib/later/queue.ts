@@ -4,10 +4,10 @@ import type { BinaryMessage } from '../event/event.ts';
 import type { DurableRedis } from '../stores/redis.ts';
 import * as scripts from './queue-scripts.ts';
 
-/** An event that a run is at. */
+/** An event that a run works on. */
 export interface Taken {
   id: string;
-  /** Names the run: whoever comes back after its lease finds that the entry is another's. */
+  /** Identifies the run: after its lease another run may hold the entry. */
   holder: string;
   message: BinaryMessage;
   destination: string;
@@ -15,9 +15,9 @@ export interface Taken {
   downs: number;
 }
 
-/** A task's events that are tried again later. All reject with Unavailable. */
+/** A task's events that will be retried. Every method rejects with Unavailable. */
 export interface Queue {
-  /** Puts an event in, for good once this resolves; one that waits already keeps its turn. */
+  /** Adds an event, durably once this resolves. An event that waits already keeps its turn. */
   put(entry: {
     id: string;
     message: BinaryMessage;
@@ -26,32 +26,32 @@ export interface Queue {
     pauseMs: number;
     redriven: boolean;
   }): Promise<'queued' | 'waiting' | 'forgotten'>;
-  /** Takes one that is due and of whose destination not too many are under way; undefined when there is none. */
+  /** Takes a due event whose destination has fewer than `atOnce` under way; undefined when there is none. */
   take(): Promise<Taken | undefined>;
-  /** Keeps others away for another lease. False when it is another run's by now, or forgotten. */
+  /** Extends the lease. False when another run holds the event now, or it is forgotten. */
   hold(taken: Taken): Promise<boolean>;
-  /** `gone`: Redis does not know it, as when it was done by another run, is forgotten, or Redis lost what it had. */
+  /** `gone`: Redis does not know the event; another run has done it, it is forgotten, or Redis lost its data. */
   again(
     taken: Taken,
     how: { reason: string; pauseMs: number; failures: number; downs: number },
   ): Promise<'again' | 'taken' | 'gone'>;
   done(taken: Taken): Promise<void>;
-  /** Removes a submission and what tasks replied about it, for good. */
+  /** Removes a submission and the replies about it, permanently. */
   forget(submission: string): Promise<void>;
 }
 
 export interface QueueOptions {
   redis: Pick<DurableRedis, 'write' | 'run'>;
   task: string;
-  /** How long a submission is known to be forgotten, in days. */
+  /** How long forgotten submissions are remembered, in days. */
   days: number;
-  /** Under way for one destination, by all runs together. */
+  /** Most under way for one destination, in all runs together. */
   atOnce: number;
-  /** How long others leave alone what a run is at, in milliseconds; longer than one takes. */
+  /** How long an event belongs to the run that took it, in milliseconds; longer than one try. */
   leaseMs: number;
 }
 
-/** Opens a task's queue. Each step is one Lua script, and may be made twice. */
+/** Opens a task's queue. Each step is one Lua script and is safe to repeat. */
 export function openQueue({ redis, task, days, atOnce, leaseMs }: QueueOptions): Queue {
   const memory = days * 86_400;
   const write = (script: string, ...args: (string | number)[]) => redis.write(script, [task, ...args]);
@@ -78,14 +78,14 @@ export function openQueue({ redis, task, days, atOnce, leaseMs }: QueueOptions):
       await write(scripts.doneScript, id, holder);
     },
     async forget(submission) {
-      // From here on none comes in, so all that there are can be found.
+      // From here on no event of it is added, so the scan finds them all.
       await write(scripts.forgetScript, submission, memory, submission);
       const pattern = `${submission.replaceAll(/[[\]*?\\]/g, String.raw`\$&`)}/*`;
       let cursor = '0';
       do {
         const [next, members] = v.parse(Page, await redis.run(scripts.scanScript, [task, cursor, pattern]));
         cursor = next;
-        // Each with its score.
+        // ids and scores, in turn
         const ids = members.filter((id, i) => i % 2 === 0 && belongsTo(id, submission));
         if (ids.length > 0) await write(scripts.forgetScript, submission, memory, ...ids);
       } while (cursor !== '0');
@@ -93,7 +93,7 @@ export function openQueue({ redis, task, days, atOnce, leaseMs }: QueueOptions):
   };
 }
 
-/** What a task replied about a submission has an id that begins with its. */
+/** The id of a task's reply begins with the submission's id. */
 const submissionOf = (id: string) => id.split('/', 1)[0] ?? id;
 
 const Put = v.picklist(['queued', 'waiting', 'forgotten']);

@@ -1,5 +1,5 @@
 /**
- * Thrown by a task with a `later`: this one event waits in the task's own queue and is tried again from there, while others go on.
+ * Thrown by a task with a `later`: this event waits in the task's own queue and is retried from there, while others go on.
  *
  * @example
  * ```ts
@@ -11,8 +11,8 @@ export class TryLater extends Error {
   readonly destination: string;
 
   /**
-   * @param reason for people; kept, and in the end a dead letter's reason, so it must hold none of the submission's data
-   * @param options.destination what is not ready, as the host of a webhook: few at a time are tried for the same one
+   * @param reason for people: kept with the event, and the reason of its dead letter. It must hold none of the submission's data
+   * @param options.destination what is not ready, such as the host of a webhook: few events of a destination are tried at a time
    */
   constructor(reason: string, { destination, ...options }: ErrorOptions & { destination: string }) {
     super(reason, options);

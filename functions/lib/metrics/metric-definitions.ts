@@ -1,8 +1,8 @@
 import * as v from 'valibot';
 
 /**
- * Everything that functions count, by its name in Prometheus. Besides its own labels each has `service`. Who counts and who keeps the
- * totals both read it here. The values of a label are few and known, or ids of spreadsheets: never something that people type.
+ * All metrics of functions, by their names in Prometheus; both the functions and the task that keeps the totals read them here. Each
+ * also has the label `service`. Labels have few, known values, or ids of spreadsheets: never text that people type.
  */
 export const definitions = {
   formbus_submissions_accepted_total: {
@@ -13,7 +13,7 @@ export const definitions = {
   formbus_submissions_refused_total: {
     kind: 'counter',
     labels: ['form', 'code', 'reason'],
-    help: 'POSTs to a form that were answered with an error, by HTTP status and a word that says why.',
+    help: 'POSTs to a form that were answered with an error, by HTTP status and reason.',
   },
   formbus_publish_seconds: {
     kind: 'histogram',
@@ -30,7 +30,7 @@ export const definitions = {
   formbus_task_events_total: {
     kind: 'counter',
     labels: ['code'],
-    help: 'Events that a task answered, by HTTP status: 2xx done, 503 later, 400 dead letter.',
+    help: 'Events that a task answered, by HTTP status: 2xx done, 503 will be retried, 400 dead letter.',
   },
   formbus_task_seconds: {
     kind: 'histogram',
@@ -46,53 +46,53 @@ export const definitions = {
   formbus_rows_buffered_total: {
     kind: 'counter',
     labels: ['form'],
-    help: 'Rows that are new in the buffer.',
+    help: 'Rows added to the buffer.',
   },
   formbus_flush_seconds: {
     kind: 'histogram',
     labels: [],
     buckets: [0.1, 0.25, 0.5, 1, 2.5, 5, 10, 25, 50, 100, 250],
-    help: 'How long a run over all sheets took.',
+    help: 'Duration of a run over all spreadsheets.',
   },
   formbus_flush_rows_total: {
     kind: 'counter',
     labels: ['sheet'],
-    help: 'Rows that a run knows to stand in the sheet, by spreadsheet.',
+    help: 'Rows that a run wrote or found written, by spreadsheet.',
   },
   formbus_sheets_calls_total: {
     kind: 'counter',
     labels: ['method', 'code'],
-    help: 'Calls to Google Sheets by HTTP status; none = no answer came, 429 = the quota is used up.',
+    help: 'Calls to Google Sheets by HTTP status; none = no answer, 429 = the quota is used up.',
   },
   formbus_mails_total: {
     kind: 'counter',
     labels: ['outcome'],
-    help: 'Mails by what became of them: sent, again (the server is out of reach), deferred (the recipient is), refused, unknown (no answer came), over, over-domain, over-form (the caps a day).',
+    help: 'Mails by outcome: sent, again (the server is unavailable), deferred (the recipient is), refused, unknown (no answer), over, over-domain, over-form (the daily caps).',
   },
   formbus_later_total: {
     kind: 'counter',
     labels: ['outcome'],
-    help: "Events in a task's own queue by what became of them: queued, again, done, dead (a dead letter).",
+    help: "Events in a task's own queue by outcome: queued, again, done, dead (a dead letter).",
   },
   formbus_flagged_total: {
     kind: 'counter',
     labels: ['form'],
-    help: 'Submissions that are flagged for moderators.',
+    help: 'Submissions flagged for moderators.',
   },
   formbus_archived_total: {
     kind: 'counter',
     labels: ['form'],
-    help: 'Submissions that are new in the archive.',
+    help: 'Submissions added to the archive.',
   },
   formbus_audit_lost: {
     kind: 'gauge',
     labels: ['form'],
-    help: 'Accepted submissions that the last audit found nowhere.',
+    help: 'Accepted submissions that the last audit found lost.',
   },
   formbus_audit_duplicated: {
     kind: 'gauge',
     labels: ['form'],
-    help: 'Submissions that the last audit found twice in a sheet.',
+    help: 'Submissions that the last audit found duplicated.',
   },
   formbus_audit_checked_submissions: {
     kind: 'gauge',
@@ -110,27 +110,27 @@ export interface MetricDefinition {
   kind: 'counter' | 'gauge' | 'histogram';
   labels: readonly string[];
   help: string;
-  /** Of a histogram: upper bounds, ascending. */
+  /** Of a histogram: upper bounds in ascending order. */
   buckets?: readonly number[];
 }
 
-/** Characters that a push has room for. */
+/** Longest value of a label in a push, in characters. */
 export const longestLabel = 200;
 
 const Text = v.pipe(v.string(), v.maxLength(longestLabel));
 const Count = v.pipe(v.number(), v.finite(), v.minValue(0));
 const common = { name: Text, labels: v.pipe(v.array(Text), v.maxLength(10)) };
 
-/** What came together in one process since its last push: increments, and the values of gauges. */
+/** What one process counted since its last push: increments, and the values of gauges. */
 export const Push = v.object({
   service: Text,
-  /** A random id of the process, and the number of its push: one that comes again counts once. */
+  /** A random id of the process, and the number of its push: a repeated push counts once. */
   process: v.pipe(v.string(), v.uuid()),
   sequence: v.pipe(v.number(), v.integer(), v.minValue(1)),
   series: v.array(
     v.union([
       v.object({ ...common, value: v.pipe(v.number(), v.finite()) }),
-      /** Observations by bucket, the last one for what is above all bounds. */
+      /** Observations by bucket; the last bucket is above all bounds. */
       v.object({
         ...common,
         counts: v.pipe(v.array(Count), v.maxLength(50)),

@@ -8,12 +8,12 @@ export interface PusherOptions {
   url: string;
   /** The label `service`. */
   service: string;
-  /** Gives what has come since the last call. */
+  /** Returns what was counted since the last call. */
   take: () => Push['series'];
   log: Log;
-  /** From the first increment to its push, and between two. */
+  /** From the first increment to its push, and between two pushes. */
   everyMs?: number;
-  /** How long an answer is waited for; and when the process ends. */
+  /** How long to wait for an answer, and how long when the process ends. */
   patienceMs?: number;
   lastPatienceMs?: number;
 }
@@ -26,9 +26,9 @@ export interface Pusher {
 }
 
 /**
- * Pushes increments beside all else: nobody waits for it, and while nothing comes there is not even a timer.
- * A push has the process's id and a number. One that gets no answer is sent again just so, and counts once; what comes meanwhile adds
- * up in the series, so that however long nobody takes it, it needs no more room.
+ * Pushes increments in the background: nothing waits for it, and without increments there is no timer.
+ * A push carries the process's id and a number. Without an answer the same push is sent again, and counts once. Meanwhile increments
+ * add up in their series, so that an outage takes no memory.
  */
 export function openPusher({
   url,
@@ -41,7 +41,7 @@ export function openPusher({
 }: PusherOptions): Pusher {
   const id = randomUUID();
   let sequence = 0;
-  /** The push that is not known to have been taken. */
+  /** The push that has no answer yet. */
   let open: string | undefined;
   let timer: NodeJS.Timeout | undefined;
   let underWay = Promise.resolve();
@@ -53,7 +53,7 @@ export function openPusher({
     timer = setTimeout(() => {
       underWay = push(patienceMs).then((pushed) => {
         timer = undefined;
-        // Also for what has come since: it looks once more, and finds nothing when there was nothing.
+        // For increments since then; without any, the next push finds nothing.
         if (pushed) wake();
       });
     }, everyMs);
@@ -67,13 +67,16 @@ export function openPusher({
     try {
       const status = await post(url, open, AbortSignal.timeout(ms));
       if (status === 400 || status === 413)
-        log.error({ url, status }, 'a push of metrics was refused; it is dropped');
+        log.error({ url, status }, 'a push of metrics was refused and is dropped');
       else if (status < 200 || status > 299) throw new Error(`answered ${status}`);
       open = undefined;
       isFailing = false;
     } catch (error) {
       if (!isFailing)
-        log.warn({ url, reason: reasonOf(error) }, 'metrics are not taken; tried again, see METRICS_URL');
+        log.warn(
+          { url, reason: reasonOf(error) },
+          'metrics cannot be pushed; will be retried, see METRICS_URL',
+        );
       isFailing = true;
     }
     return true;
@@ -93,14 +96,14 @@ export function openPusher({
       isClosed = true;
       clearTimeout(timer);
       await underWay;
-      // What had no answer first; when there is none again, the rest would have none either.
+      // First the unanswered push; when it fails again, the rest would fail, too.
       await push(lastPatienceMs);
       if (open === undefined) await push(lastPatienceMs);
     },
   };
 }
 
-/** The answer's status. No connection is kept for something that comes so seldom. */
+/** Returns the answer's status. Pushes are too rare to keep a connection. */
 function post(url: string, body: string, signal: AbortSignal): Promise<number> {
   return new Promise((resolve, reject) => {
     const headers = { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) };

@@ -29,7 +29,7 @@ function pushing(options: { patienceMs?: number; lastPatienceMs?: number } = {})
   return { ...metrics, close, messages };
 }
 
-it('adds up what comes together and pushes it in one go; nothing more comes when nothing more is counted', async () => {
+it('adds up increments and pushes them at once; pushes nothing when nothing is counted', async () => {
   const { counter, histogram, gauge, close } = pushing();
   for (let i = 0; i < 1_000; i += 1) counter(accepted, 'demo-form').add();
   counter(accepted, 'other-form').add(2);
@@ -60,7 +60,7 @@ it('counts nothing before it is pushed and after it is closed', async () => {
   expect(collector.total(accepted, 'demo', 'demo-form')).toBe(5);
 });
 
-it('repeats a push whose answer was lost just as it was, so that it counts once', async () => {
+it('repeats a push unchanged when its answer was lost, so that it counts once', async () => {
   const { counter } = pushing();
   collector.losesAnswers = true;
   counter(accepted, 'demo-form').add(3);
@@ -72,7 +72,7 @@ it('repeats a push whose answer was lost just as it was, so that it counts once'
   expect(second).toEqual(first);
 });
 
-it('keeps what is counted while nobody is there, and says so once', async () => {
+it('keeps counting while the collector is away, and logs it once', async () => {
   const { counter, messages } = pushing();
   await collector.away();
   for (let i = 0; i < 100; i += 1) {
@@ -82,7 +82,7 @@ it('keeps what is counted while nobody is there, and says so once', async () => 
   await collector.back();
   const all = () => Array.from({ length: 10 }, (_, i) => collector.total(accepted, 'demo', `form-${i}`));
   await expect.poll(all).toEqual(Array.from({ length: 10 }, () => 10));
-  expect(messages).toEqual(['metrics are not taken; tried again, see METRICS_URL']);
+  expect(messages).toEqual(['metrics cannot be pushed; will be retried, see METRICS_URL']);
 });
 
 it('gives up a push that gets no answer, and sends it again', async () => {
@@ -94,17 +94,17 @@ it('gives up a push that gets no answer, and sends it again', async () => {
   await expect.poll(() => collector.total(accepted, 'demo', 'demo-form')).toBe(1);
 });
 
-it('drops a push that is refused for good, and goes on with the next', async () => {
+it('drops a push that is refused permanently, and goes on with the next', async () => {
   const { counter, messages } = pushing();
   collector.answer = (res) => res.writeHead(400).end();
   counter(accepted, 'demo-form').add(100);
-  await expect.poll(() => messages).toEqual(['a push of metrics was refused; it is dropped']);
+  await expect.poll(() => messages).toEqual(['a push of metrics was refused and is dropped']);
   collector.answer = undefined;
   counter(accepted, 'demo-form').add();
   await expect.poll(() => collector.total(accepted, 'demo', 'demo-form')).toBe(1);
 });
 
-it('lets a label that gets more values than it is meant for share one, and cuts those that are too long', async () => {
+it('puts the values of a label beyond the limit into one series, and cuts long values', async () => {
   const { counter } = pushing();
   counter(accepted, 'x'.repeat(100_000)).add();
   for (let i = 0; i < 6_000; i += 1) counter(accepted, `form-${i}`).add();
@@ -112,7 +112,7 @@ it('lets a label that gets more values than it is meant for share one, and cuts 
   expect(collector.total(accepted, 'demo', 'x'.repeat(200))).toBe(1);
 });
 
-it('has no timer while nothing comes', async () => {
+it('has no timer while nothing is counted', async () => {
   vi.useFakeTimers();
   onTestFinished(() => void vi.useRealTimers());
   const { log } = recordedLog();
@@ -169,7 +169,7 @@ it('a form counts what it accepts and refuses, and pushes it at SIGTERM', async 
   expect(form.logged().filter((line) => 'id' in line)).toMatchObject([stored, stored, failed, failed]);
 });
 
-it('a form answers and ends as ever when its pushes hang or nobody knows the address', async () => {
+it('a form answers and stops as usual when its pushes hang or METRICS_URL cannot be resolved', async () => {
   const sink = await startSink();
   onTestFinished(() => sink.close());
   collector.answer = () => {};

@@ -10,22 +10,22 @@ type Values<Name extends keyof Definitions> = Texts<Definitions[Name]['labels']>
 type Texts<Labels extends readonly string[]> = { -readonly [Index in keyof Labels]: string };
 
 interface Series {
-  /** What has come since the last call; undefined when nothing has. */
+  /** Returns what was counted since the last call; undefined for nothing. */
   take(): Push['series'][number] | undefined;
 }
 
-/** More than there are spreadsheets, forms and reasons; should a label ever get what it is not meant for, the rest shares one. */
+/** More than all spreadsheets, forms and reasons. Beyond it, further values of a label share one series. */
 const mostSeries = 5_000;
 
 /**
- * What one process counts, and only while it is pushed. An increase takes a few nanoseconds; to find a series by its labels takes
- * more, so whoever counts each request finds it once.
+ * What one process counts, and only while it is pushed. An increment takes a few nanoseconds. Finding a series by its labels takes
+ * longer: code that counts each request should find it once.
  */
 export function openMetrics() {
   const all = new Map<string, Series>();
   let changed: (() => void) | undefined;
 
-  /** Makes each series when it is first asked for. */
+  /** Creates each series at its first use. */
   function kept<S extends Series>(make: (name: keyof Definitions, labels: string[]) => S) {
     const known = new Map<string, S>();
     return function find(name: keyof Definitions, labels: string[]): S {
@@ -119,7 +119,7 @@ export function openMetrics() {
     ): { observe(value: number): void } {
       return histograms(name, labels);
     },
-    /** From now on it is counted and pushed. `close` pushes what is left, and ends both. */
+    /** Starts to count and to push. `close` pushes the rest and ends both. */
     startPushing(options: Omit<PusherOptions, 'take'>): { close(): Promise<void> } {
       const take = () => [...all.values()].flatMap((series) => series.take() ?? []);
       const pusher = openPusher({ ...options, take });
@@ -134,5 +134,5 @@ export function openMetrics() {
   };
 }
 
-/** A process is one function and counts in one place, wherever in its code. */
+/** One registry for all code of a process, which is one function. */
 export const { counter, gauge, histogram, startPushing } = openMetrics();

@@ -11,9 +11,11 @@ function manual() {
   return { commits, commit };
 }
 const sizeOf = () => 10;
-const forever = { patienceMs: 1_000_000 };
+/** A time that no test waits for. */
+const deadlineMs = 60_000;
+const forever = { patienceMs: 1_000_000, deadlineMs };
 
-it('commits at once when idle, and what arrives meanwhile together in the next', async () => {
+it('commits at once when idle, and commits together what arrives meanwhile', async () => {
   const { commits, commit } = manual();
   const push = openCommitQueue({ commit, sizeOf, ...forever });
   const all = [1, 2, 3, 4].map(push);
@@ -25,7 +27,7 @@ it('commits at once when idle, and what arrives meanwhile together in the next',
   await Promise.all(all);
 });
 
-it('takes no more into one commit than fits', async () => {
+it('puts no more into one commit than fits', async () => {
   const { commits, commit } = manual();
   const push = openCommitQueue({ commit, sizeOf, most: { items: 3, bytes: 25 }, ...forever });
   const all = [1, 2, 3, 4, 5, 6].map(push);
@@ -40,7 +42,7 @@ it('takes no more into one commit than fits', async () => {
 
 it('does not wait for a commit that hangs', async () => {
   const { commits, commit } = manual();
-  const push = openCommitQueue({ commit, sizeOf, patienceMs: 20, lanes: 2 });
+  const push = openCommitQueue({ commit, sizeOf, deadlineMs, patienceMs: 20, lanes: 2 });
   const hanging = push(1);
   const second = push(2);
   await vi.waitFor(() => expect(commits).toHaveLength(2));
@@ -54,7 +56,7 @@ it('does not wait for a commit that hangs', async () => {
   await hanging;
 });
 
-it('tries again what failed, before what came later, and tells of the failure and of its end', async () => {
+it('commits failed items again before later ones, and reports the failure and its end', async () => {
   const { commits, commit } = manual();
   const changes: unknown[] = [];
   const onChange = (failure: unknown) => void changes.push(failure);
@@ -71,9 +73,9 @@ it('tries again what failed, before what came later, and tells of the failure an
   expect(changes).toEqual([away, undefined]);
 });
 
-it('refuses at the deadline, under way or not, and does not try again what is refused', async () => {
+it('refuses at the deadline, under way or not, and does not commit refused items again', async () => {
   const { commits, commit } = manual();
-  const push = openCommitQueue({ commit, sizeOf, deadlineMs: 500, ...forever });
+  const push = openCommitQueue({ commit, sizeOf, ...forever, deadlineMs: 500 });
   const results = await Promise.allSettled([1, 2].map(push));
   expect(results.map(({ status }) => status)).toEqual(['rejected', 'rejected']);
   const third = push(3);
@@ -84,7 +86,7 @@ it('refuses at the deadline, under way or not, and does not try again what is re
   await third;
 });
 
-it('refuses at once when too much waits, and takes more when there is room', async () => {
+it('refuses at once when too many items wait, and accepts items when there is room', async () => {
   const { commits, commit } = manual();
   const push = openCommitQueue({ commit, sizeOf, mostWaiting: { items: 2, bytes: 1_000 }, ...forever });
   const taken = [1, 2, 3].map(push);
@@ -99,7 +101,7 @@ it('refuses at once when too much waits, and takes more when there is room', asy
   await Promise.all([...taken, fifth]);
 });
 
-it('refuses at once when what waits is too large', async () => {
+it('refuses at once when too many bytes wait', async () => {
   const { commit } = manual();
   const push = openCommitQueue({
     commit,

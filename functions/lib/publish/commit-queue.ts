@@ -1,20 +1,20 @@
 import { Unavailable } from '../runtime/errors.ts';
 
 export interface CommitQueueOptions<T> {
-  /** Commits items together. Rejects when it is not known to be done; they are tried again, as long as their time lasts. */
+  /** Commits items together. When it rejects, the outcome is unknown: items are committed again until their deadline. */
   commit: (items: T[]) => Promise<void>;
-  /** Bytes that an item takes in a commit. */
+  /** Bytes of an item in a commit. */
   sizeOf: (item: T) => number;
-  /** Told of the first failure after a success, and of the first success after that. */
+  /** Called with the first failure after a success, and with undefined at the first success after that. */
   onChange?: (failure: unknown) => void;
   /** From pushing to the answer. */
-  deadlineMs?: number;
+  deadlineMs: number;
   most?: { items: number; bytes: number };
-  /** What may wait in memory at most. */
+  /** Most that may wait in memory. */
   mostWaiting?: { items: number; bytes: number };
-  /** Commits under way at once. */
+  /** Most commits under way at once. */
   lanes?: number;
-  /** After so long without an answer the next commit does not wait for it any more: something there hangs. */
+  /** How long the next commit waits for an unanswered one, which may hang. */
   patienceMs?: number;
 }
 
@@ -22,7 +22,7 @@ interface Entry<T> {
   item: T;
   bytes: number;
   deadline: number;
-  /** Undefined once it is answered. */
+  /** Undefined once the caller has its answer. */
   answer: { resolve: () => void; reject: (error: Unavailable) => void } | undefined;
 }
 
@@ -30,15 +30,15 @@ const firstPauseMs = 50;
 const longestPauseMs = 1_000;
 
 /**
- * Group commit with bounds: while a commit is under way, items that arrive wait and go together in the next; when idle an item
- * goes at once. Gives `push`, which resolves once the item is committed.
- * @throws Unavailable from `push`, at once when too much waits, or at the deadline; the item may have been committed then
+ * Group commit with bounds: items that arrive during a commit go together in the next one; when idle, an item goes at once.
+ * @returns `push`, which resolves once the item is committed. It throws Unavailable at once when too much waits, and at the deadline,
+ *   when the item may have been committed
  */
 export function openCommitQueue<T>({
   commit,
   sizeOf,
   onChange = () => {},
-  deadlineMs = 4_500,
+  deadlineMs,
   most = { items: 500, bytes: 768_000 },
   mostWaiting = { items: 10_000, bytes: 32_000_000 },
   lanes = 8,
@@ -46,7 +46,7 @@ export function openCommitQueue<T>({
 }: CommitQueueOptions<T>): (item: T) => Promise<void> {
   let waiting: Entry<T>[] = [];
   let waitingBytes = 0;
-  /** Unanswered ones, the oldest first. */
+  /** Entries whose callers wait, the oldest first. */
   const open = new Set<Entry<T>>();
   let underWay = 0;
   let lastStart = -Infinity;
@@ -142,7 +142,7 @@ export function openCommitQueue<T>({
       waitingBytes += bytes;
       open.add(entry);
       watchDeadlines();
-      // Otherwise it looks again by itself, as at the end of each commit.
+      // Otherwise a timer does it.
       if (!lookAgain) pump();
     });
   };

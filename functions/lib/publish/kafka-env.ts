@@ -20,7 +20,7 @@ export const kafkaEnv = {
   ),
   KAFKA_TLS: v.pipe(
     v.optional(v.picklist(['true', 'false'], 'neither true nor false'), 'false'),
-    v.description('true or false (the default): whether Kafka is spoken to over TLS'),
+    v.description('true or false (the default): whether to connect to Kafka over TLS'),
   ),
   KAFKA_CA_FILE: v.pipe(
     v.optional(v.string()),
@@ -38,7 +38,7 @@ export interface Connection extends Pick<KafkaConfig, 'ssl' | 'sasl'> {
   brokers: string[];
 }
 
-/** What of it concerns the connection. @throws EnvError when the parts do not fit together */
+/** The settings of the connection. @throws EnvError when the variables contradict each other */
 export function connectionOf(env: Env<typeof kafkaEnv>): Connection {
   const { KAFKA_BROKERS, KAFKA_TLS, KAFKA_CA_FILE, KAFKA_USERNAME, KAFKA_PASSWORD } = env;
   if ((KAFKA_USERNAME === undefined) !== (KAFKA_PASSWORD === undefined))
@@ -51,7 +51,7 @@ export function connectionOf(env: Env<typeof kafkaEnv>): Connection {
   };
 }
 
-/** Written out: kafkajs's type has a member for each mechanism. */
+/** A branch for each mechanism, because kafkajs's type is a union. */
 function saslOf(
   mechanism: 'plain' | 'scram-sha-256' | 'scram-sha-512',
   user: { username: string; password: string },

@@ -4,21 +4,21 @@ import type { Connection } from './kafka-env.ts';
 import { openPartitionTurns, type PartitionOfTopic, type Turn } from './partition-turns.ts';
 
 export interface BatchProducer {
-  /** Connects; rejects when no broker is there. It needs not be called first. */
+  /** Connects ahead of the first `send`. Rejects when no broker can be reached. */
   connect(): Promise<void>;
   /**
-   * Writes a batch to one partition that has no other batch under way. Resolves when all in-sync replicas have it. Rejects when
-   * that is not known; all of it, or nothing, may have been written.
+   * Writes a batch to one partition that has no other batch under way. Resolves when all in-sync replicas have it. When it rejects,
+   * either all of it or nothing was written.
    */
   send(messages: Message[]): Promise<void>;
   close(): Promise<void>;
 }
 
-/** Two tries fit into the time that a submission has. */
+/** Two attempts fit into a submission's deadline. */
 const requestTimeoutMs = 2_000;
 const connectionTimeoutMs = 1_000;
 
-/** One of kafkajs's clients, and how many batches are under way through it. */
+/** A kafkajs client and the number of its batches under way. */
 interface Client {
   producer: Producer;
   connected: Promise<void>;
@@ -27,11 +27,11 @@ interface Client {
 }
 
 /**
- * A producer on kafkajs that gets over the loss of any broker. What is set and why:
- * - Its retries wait for up to 30 s, and do not ask anew who leads a partition when a broker hangs: there are none. Who calls
- *   tries again, and a client that has failed is replaced by a new one, which asks.
- * - A send over several partitions may resolve though one of them was not written: one partition a send, and the answer is read.
- * - The idempotent producer gives the next batch the number of one that timed out: it stays off, and ids deduplicate.
+ * A producer on kafkajs that survives the loss of any broker:
+ * - kafkajs's retries are off: they wait for up to 30 s and do not ask again which broker leads a partition while one hangs. The
+ *   caller tries again, and a new client, which asks, replaces a failed one.
+ * - Each send goes to one partition, and its answer is checked: a send to several may resolve although one was not written.
+ * - The idempotent producer is off: it reuses the sequence number of a batch that timed out. Ids deduplicate instead.
  */
 export function openBatchProducer(connection: Connection, topic: string): BatchProducer {
   const takeTurn = openPartitionTurns();
@@ -41,14 +41,14 @@ export function openBatchProducer(connection: Connection, topic: string): BatchP
   function open(): Client {
     const kafka = new Kafka({
       ...connection,
-      // It begins with the first one.
+      // kafkajs begins with the first one.
       brokers: connection.brokers.toSorted(() => Math.random() - 0.5),
       clientId: 'formbus',
       connectionTimeout: connectionTimeoutMs,
       authenticationTimeout: connectionTimeoutMs,
       requestTimeout: requestTimeoutMs,
       retry: { retries: 0, initialRetryTime: 50 },
-      // What goes wrong is told by who calls.
+      // The caller logs failures.
       logLevel: logLevel.NOTHING,
     });
     const producer = kafka.producer({ allowAutoTopicCreation: false, createPartitioner: () => partitioner });
@@ -57,15 +57,15 @@ export function openBatchProducer(connection: Connection, topic: string): BatchP
     return client;
   }
 
-  /** kafkajs asks for each message of a batch: all go where the first one goes. */
+  /** kafkajs asks for each message: all of a batch go to the partition of the first. */
   function partitioner(asked: { partitionMetadata: PartitionOfTopic[]; message: Message }): number {
     const batch = turns.get(asked.message);
-    if (!batch) throw new Error('a message of no batch');
+    if (!batch) throw new Error('a message that belongs to no batch');
     batch.turn ??= takeTurn(asked.partitionMetadata);
     return batch.turn.partition;
   }
 
-  /** The batches that are under way through it may still succeed. */
+  /** Disconnects once the client's batches are done: they may still succeed. */
   function retire(client: Client): void {
     if (current === client) current = undefined;
     client.isRetired = true;
@@ -86,7 +86,7 @@ export function openBatchProducer(connection: Connection, topic: string): BatchP
         const answer = await client.producer.send({ topic, acks: -1, timeout: requestTimeoutMs, messages });
         const [written] = answer;
         if (answer.length !== 1 || written?.partition !== batch.turn?.partition || written?.errorCode !== 0)
-          throw new Error('Kafka acknowledged something else than was sent');
+          throw new Error('Kafka acknowledged something other than the batch');
         batch.turn?.end('written');
       } catch (error) {
         batch.turn?.end('failed');
@@ -105,7 +105,7 @@ export function openBatchProducer(connection: Connection, topic: string): BatchP
   };
 }
 
-/** An error code in a broker's answer: the connection is in order. kafkajs wraps what it would have retried. */
+/** An error code in a broker's answer: the connection works. kafkajs wraps errors that it would retry. */
 function isFromBroker(error: unknown): boolean {
   for (let one = error; one instanceof Error; one = one.cause) {
     if (one.name === 'KafkaJSProtocolError') return true;

@@ -4,8 +4,8 @@ import type { Message } from 'kafkajs';
 export type EventRecord = Message & { key: string; value: string; headers: Record<string, string> };
 
 /**
- * An event as a Kafka record in binary content mode. Names as Knative's data plane reads them: `ce_` and lower case.
- * The key is the id; KafkaSource drops it, so that `partitionkey` has to say it again.
+ * An event as a Kafka record in binary content mode. Knative's data plane wants header names with `ce_` and in lower case.
+ * The key is the id; `partitionkey` repeats it, because KafkaSource drops the key.
  * https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/bindings/kafka-protocol-binding.md
  */
 export function eventRecord({
@@ -21,7 +21,7 @@ export function eventRecord({
   return { key: attributes.id, value: JSON.stringify(data), headers };
 }
 
-/** About what a record takes on the wire, in bytes; an UTF-16 unit is three in UTF-8 at most. */
+/** An upper estimate of a record's bytes on the wire: a UTF-16 unit is at most three bytes in UTF-8. */
 export function sizeOf({ key, value, headers }: EventRecord): number {
   let size = 100 + key.length * 3 + Buffer.byteLength(value);
   for (const [name, text] of Object.entries(headers)) size += name.length + text.length * 3 + 4;

@@ -1,4 +1,4 @@
-/** A part of kafkajs that it has no types for. */
+/** An internal module of kafkajs, which its types leave out. */
 declare module 'kafkajs/src/network/requestQueue/index.js' {
   export default class RequestQueue {
     pending: unknown[];

@@ -8,7 +8,7 @@ const partitions: PartitionOfTopic[] = [0, 1, 2, 3, 4, 5].map((id) => ({
 }));
 const brokerOf = (partition: number) => (partition % 3) + 1;
 
-it('goes round all partitions, one batch after the other', () => {
+it('uses all partitions in turn', () => {
   const take = openPartitionTurns({ first: 0 });
   const taken = Array.from({ length: 12 }, () => {
     const { partition, end } = take(partitions);
@@ -18,7 +18,7 @@ it('goes round all partitions, one batch after the other', () => {
   expect(taken).toEqual([0, 1, 2, 3, 4, 5, 0, 1, 2, 3, 4, 5]);
 });
 
-it('gives no partition to two batches at once', () => {
+it('never assigns a partition to two batches at once', () => {
   const take = openPartitionTurns();
   const turns = partitions.map(() => take(partitions));
   expect(new Set(turns.map(({ partition }) => partition)).size).toBe(6);
@@ -38,7 +38,7 @@ it('prefers brokers that have few batches under way', () => {
   expect(others).not.toContain(brokerOf(hanging.partition));
 });
 
-it('passes a broker over that has failed, for three seconds, unless there is no other', () => {
+it('avoids a failed broker for three seconds, unless it is the only one', () => {
   let time = 0;
   const take = openPartitionTurns({ first: 0, now: () => time });
   const failed = take(partitions);
@@ -60,7 +60,7 @@ it('passes a broker over that has failed, for three seconds, unless there is no 
   expect(sixTurns()).toEqual(new Set([1, 2, 3]));
 });
 
-it('passes over partitions without a leader', () => {
+it('skips partitions without a leader', () => {
   const take = openPartitionTurns();
   const leaderless = partitions.map((one) => ({ ...one, leader: one.partitionId === 4 ? 2 : -1 }));
   expect(take(leaderless).partition).toBe(4);

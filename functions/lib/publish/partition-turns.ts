@@ -1,4 +1,4 @@
-/** A partition as Kafka's metadata tell of it; `leader` is below 0 where there is none at the moment. */
+/** A partition in Kafka's metadata; `leader` is negative while it has none. */
 export interface PartitionOfTopic {
   partitionId: number;
   leader: number;
@@ -6,16 +6,16 @@ export interface PartitionOfTopic {
 
 export interface Turn {
   partition: number;
-  /** To be called once, when it is known or given up what became of the batch. */
+  /** Call it once, when the batch was written or given up. */
   end(how: 'written' | 'failed'): void;
 }
 
-/** For how long the partitions of a broker that has failed are passed over, while there are others. */
+/** How long the partitions of a failed broker come last. */
 const avoidMs = 3_000;
 
 /**
- * Deals partitions out to batches: each to one batch at a time, in turn, so that all fill alike. Those whose broker has few other
- * batches under way go first, and those whose broker has just failed last: one that hangs holds few batches up.
+ * Assigns partitions to batches: each to one batch at a time, in turn, so that all fill evenly. Partitions of brokers with few
+ * batches under way come first, those of a broker that has just failed last, so that a hanging broker holds up few batches.
  * @returns a function that takes a topic's partitions; it throws when none is free
  */
 export function openPartitionTurns({ now = Date.now, first = Math.floor(Math.random() * 1_000) } = {}): (
@@ -25,7 +25,7 @@ export function openPartitionTurns({ now = Date.now, first = Math.floor(Math.ran
   const failedAt = new Map<number, number>();
   let turn = first;
 
-  /** The lower, the sooner it is taken. */
+  /** The lowest comes first. */
   function reluctance({ leader }: PartitionOfTopic): [number, number] {
     const avoided = (failedAt.get(leader) ?? -Infinity) + avoidMs - now();
     const underWay = [...busy.values()].filter((other) => other === leader).length;

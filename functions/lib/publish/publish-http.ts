@@ -3,19 +3,18 @@ import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
 import { binaryMessage, type BinaryMessage } from '../event/event.ts';
 import { Unavailable } from '../runtime/errors.ts';
 import { histogram } from '../metrics/metrics.ts';
-import type { Publisher } from './publisher.ts';
+import { deadlineMs, type Publisher } from './publisher.ts';
 
 /**
- * Publishes over HTTP to the sink, one request an event. A 2xx is as durable as that sink.
- * @param deadlineMs connecting, sending and the answer together; short of the 5 s after which a form has to have answered
+ * Publishes over HTTP to the sink, one request per event. A 2xx is as durable as that sink.
  */
-export function openHttpPublisher(sink: string, { deadlineMs = 4_500 } = {}): Publisher {
+export function openHttpPublisher(sink: string): Publisher {
   const batchEvents = histogram('formbus_publish_batch_events');
   const secure = sink.startsWith('https:');
   const agent = new (secure ? HttpsAgent : HttpAgent)({ keepAlive: true, maxSockets: 100 });
   const request = secure ? httpsRequest : httpRequest;
 
-  /** The sink's status. Node's own client: `fetch` makes a cold start a tenth longer (scripts/bench/cold-start.ts). */
+  /** Returns the sink's status. With `fetch` a cold start takes a tenth longer (scripts/bench/cold-start.ts). */
   function post(message: BinaryMessage, signal: AbortSignal): Promise<number> {
     return new Promise((resolve, reject) => {
       const { headers, body } = message;
@@ -25,7 +24,7 @@ export function openHttpPublisher(sink: string, { deadlineMs = 4_500 } = {}): Pu
         answer.resume();
       });
       req.on('error', (error: NodeJS.ErrnoException) => {
-        // A kept connection may have been closed by the sink a moment ago; that tells nothing about the sink.
+        // The sink may just have closed a kept connection, which says nothing about the sink.
         if (req.reusedSocket && error.code === 'ECONNRESET') resolve(post(message, signal));
         else reject(error);
       });

@@ -6,7 +6,7 @@ import { serve } from '../serve/serve.ts';
 const startForm = (env: Record<string, string>) => serve(demoForm, { env: formEnv({ url: '' }, env) });
 
 describe('where events go', () => {
-  it('has to be said: Kafka or a sink', async () => {
+  it('must be set: Kafka or a sink', async () => {
     await expect(startForm({})).rejects.toThrow('KAFKA_BROKERS and K_SINK are missing');
   });
 

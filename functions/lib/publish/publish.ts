@@ -18,8 +18,8 @@ export const publisherEnv = {
 };
 
 /**
- * Publishes to Kafka or, without KAFKA_BROKERS, to the sink. The log says which one it is.
- * @throws EnvError when neither is named
+ * Publishes to Kafka or, without KAFKA_BROKERS, to the sink. Logs which one it uses.
+ * @throws EnvError when neither is set
  */
 export function openPublisher(env: Env<typeof publisherEnv>, log: Log): Publisher {
   const { KAFKA_BROKERS: brokers, KAFKA_TOPIC: topic, K_SINK: sink } = env;

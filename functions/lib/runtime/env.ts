@@ -1,10 +1,10 @@
 import * as v from 'valibot';
 
-/** What a function wants from its environment: a valibot schema per variable, each with a `v.description` that says what to set. */
+/** The environment variables of a function: a valibot schema for each, with a `v.description` that says what to set. */
 export type EnvEntries = Record<string, v.GenericSchema<string | undefined, unknown>>;
 export type Env<E extends EnvEntries> = v.InferOutput<v.ObjectSchema<E, undefined>>;
 
-/** Thrown at start-up; its message names every bad or missing variable at once and what to set. */
+/** Thrown at start-up. The message names every bad or missing variable and what to set it to. */
 export class EnvError extends Error {
   override name = 'EnvError';
 }
@@ -44,7 +44,7 @@ export function integer(
   );
 }
 
-/** For an address that may hold a name and a password, in which a percent sign begins an escape. */
+/** Checks an address that may contain a name and a password, where a percent sign begins an escape. */
 export function decodable() {
   return v.check<string, string>((text) => {
     try {

@@ -81,14 +81,18 @@ it.each<[string, (event: Submission) => void | Promise<void>, string]>([
     ({ data }) => void v.parse(v.object({ name: v.pipe(v.string(), v.url()) }), data),
     'ValiError: wrong or missing: name',
   ],
-  ['of JSON nothing', ({ data }) => void JSON.parse(String(data['message'])), 'SyntaxError: this is no JSON'],
+  [
+    'of JSON nothing',
+    ({ data }) => void JSON.parse(String(data['message'])),
+    'SyntaxError: this is not JSON',
+  ],
   ['not more than is read', raise(new Error('y'.repeat(5_000))), `Error: ${'y'.repeat(293)}`],
-  ['that it was no error', raise('Asha Rao'), 'The task threw a string, which is no Error.'],
+  ['that it was no error', raise('Asha Rao'), 'The task threw a string, which is not an Error.'],
   [
     'a reason of the task’s own as it is',
     raise(new Refused('The webhook refuses: 404')),
     'The webhook refuses: 404',
   ],
-])('the answer of a task that fails tells %s', async (_, fail, text) => {
+])('the answer of a failed task contains %s', async (_, fail, text) => {
   expect(await answerTo(fail)).toEqual([400, text]);
 });

@@ -1,16 +1,16 @@
 import * as v from 'valibot';
 
-/** Short enough to be whole in `knativeerrordata`, which has the first 1,024 bytes of an answer. */
+/** Fits into `knativeerrordata`, which holds the first 1,024 bytes of an answer. */
 const longest = 300;
-/** How much of an error's text is looked at. */
-const looked = 600;
+/** How much of an error's message is searched for data. */
+const longestSearched = 600;
 
 /**
- * What a dead letter says of an error that a task did not expect: its class, its code, and the first line of its message and its
- * causes'. Errors like to quote what they were given, so whatever of the event's data is in it is left out.
+ * What a dead letter says about a task's unexpected error: its class, its code, and the first line of its message and of its causes'
+ * messages. Errors often quote their input, so any of the event's data is masked.
  */
 export function errorText(error: unknown, data: unknown): string {
-  if (!(error instanceof Error)) return `The task threw a ${typeof error}, which is no Error.`;
+  if (!(error instanceof Error)) return `The task threw a ${typeof error}, which is not an Error.`;
   return masked(lineOf(error), data).slice(0, longest);
 }
 
@@ -29,20 +29,20 @@ function lineOf(error: Error, depth = 0): string {
 }
 
 function messageOf(error: Error): string {
-  // These two quote what they could not read.
+  // These two errors quote their input.
   if (v.isValiError(error))
     return `wrong or missing: ${error.issues.map((issue) => v.getDotPath(issue) ?? 'the value').join(', ')}`;
-  if (error instanceof SyntaxError && error.message.includes('JSON')) return 'this is no JSON';
-  return error.message.split(/[\r\n]/, 1)[0]?.slice(0, looked) ?? '';
+  if (error instanceof SyntaxError && error.message.includes('JSON')) return 'this is not JSON';
+  return error.message.split(/[\r\n]/, 1)[0]?.slice(0, longestSearched) ?? '';
 }
 
-/** Fragments of a text from this length on are found in it; words of a short answer, whatever their length but of one or two letters. */
+/** Fragments of an answer are masked from this length on, and all words of a short answer that have three letters or more. */
 const longFragment = 12;
 const shortAnswer = 100;
 
 function masked(text: string, data: unknown): string {
   const lower = text.toLowerCase();
-  // A few letters become two when they are made small; nothing is found then where it stands.
+  // A few letters become two in lower case, which shifts the positions.
   if (lower.length !== text.length) return masked(lower, data);
   const isHidden = Array.from({ length: text.length }, () => false);
   const hide = (from: number, length: number) => isHidden.fill(true, from, from + length);
@@ -70,7 +70,7 @@ function masked(text: string, data: unknown): string {
 
 const word = /[\p{L}\p{M}\p{N}]+/gu;
 
-/** The characters on both sides of a place. */
+/** The characters on both sides of a position. */
 const pair = (text: string, at: number) => text.slice(Math.max(0, at - 1), at + 1);
 
 function* textsIn(value: unknown): Generator<string> {

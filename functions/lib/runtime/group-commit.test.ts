@@ -20,7 +20,7 @@ function held() {
   return { groups, put, next };
 }
 
-it('commits at once when idle, and together what came meanwhile, at most so many', async () => {
+it('commits at once when idle, and together what arrives meanwhile, up to the limit', async () => {
   const { groups, put, next } = held();
   const results = [1, 2, 3, 4, 5].map(put);
   expect(groups).toEqual([[1]]);
@@ -32,7 +32,7 @@ it('commits at once when idle, and together what came meanwhile, at most so many
   expect(groups).toEqual([[1], [2, 3, 4], [5]]);
 });
 
-it('fails those of a failed commit and no others, and goes on', async () => {
+it('fails the items of a failed commit and no others, and goes on', async () => {
   const { groups, put, next } = held();
   const settled = Promise.allSettled([1, 13, 2].map(put));
   await next();

@@ -1,6 +1,6 @@
 /**
- * Group commit: while one commit is under way, items that arrive wait and go together in the next; when idle an item goes at once.
- * `commit` takes items and gives a result for each, in their order; when it throws, all items of that commit fail with its error.
+ * Group commit: items that arrive during a commit go together in the next one; when idle, an item goes at once.
+ * `commit` returns a result for each item, in their order; when it throws, all items of that commit fail with its error.
  * @param max most items in one commit
  */
 export function groupCommit<T, R>(
@@ -19,7 +19,7 @@ export function groupCommit<T, R>(
         const results = await commit(group.map(({ item }) => item));
         for (const [index, entry] of group.entries()) {
           const result = results[index];
-          if (result === undefined) entry.reject(new Error('The commit gave no result for this item.'));
+          if (result === undefined) entry.reject(new Error('The commit returned no result for this item.'));
           else entry.resolve(result);
         }
       } catch (error) {

@@ -1,6 +1,8 @@
 import { spawnSync } from 'node:child_process';
+import { mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { expect, it } from 'vitest';
+import { expect, it, onTestFinished } from 'vitest';
 import { reasonOf } from './log.ts';
 
 const lines = 2_000;
@@ -20,7 +22,7 @@ it.each(['', 'process.exit(0);', 'throw new Error("a bug");'])(
   },
 );
 
-it("tells an error's reason with those of its causes, and nothing twice", () => {
+it("returns an error's reason with those of its causes, and nothing twice", () => {
   const away = new Error('connect ECONNREFUSED', { cause: { code: 'ECONNREFUSED' } });
   expect(reasonOf(away)).toBe('connect ECONNREFUSED');
   expect(reasonOf(new Error('not written', { cause: away }))).toBe('not written (connect ECONNREFUSED)');
@@ -50,12 +52,20 @@ it('a line is JSON with its level twice, its service and the time, and is writte
   ]);
 });
 
-it.skipIf(!canTrace)('does not wait for the disk, wherever standard output goes', () => {
-  const program = `const { openLog } = await import(${module}); openLog('test', 'info').info('line');`;
-  const node = [process.execPath, '--input-type=module', '--eval', program];
-  const { stdout, stderr } = spawnSync('strace', ['-f', '-e', 'trace=fsync,fdatasync', ...node], {
-    encoding: 'utf8',
-  });
-  expect(stdout).toContain('"msg":"line"');
-  expect(stderr).not.toMatch(/f(data)?sync\(1/);
-});
+it.skipIf(!canTrace).each(['a pipe', 'a file'])(
+  'does not wait for the disk where standard output is %s',
+  (kind) => {
+    const program = `const { openLog } = await import(${module}); openLog('test', 'info').info('line');`;
+    const node = [process.execPath, '--input-type=module', '--eval', program];
+    const folder = mkdtempSync(join(tmpdir(), 'formbus-log-'));
+    onTestFinished(() => rmSync(folder, { recursive: true }));
+    const file = join(folder, 'stdout');
+    const output = kind === 'a file' ? openSync(file, 'w') : 'pipe';
+    const { stdout, stderr } = spawnSync('strace', ['-f', '-e', 'trace=fsync,fdatasync', ...node], {
+      encoding: 'utf8',
+      stdio: ['ignore', output, 'pipe'],
+    });
+    expect(kind === 'a file' ? readFileSync(file, 'utf8') : stdout).toContain('"msg":"line"');
+    expect(stderr).not.toMatch(/f(data)?sync\(1/);
+  },
+);

@@ -4,7 +4,7 @@ export type Log = Pick<Logger, 'debug' | 'info' | 'warn' | 'error'>;
 
 /**
  * A logger that writes JSON lines to standard output. Log ids, never a submission's content.
- * `severity` is what Cloud Logging and Grafana Loki read as the level.
+ * Cloud Logging and Grafana Loki read `severity` as the level.
  */
 export function openLog(service: string, level: string): Log {
   const options = {
@@ -17,11 +17,11 @@ export function openLog(service: string, level: string): Log {
 }
 
 /**
- * Standard output, written once for all lines of a turn of the event loop: one write for each line is a tenth of what a form does
- * under load. What is lost when the process is killed are the lines of that turn.
+ * Standard output, written once per turn of the event loop: one write per line takes a tenth of a form's time under load. A killed
+ * process loses the lines of its last turn.
  */
 function linesOfATurn(): { write(line: string): void } {
-  // Not its own buffer, whose flush syncs: a system call that fails on a pipe, for 20 µs, and waits for the disk where it is a file.
+  // pino's own buffer would sync at each flush: that fails on a pipe, after 20 µs, and waits for the disk on a file.
   const output = pino.destination({ dest: 1, sync: true });
   let lines = '';
   const flush = () => {
@@ -40,7 +40,7 @@ function linesOfATurn(): { write(line: string): void } {
 
 let standardOutput: ReturnType<typeof linesOfATurn> | undefined;
 
-/** An error's message and what those of its causes add, for a line of the log where a stack would say nothing more. */
+/** An error's message with those of its causes, for log lines that need no stack. */
 export function reasonOf(error: unknown): string {
   if (!(error instanceof Error)) return 'unknown';
   const { message, cause } = error;

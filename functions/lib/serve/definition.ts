@@ -5,15 +5,15 @@ import type { BodyLimits } from './read-body.ts';
 
 /** A function that `serve` can run: a form or a task. */
 export interface FunctionDefinition {
-  /** The one name: folder, file, FUNCTION_TARGET, manifest. */
+  /** Also the name of the folder, the file, FUNCTION_TARGET and the manifest. */
   name: string;
   env: EnvEntries;
   limits: BodyLimits;
   /** Opens what the function needs. `env` is the checked environment. */
   start(env: Record<string, unknown>, log: Log): Promise<RunningFunction> | RunningFunction;
-  /** The answer to this function's callers for an error of the given status. */
+  /** How this function words an error for its callers. */
   answerError(error: HttpError, request: Pick<HttpRequest, 'headers'>): HttpAnswer;
-  /** Called with each answer, to count it. `seconds` since the body was complete. */
+  /** Counts an answer. `seconds` since the body was complete. */
   answered?(answer: { method: string; status: number; reason?: string | undefined; seconds: number }): void;
 }
 

@@ -6,8 +6,8 @@ import { HttpError } from './http.ts';
 import type { Exchange, Responder } from './respond.ts';
 
 /**
- * Registers a function with functions-framework; its errors are answered here, and never by the framework with HTML or a stack.
- * @returns passes an exchange, whose body was read already, through the framework to the function
+ * Registers a function with functions-framework. Its errors are answered here; the framework would answer with HTML and a stack.
+ * @returns a function that passes an exchange, whose body has been read, through the framework
  */
 export function openFramework(
   name: string,
@@ -45,7 +45,7 @@ function originForm({ method, url = '' }: IncomingMessage): string {
   return url.replace(/^https?:\/\/[^/?#]*\/?/i, '/');
 }
 
-/** The framework's router answers an address that cannot be percent-decoded with an HTML page of its own. */
+/** The framework's router would answer an address that cannot be percent-decoded with an HTML page. */
 function isDecodable(url: string): boolean {
   try {
     decodeURIComponent(url.split('?', 1)[0] ?? '');

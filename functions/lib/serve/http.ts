@@ -1,7 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { Refused, Unavailable } from '../runtime/errors.ts';
 
-/** One HTTP request with its body already read. `path` bears no query; `query` is parsed. */
+/** One HTTP request whose body has been read. `path` has no query; `query` is parsed. */
 export interface HttpRequest {
   method: string;
   path: string;
@@ -14,11 +14,11 @@ export interface HttpAnswer {
   status: number;
   headers?: Record<string, string>;
   body?: string;
-  /** For the metrics, where the status alone does not say why. */
+  /** A word for the metrics, where the status alone does not say why. */
   reason?: string | undefined;
 }
 
-/** An error with a status of its own, made for the caller's eyes: `message` is sent. */
+/** An error with an HTTP status. `message` is sent to the caller. */
 export class HttpError extends Error {
   override name = 'HttpError';
   readonly status: number;
@@ -38,7 +38,7 @@ export class HttpError extends Error {
   }
 }
 
-/** The HTTP side of an error that is no bug; undefined for any other. */
+/** The status and headers for an expected error; undefined for a bug. */
 export function httpErrorOf(error: unknown): HttpError | undefined {
   if (error instanceof HttpError) return error;
   if (error instanceof Refused) return new HttpError(400, error.message);

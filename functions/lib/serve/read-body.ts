@@ -3,13 +3,13 @@ import { HttpError } from './http.ts';
 
 export interface BodyLimits {
   maxBytes: number;
-  /** From the first look at the request to its last byte. */
+  /** From the headers to the last byte. */
   deadlineMs: number;
 }
 
 /**
- * Reads a request's body to its end, before functions-framework sees the request (its own parsers take up to 1,024 MB).
- * @throws HttpError 408, 413, 415, or 400 when the client went away
+ * Reads the whole body before functions-framework sees the request, because its parsers accept up to 1,024 MB.
+ * @throws HttpError 408, 413, 415, or 400 when the client disconnects
  */
 export function readBody(req: IncomingMessage, { maxBytes, deadlineMs }: BodyLimits): Promise<Buffer> {
   const encoding = req.headers['content-encoding'] ?? 'identity';

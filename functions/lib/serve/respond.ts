@@ -3,7 +3,7 @@ import type { Log } from '../runtime/log.ts';
 import type { FunctionDefinition, RunningFunction } from './definition.ts';
 import { HttpError, httpErrorOf, type HttpAnswer } from './http.ts';
 
-/** A request and its response. The body is there once it was read. */
+/** A request and its response; `body` is set once it has been read. */
 export interface Exchange {
   req: IncomingMessage;
   res: ServerResponse;
@@ -14,15 +14,15 @@ export interface Exchange {
 
 export interface Responder {
   send(exchange: Exchange, answer: HttpAnswer): void;
-  /** Answers an error; a bug is logged, and answered 500 without its message. */
+  /** Answers an error. Logs a bug, and answers it with 500 and without its message. */
   fail(exchange: Exchange, error: unknown): void;
-  /** The answer to bytes that Node could not read as a request: there is no response to write it to. */
+  /** The answer for bytes that Node cannot parse as a request: Node offers no response object for them. */
   textOf(error: HttpError): string;
   /** From now on each answer closes its connection. */
   close(): void;
 }
 
-/** Writes a function's answers, and reports each to its definition. */
+/** Writes a function's answers and reports each one to its definition. */
 export function openResponder(
   definition: FunctionDefinition,
   { complete = (answer) => answer }: RunningFunction,
@@ -61,8 +61,8 @@ export function openResponder(
 }
 
 /**
- * Reads the rest of a refused body for a moment: closing a connection while the client still sends resets it, and the answer is
- * lost with it. `Connection: close` would make Node close it at once.
+ * Reads the rest of a refused body for up to a second. Closing the connection while the client still sends would reset it and lose
+ * the answer; with `Connection: close` Node does just that.
  */
 function discardBody(req: IncomingMessage): void {
   req.on('error', () => {}).resume();

@@ -44,7 +44,7 @@ async function open(
   return { ...served, told, state };
 }
 
-it('hands over the request, and tells of each answer', async () => {
+it('passes the request on, and reports each answer', async () => {
   let seen: HttpRequest | undefined;
   const { url, told } = await open((given) => {
     seen = given;
@@ -71,13 +71,13 @@ it('hands over the request, and tells of each answer', async () => {
   expect(told[0]?.seconds).toBeLessThan(60);
 });
 
-it('an answer 204 has no body and no length of one', async () => {
+it('an answer 204 has neither a body nor a content-length', async () => {
   const { url } = await open(() => ({ status: 204 }));
   const answer = await fetch(url);
   expect([answer.status, answer.headers.get('content-length')]).toEqual([204, null]);
 });
 
-it('an error of its own kind is answered in the words of the function, another one as 500 without a word of it', async () => {
+it('answers an HttpError in the words of the function, and a bug with 500 and without its message', async () => {
   const errors = [new HttpError(409, 'Not now.', { reason: 'busy' }), new Error('a secret'), 'a text'];
   const { url, told } = await open(() => {
     throw errors.shift();
@@ -101,7 +101,7 @@ it('an error of its own kind is answered in the words of the function, another o
   ]);
 });
 
-it('logs an error that nobody expected with its stack, and none of those that are an answer', () => {
+it('logs an unexpected error with its stack, and no expected one', () => {
   const file = (name: string) => JSON.stringify(join(import.meta.dirname, name));
   const program = `const { serve } = await import(${file('serve.ts')}); const { HttpError } = await import(${file('http.ts')});
     const errors = [new HttpError(409, 'expected'), new Error('unexpected')];
@@ -124,7 +124,11 @@ it('logs an error that nobody expected with its stack, and none of those that ar
 });
 
 it('a body that is too large or broken off never reaches the function', async () => {
-  const { url, told } = await open(() => ({ status: 200 }));
+  let calls = 0;
+  const { url, told } = await open(() => {
+    calls += 1;
+    return { status: 200 };
+  });
   expect((await fetch(url, { method: 'POST', body: '0123456789' })).status).toBe(200);
   expect((await fetch(url, { method: 'POST', body: '0123456789a' })).status).toBe(413);
   const { hostname, port } = new URL(url);
@@ -135,9 +139,10 @@ it('a body that is too large or broken off never reaches the function', async ()
   await expect
     .poll(() => told.map(({ status, reason }) => [status, reason]))
     .toContainEqual([400, 'broken-off']);
+  expect(calls).toBe(1);
 });
 
-it('what Node cannot read as HTTP is answered in the words of the function, and the connection closed', async () => {
+it('answers bytes that are not HTTP in the words of the function, and closes the connection', async () => {
   const { url } = await open(() => ({ status: 200 }));
   const { hostname, port } = new URL(url);
   const answer = await new Promise<string>((resolve) => {
@@ -146,11 +151,11 @@ it('what Node cannot read as HTTP is answered in the words of the function, and 
     socket.on('data', (data) => (text += data.toString())).on('close', () => resolve(text));
   });
   expect(answer).toBe(
-    'HTTP/1.1 400 Bad Request\r\nx-error: yes\r\ncontent-type: text/plain; charset=utf-8\r\ncontent-length: 25\r\nconnection: close\r\n\r\nThis is no HTTP request.\n',
+    'HTTP/1.1 400 Bad Request\r\nx-error: yes\r\ncontent-type: text/plain; charset=utf-8\r\ncontent-length: 29\r\nconnection: close\r\n\r\nThis is not an HTTP request.\n',
   );
 });
 
-it('answers 408 to a client whose headers do not come to an end, and closes the connection', async () => {
+it('answers 408 to a client that does not finish its headers, and closes the connection', async () => {
   const definition: FunctionDefinition = {
     name: 'any',
     env: {},
@@ -192,7 +197,7 @@ it('completes every answer as the function says, errors included', async () => {
   }
 });
 
-it('closing answers what is under way, with the connection closed after it, and then closes the function, once', async () => {
+it('close() answers the requests in flight, closes their connections, then closes the function once', async () => {
   const held: (() => void)[] = [];
   const { url, close, state } = await open(
     () => new Promise((resolve) => held.push(() => resolve({ status: 200, body: 'done' }))),
@@ -213,7 +218,7 @@ it('closing answers what is under way, with the connection closed after it, and 
   expect(state.closed).toBe(1);
 });
 
-it('closing does not wait for whoever was refused and sent the rest of the body afterwards', async () => {
+it('close() does not wait for a refused client that sends the rest of its body', async () => {
   const { url, close } = await open(() => ({ status: 200 }));
   const { hostname, port } = new URL(url);
   let answer = '';
@@ -226,11 +231,11 @@ it('closing does not wait for whoever was refused and sent the rest of the body 
   let isClosed = false;
   const closed = close().then(() => (isClosed = true));
   socket.write('123456789a');
-  await expect.poll(() => isClosed, { timeout: 5_000 }).toBe(true);
+  await expect.poll(() => isClosed).toBe(true);
   await closed;
 });
 
-it('says where it cannot listen, and what to set', async () => {
+it('names the address where it cannot listen, and what to set', async () => {
   const other = createServer();
   await new Promise<void>((resolve) => {
     other.listen(0, '127.0.0.1', resolve);
@@ -257,7 +262,7 @@ it('says where it cannot listen, and what to set', async () => {
   await served.close();
 });
 
-it('names all that is wrong in the environment, and what to set it to', async () => {
+it('names every wrong variable, and what to set it to', async () => {
   const wrong = { PORT: '65536', LOG_LEVEL: 'loud', METRICS_URL: 'https://m.example' };
   const definition: FunctionDefinition = {
     name: 'any',

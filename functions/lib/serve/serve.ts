@@ -10,7 +10,7 @@ import { openServer } from './server.ts';
 
 export interface Served {
   url: string;
-  /** Answers what is in flight, then closes what the function opened. */
+  /** Finishes the requests in flight, then closes what the function opened. */
   close(): Promise<void>;
 }
 
@@ -37,7 +37,7 @@ export function checkEnv(definition: FunctionDefinition, source?: Record<string,
 }
 
 /**
- * Serves a form or a task through functions-framework. The body is read in front of the framework, with a cap and a deadline.
+ * Serves a form or a task through functions-framework. Reads the body first, with a size limit and a deadline.
  * @throws EnvError
  */
 export async function serve(

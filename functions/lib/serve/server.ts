@@ -3,30 +3,30 @@ import { HttpError } from './http.ts';
 
 export interface ServerOptions {
   port: number;
-  /** The address to listen on; all of them when it is undefined. */
+  /** The address to listen on; undefined for all. */
   host: string | undefined;
-  /** How long a client may take for the headers of a request, in milliseconds. */
+  /** Time for a client to send the headers of a request, in milliseconds. */
   headersMs: number;
   onRequest: (req: IncomingMessage, res: ServerResponse) => void;
-  /** Returns the whole answer, as text, to what Node could not read as a request. */
+  /** Returns the whole answer, as text, for bytes that Node cannot parse as a request. */
   onUnreadable: (error: HttpError) => string;
 }
 
-/** Knative's proxies keep idle connections for up to 600 s; a server that closes earlier makes them answer 502. */
+/** Knative's proxies keep idle connections for up to 600 s, and answer 502 when the server closes them earlier. */
 const keepAliveMs = 620_000;
 
-/** As much as the ingresses of the Broker and the KafkaSink take; Node itself stops at 16,384. */
+/** What the ingresses of the Broker and the KafkaSink may be set to accept; Node's default is 16,384. */
 const maxHeaderSize = 65_536;
 
 /**
- * Opens an HTTP server as Knative's proxies want it.
- * @throws Error that names the address, when it cannot listen there
+ * Opens an HTTP server that suits Knative's proxies.
+ * @throws Error that names the address when it cannot listen there
  */
 export async function openServer({ port, host, headersMs, onRequest, onUnreadable }: ServerOptions) {
   const options = {
     keepAliveTimeout: keepAliveMs,
     headersTimeout: headersMs,
-    // Node looks every half a minute, which would be three times as late.
+    // Node checks every 30 s by default, which is twice the deadline.
     connectionsCheckingInterval: headersMs / 3,
     maxHeaderSize,
   };
@@ -36,9 +36,9 @@ export async function openServer({ port, host, headersMs, onRequest, onUnreadabl
   });
   return {
     url: await listen(server, port, host),
-    /** Stops listening, and resolves when each open connection has its answer. */
+    /** Stops listening and resolves when every request has its answer. */
     async close(): Promise<void> {
-      // A refused body may still be coming in: its connection, answered as one to keep, falls idle only afterwards.
+      // The connection of a refused request becomes idle only when the rest of its body has arrived.
       const sweep = setInterval(() => server.closeIdleConnections(), 50);
       await new Promise((resolve) => server.close(resolve));
       clearInterval(sweep);
@@ -51,7 +51,7 @@ function errorOf(code: string | undefined): HttpError {
   if (code === 'HPE_HEADER_OVERFLOW') return new HttpError(431, 'The headers are too long.');
   if (code === 'ERR_HTTP_REQUEST_TIMEOUT')
     return new HttpError(408, 'The headers were not complete in time.');
-  return new HttpError(400, 'This is no HTTP request.');
+  return new HttpError(400, 'This is not an HTTP request.');
 }
 
 function listen(server: Server, port: number, host = ''): Promise<string> {

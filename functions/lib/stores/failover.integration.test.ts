@@ -84,7 +84,7 @@ it.each([
     (master: RedisPod) => master.cutOff(false),
   ],
 ])(
-  'a master is %s under load: every acknowledged row stands in the sheet once',
+  'a master is %s under load: every acknowledged row is in the sheet once',
   async (_, harm, mend) => {
     const sentinels = await startSentinels({ quick: true });
     onTestFinished(sentinels.close);

@@ -12,22 +12,22 @@ export const postgresEnv = {
   ),
 };
 
-/** What a statement gives: its rows and how many it concerned. */
+/** Returns a statement's rows and how many rows it affected. */
 export type Query = (text: string, values?: unknown[]) => Promise<QueryResult<Record<string, unknown>>>;
 
 export interface Database {
-  /** Runs one statement, which is its own transaction. @throws DatabaseError as the server gave it, Unavailable when it gave none */
+  /** Runs one statement, which is a transaction of its own. @throws DatabaseError from the server, Unavailable when it did not answer */
   query: Query;
   close(): Promise<void>;
 }
 
-/** Opens a small pool; each instance of a task has its own. Connects with the first statement. */
+/** Opens a small pool for one instance of a task. Connects with the first statement. */
 export function openDatabase(env: Env<typeof postgresEnv>, log: Log): Database {
   const pool = new Pool({
     connectionString: env.DATABASE_URL,
     max: 2,
     connectionTimeoutMillis: 5_000,
-    // Both are shorter than the Trigger's time-out: then the event comes again while nobody waits here any more.
+    // Both are shorter than the Trigger's timeout, so that nothing is still waiting here when the event comes again.
     query_timeout: 20_000,
     statement_timeout: 15_000,
     idleTimeoutMillis: 30_000,
@@ -48,21 +48,21 @@ export function openDatabase(env: Env<typeof postgresEnv>, log: Log): Database {
   };
 }
 
-/** SQLSTATE of an error of the server's, '' for any other. https://www.postgresql.org/docs/current/errcodes-appendix.html */
+/** The SQLSTATE of an error from the server, '' for any other error. https://www.postgresql.org/docs/current/errcodes-appendix.html */
 export function codeOf(error: unknown): string {
   return error instanceof DatabaseError ? (error.code ?? '') : '';
 }
 
-/** SQLSTATE of a statement on a table that nobody has made yet. */
+/** The SQLSTATE for a table that does not exist. */
 export const undefinedTable = '42P01';
 
-/** Whether it is the values that the server can't take: data exceptions, broken constraints, limits of the program. */
+/** Whether the server cannot store the values: data exceptions, violated constraints, program limits. */
 export function isValuesFault(error: unknown): boolean {
   return /^(22|23|54)/.test(codeOf(error));
 }
 
-/** For whatever is not the fault of the values: it may work later. */
+/** For any error that the values did not cause: the statement may succeed later. */
 export function unavailable(cause: unknown): Unavailable {
   if (cause instanceof Unavailable) return cause;
-  return new Unavailable(`The database did not do it (${reasonOf(cause)}); see DATABASE_URL.`, { cause });
+  return new Unavailable(`The database failed (${reasonOf(cause)}); see DATABASE_URL.`, { cause });
 }

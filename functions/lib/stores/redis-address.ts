@@ -1,18 +1,18 @@
 import { Redis, type RedisOptions } from 'ioredis';
 
-/** `redis://` and `rediss://` name one server, `redis-sentinel://` the Sentinels that know which one is the master. */
+/** `redis://` and `rediss://` name a server, `redis-sentinel://` the Sentinels that know the master. */
 export const redisAddress = /^(rediss?:\/\/|redis-sentinel:\/\/[^/@#]+\/?#.+$)/;
 
-/** How long a server that says nothing is waited for, in milliseconds; longer than a WAIT. */
+/** How long to wait for a silent server, in milliseconds; longer than a WAIT. */
 const silenceMs = 5_000;
 
 export interface SentinelAddress {
   sentinels: { host: string; port: number }[];
-  /** By which they know the master. */
+  /** Their name for the master. */
   name: string;
 }
 
-/** The Sentinels that an address names; undefined when it names a server. */
+/** The Sentinels in an address; undefined when it names a server. */
 export function sentinelsOf(address: string): SentinelAddress | undefined {
   const [, hosts, name] = /^redis-sentinel:\/\/([^/]+?)\/?#(.+)$/.exec(address) ?? [];
   return hosts === undefined || name === undefined
@@ -20,14 +20,14 @@ export function sentinelsOf(address: string): SentinelAddress | undefined {
     : { sentinels: hosts.split(',').map(hostAndPort), name };
 }
 
-/** Answers of a server that is not the master any more, or not yet: the Sentinels know which one is. */
+/** Errors of a server that is no longer the master, or not yet: the Sentinels know which server is. */
 const notMaster = /^(READONLY|NOREPLICAS|LOADING|MASTERDOWN)/;
 
 /**
- * A connection to the server, or to whichever one is the master by then. For Sentinels the address has the syntax that Lettuce
- * has: `redis-sentinel://host:26379,host:26379#master-name`.
- * @param password for Redis and for the Sentinels alike; it comes before one in the address
- * @param options.onNamed told, before each connection is made, which host:port the Sentinels named
+ * Connects to the server, or to the current master. The address of Sentinels has Lettuce's syntax:
+ * `redis-sentinel://host:26379,host:26379#master-name`.
+ * @param password for both Redis and the Sentinels; overrides a password in the address
+ * @param options.onNamed called before each connection with the host:port that the Sentinels named
  */
 export function connectRedis(
   address: string,
@@ -36,7 +36,7 @@ export function connectRedis(
 ): Redis {
   const common = {
     ...(password === undefined ? {} : { password, sentinelPassword: password }),
-    // A master that hangs keeps its connections open: without this, one would not come to know the next master.
+    // A master that hangs keeps its connections open: without a timeout the client would never ask for the next master.
     socketTimeout: silenceMs,
     ...options,
   };
@@ -45,10 +45,10 @@ export function connectRedis(
   return new Redis({
     ...watched,
     sentinelCommandTimeout: 2_000,
-    // Without it the connection ends for good when no Sentinel answers; retryStrategy is for the master only.
+    // Without it the client gives up when no Sentinel answers; retryStrategy is for the master only.
     sentinelRetryStrategy: (attempt) => Math.min(attempt * 50, 1_000),
     reconnectOnError: (error) => notMaster.test(error.message),
-    // It is asked about each address that a Sentinel names, about the master's last.
+    // ioredis calls it with each address that a Sentinel names, with the master's last.
     natMap(named) {
       onNamed?.(named);
       return null;

@@ -52,7 +52,7 @@ describe('of three Sentinels', () => {
 
 const log = openLog('test', 'silent');
 
-it('counts writes while a majority of the Sentinels is there, and none without it', async () => {
+it('counts writes while a majority of the Sentinels answers, and none without it', async () => {
   const { sentinels, env } = await startCluster();
   const client = await openRedis({ ...env, REDIS_REPLICAS: 1 }, log);
   onTestFinished(client.close);
@@ -71,7 +71,7 @@ it('counts writes while a majority of the Sentinels is there, and none without i
   await expect.poll(() => write().then(() => 'counts', String), patience).toBe('counts');
 }, 300_000);
 
-it('leaves a master at once that was replaced and does not know', async () => {
+it('leaves a replaced master at once, even if it does not know', async () => {
   const { sentinels, env, master, replaced, whole } = await startCluster();
   const client = await openRedis({ ...env, REDIS_REPLICAS: 1 }, log);
   onTestFinished(client.close);
@@ -88,7 +88,7 @@ it('leaves a master at once that was replaced and does not know', async () => {
   await whole();
 }, 300_000);
 
-it('knows the server by the name that the Sentinels have for it, and asks once for those who ask together', async () => {
+it('identifies the server by the name that the Sentinels use, and shares one question between simultaneous calls', async () => {
   const { env, master, sentinels } = await startCluster();
   const address = sentinelsOf(env.REDIS_URL);
   if (!address) throw new Error('no Sentinels');

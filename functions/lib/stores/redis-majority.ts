@@ -7,33 +7,33 @@ import type { SentinelAddress } from './redis-address.ts';
 export interface Server {
   /** host:port, as the Sentinels named it. */
   address: string;
-  /** Names the process; Redis draws a new one at each start. */
+  /** Identifies the process: Redis chooses a new id at each start. */
   runId: string;
 }
 
-/** What one Sentinel says about the master. */
+/** A Sentinel's view of the master. */
 export interface Answer extends Server {
   flags: string[];
   /** Grows with each failover. */
   epoch: number;
 }
 
-/** `named`: a majority holds the server for the master and sees it well; `replaced`: another one is; `unsettled`: neither is certain. */
+/** `named`: a majority takes the server for the master and reaches it; `replaced`: another server is the master; `unsettled`: neither is certain. */
 export type Verdict = 'named' | 'replaced' | 'unsettled';
 
 export interface Majority {
   /**
-   * Asks every Sentinel about the server. A write counts only when this began after its WAIT and returns `named`: a master that was replaced
-   * and a replica that still follows it satisfy WAIT, and throw the write away. Calls that arrive together share one question.
+   * Asks every Sentinel about the server. A write counts only when this began after its WAIT and returns `named`: a replaced master and
+   * a replica that still follows it satisfy WAIT, and later discard the write. Calls that arrive together share one question.
    */
   verdictOn(server: Server): Promise<Verdict>;
   close(): void;
 }
 
-/** A Sentinel that is silent for so long, in milliseconds, is not waited for again until it has answered. */
+/** A Sentinel that is silent for this long, in milliseconds, is not asked again until it has answered. */
 const silenceMs = 1_000;
 
-/** Keeps a connection to each Sentinel of the address, which has to name all of them. */
+/** Keeps a connection to each Sentinel. The address has to name all of them. */
 export function openMajority({ sentinels, name }: SentinelAddress, password: string | undefined): Majority {
   const links = sentinels.map(({ host, port }) => {
     const link = new Redis(port, host, {
@@ -48,7 +48,7 @@ export function openMajority({ sentinels, name }: SentinelAddress, password: str
       socketTimeout: silenceMs,
       retryStrategy: (attempt) => Math.min(attempt * 50, 1_000),
     });
-    // A Sentinel that is away gives no answer; there is nothing more to say about it.
+    // A Sentinel that cannot be reached simply has no answer.
     link.on('error', () => {});
     return { link, opened: link.connect().catch(() => {}) };
   });
@@ -74,25 +74,25 @@ export function openMajority({ sentinels, name }: SentinelAddress, password: str
   };
 }
 
-/** Judges what Sentinels answered about a server; `needed` of them have to name it. */
+/** Judges the Sentinels' answers about a server, which `needed` of them have to name. */
 export function judge(answers: Answer[], { address, runId }: Server, needed: number): Verdict {
   const naming = answers.filter((one) => one.address === address);
-  // One that was cut off still has the address of before, with the epoch of before.
+  // A Sentinel that was cut off still has the old address, with the old epoch.
   const newest = Math.max(...naming.map(({ epoch }) => epoch));
   if (answers.some((one) => one.address !== address && one.epoch > newest)) return 'replaced';
-  // The Sentinel that leads a failover promotes before any other one knows.
+  // The Sentinel that leads a failover promotes a replica before any other Sentinel knows.
   if (naming.some(({ flags }) => flags.includes('failover_in_progress'))) return 'unsettled';
   const certain = naming.filter(
     (one) =>
-      // No s_down, o_down, disconnected: what a Sentinel does not see it may be about to replace.
+      // No s_down, o_down or disconnected: a Sentinel may be about to replace a master that it cannot reach.
       one.flags.join() === 'master' &&
-      // It knows none yet right after a failover; another one means that it has not seen the server since that restarted.
+      // Right after a failover it has no run id; a different one means that it has not seen the server since the restart.
       (one.runId === '' || one.runId === runId),
   );
   return certain.length >= needed ? 'named' : 'unsettled';
 }
 
-/** Redis's list of names and values. */
+/** Redis's flat list of names and values. */
 const Facts = v.pipe(
   v.array(v.string()),
   v.transform((list) => Object.fromEntries(list.flatMap((key, n) => (n % 2 ? [] : [[key, list[n + 1]]])))),

@@ -16,34 +16,34 @@ export const redisEnv = {
     ),
   ),
   REDIS_PASSWORD: v.pipe(v.optional(v.string()), v.description('the password of Redis and its Sentinels')),
-  REDIS_REPLICAS: integer('how many replicas have to have a write before it counts', {
+  REDIS_REPLICAS: integer('how many replicas must have a write before it counts', {
     min: 0,
     max: 5,
     fallback: 0,
   }),
 };
 
-/** How long WAIT waits for the replicas, and any command for its answer, in milliseconds. */
+/** How long WAIT waits for replicas, and a command for its answer, in milliseconds. */
 const waitMs = 2_000;
 export const commandTimeoutMs = 5_000;
 
-/** A connection of its own, so that WAIT speaks for the writes before it and for no others. */
+/** Redis on a dedicated connection, so that WAIT vouches for the writes before it and no others. */
 export interface DurableRedis {
   /**
-   * Runs a Lua script, which must have written something, and resolves when it is on the disks of the master and of the configured number of
-   * replicas. Under Sentinels a majority of them has to name the master after that, or it may have been replaced meanwhile. With one of two
-   * replicas the write is lost only when both that have it are away and the other one becomes the master without it; with all of them it is not.
+   * Runs a Lua script, which must write something, and resolves when the write is on the disks of the master and of the configured number
+   * of replicas. With Sentinels, a majority of them has to name the master after that: it may have been replaced meanwhile. With one of two
+   * replicas, a write is lost only when the master and that replica fail and the other one is promoted; with both replicas it is not lost.
    * @throws Unavailable
    */
   write(script: string, args: (string | number)[]): Promise<unknown>;
-  /** Runs a Lua script that needs no vouching. @throws Unavailable */
+  /** Runs a Lua script whose writes need not be durable. @throws Unavailable */
   run(script: string, args: (string | number)[]): Promise<unknown>;
   close(): Promise<void>;
 }
 
 /**
- * Opens Redis so that a lost connection fails what is under way instead of sending it again on the next one:
- * after a failover a WAIT that was sent again would vouch for writes that the new master never had.
+ * Opens Redis so that a lost connection fails the commands in flight. If they were sent again on the next connection, a WAIT could
+ * vouch for writes that the new master never had.
  */
 export async function openRedis(env: Env<typeof redisEnv>, log: Log): Promise<DurableRedis> {
   let named = '';
@@ -62,7 +62,7 @@ export async function openRedis(env: Env<typeof redisEnv>, log: Log): Promise<Du
   let known: Promise<Server> | undefined;
   redis.on('close', () => (known = undefined));
 
-  /** The server of this connection, for writes that are sent in the same turn. */
+  /** The server at the end of this connection, for writes of the same turn. */
   async function identify(): Promise<Server> {
     const address = named;
     try {
@@ -74,12 +74,12 @@ export async function openRedis(env: Env<typeof redisEnv>, log: Log): Promise<Du
     }
   }
 
-  /** Leaves a master that may not be the one any more; the Sentinels tell which one is. */
+  /** Leaves a server that may no longer be the master: the next connection asks the Sentinels. */
   function refuse(message: string): never {
     if (majority) redis.disconnect(true);
     throw new Unavailable(message);
   }
-  // Without Redis the function starts as well: it answers 503 until the connection is there.
+  // The function starts without Redis, too, and answers 503 until it is connected.
   await Promise.race([redis.connect(), once(redis, 'error')]).catch(() => {});
 
   return {
@@ -94,7 +94,7 @@ export async function openRedis(env: Env<typeof redisEnv>, log: Log): Promise<Du
       if (waited < env.REDIS_REPLICAS)
         refuse(`Only ${waited} of ${env.REDIS_REPLICAS} Redis replicas have the write; see REDIS_REPLICAS.`);
       const verdict = server && (await majority?.verdictOn(server));
-      if (verdict === 'replaced') refuse('The Sentinels have another Redis as the master by now.');
+      if (verdict === 'replaced') refuse('The Sentinels name another Redis as the master now.');
       if (verdict === 'unsettled')
         throw new Unavailable(
           'No majority of the Sentinels is certain of this Redis as the master; see REDIS_URL.',
@@ -110,7 +110,7 @@ export async function openRedis(env: Env<typeof redisEnv>, log: Log): Promise<Du
   };
 }
 
-/** Without Sentinels there is nobody to ask, and nothing is loaded for it. */
+/** Undefined without Sentinels, and then none of its code is loaded. */
 async function openMajorityFor({
   REDIS_URL,
   REDIS_PASSWORD,

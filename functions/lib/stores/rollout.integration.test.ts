@@ -10,7 +10,7 @@ import { openRedis } from './redis.ts';
 const log = openLog('test', 'silent');
 const keep = `return redis.call('SADD', 'rows', ARGV[1])`;
 
-it('writes count on no island: of a master that was taken without a word, and of a replica that follows it again', async () => {
+it('writes do not count on an island of a master that was restarted abruptly and a replica that follows it again', async () => {
   const sentinels = await startCluster();
   const client = await openRedis({ ...sentinels.env, REDIS_REPLICAS: 1 }, log);
   onTestFinished(client.close);
@@ -33,7 +33,7 @@ it('writes count on no island: of a master that was taken without a word, and of
   expect(load.acknowledged.filter((id) => !rows.has(id))).toEqual([]);
 }, 300_000);
 
-it('by its manifest, Redis loses nothing when one pod after the other is evicted, as soon as the one before is ready', async () => {
+it('with its manifest, Redis loses nothing when its pods are evicted one after the other, each as soon as the last is ready', async () => {
   const sentinels = await startCluster();
   // Whoever asks no Sentinel is safe as well.
   const client = connectRedis(sentinels.env.REDIS_URL, sentinels.env.REDIS_PASSWORD, {

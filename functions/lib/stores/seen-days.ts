@@ -1,12 +1,12 @@
 import { integer } from '../runtime/env.ts';
 
-/** As far back as an audit's repair looks for the days on which ids were seen. */
+/** How far back an audit's repair looks for the days on which ids were seen. */
 export const mostSeenDays = 400;
 
-/** How long Redis remembers what it has seen: rows, mails and events that are tried again. */
+/** How long Redis remembers ids: of rows, of mails, and of events that will be retried. */
 export const seenDaysEnv = {
   SEEN_DAYS: integer(
-    'for how many days ids are remembered; more than events and dead letters are kept together',
+    'how many days ids are remembered; more than the retention of events and dead letters together',
     { min: 1, max: mostSeenDays, fallback: 60 },
   ),
 };

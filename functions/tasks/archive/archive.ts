@@ -3,7 +3,7 @@ import { counter } from '../../lib/metrics/metrics.ts';
 import { openDatabase, postgresEnv } from '../../lib/stores/postgres.ts';
 import { openArchive } from './store.ts';
 
-/** Keeps every submission for good, suspected ones too, in a database that speaks PostgreSQL's protocol; and forgets one when asked. */
+/** Keeps every submission permanently, suspected ones included, in a database with PostgreSQL's protocol, and erases forgotten ones. */
 export const archive = task('archive', SubmissionOrForgotten, {
   env: postgresEnv,
   start(env, log) {
@@ -19,7 +19,7 @@ export const archive = task('archive', SubmissionOrForgotten, {
         const isNew = await keep(event);
         if (isNew) counter('formbus_archived_total', event.form).add();
         else counter('formbus_duplicates_total').add();
-        log.info({ id: event.id, form: event.form }, isNew ? 'archived' : 'known already');
+        log.info({ id: event.id, form: event.form }, isNew ? 'archived' : 'archived already');
       },
       close: database.close,
     };

@@ -29,7 +29,7 @@ async function withDatabases(
   }
 }
 
-it('makes the tables, however many instances do it at once', async () => {
+it('creates the tables, however many instances do so at once', async () => {
   await withDatabases(10, async (databases) => {
     for (let round = 0; round < 5; round += 1) {
       await postgres.query('DROP TABLE IF EXISTS submissions, formbus_schema');
@@ -42,7 +42,7 @@ it('makes the tables, however many instances do it at once', async () => {
   });
 });
 
-it('goes on where an instance died, statement by statement, and then only looks', async () => {
+it('continues after an instance died at any statement, and then needs one query', async () => {
   await withDatabases(1, async ([database]) => {
     if (!database) throw new Error('no database');
     for (let most = 0; ; most += 1) {

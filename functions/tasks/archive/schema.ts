@@ -1,9 +1,9 @@
 import { codeOf, undefinedTable, type Query } from '../../lib/stores/postgres.ts';
 
 /**
- * How the tables come about, step by step; a step that was released is never changed. Each statement may run again: not every engine
- * that speaks PostgreSQL's protocol undoes a CREATE with its transaction. The key is `id` alone and no constraint reaches over
- * rows, so that the rows can be spread over machines by a hash of it.
+ * The steps that create the tables. A released step never changes. Each statement may run twice, because not every engine with
+ * PostgreSQL's protocol rolls back a CREATE. The key is `id` alone and no constraint spans rows, so that a hash of the id can spread
+ * the rows over machines.
  */
 const steps: string[][] = [
   [
@@ -23,15 +23,16 @@ const steps: string[][] = [
 
 const versions = 'CREATE TABLE IF NOT EXISTS formbus_schema (version integer PRIMARY KEY)';
 
-/** Another one makes the same thing at the same moment: exists already (table, index, key), lost the race, catalogue has changed. */
+/** Errors when another instance creates the same thing: it exists (table, index, key), a deadlock, a changed catalogue. */
 const isRace = (error: unknown) => /^(42P07|42710|23505|40001|40P01|XX000)$/.test(codeOf(error));
 const mostTries = 10;
+const pauseMs = 50;
 
 /**
- * Brings the tables up to the version that this code wants; one look when they are. Any number may do it at once, and each may
- * die anywhere: there is no lock, which not every engine has, but what is there already is passed over.
+ * Brings the tables up to the version of this code, with one query when they are current. Any number of instances may run it at once,
+ * and each may die anywhere: it takes no lock, which not every engine has, and skips what exists.
  */
-export async function migrate(query: Query, pauseMs = 50): Promise<void> {
+export async function migrate(query: Query): Promise<void> {
   for (let tries = 1; ; tries += 1) {
     try {
       const done = await versionOf(query);
@@ -50,7 +51,7 @@ export async function migrate(query: Query, pauseMs = 50): Promise<void> {
   }
 }
 
-/** 0 before the first step. */
+/** The version of the tables; 0 before the first step. */
 async function versionOf(query: Query): Promise<number> {
   try {
     const { rows } = await query('SELECT max(version) AS version FROM formbus_schema');

@@ -10,7 +10,7 @@ const submission = {
   data: {},
 };
 
-it('stores together what comes while an INSERT is under way', async () => {
+it('stores together what arrives during an INSERT', async () => {
   const inserts: unknown[][] = [];
   const archive = openArchive({
     async query(text, values = []) {

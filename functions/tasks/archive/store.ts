@@ -10,16 +10,16 @@ import {
 import { migrate } from './schema.ts';
 
 export interface Archive {
-  /** Keeps a submission for good; false when its id is known, a forgotten one's too. @throws Unavailable, Refused when it can never be stored */
+  /** Keeps a submission; false when its id is known, or forgotten. @throws Unavailable, or Refused when it can never be stored */
   keep(submission: Submission): Promise<boolean>;
-  /** Puts a mark with its id in the place of a submission, also of one that never came. @throws Unavailable */
+  /** Replaces a submission with a mark, which also keeps out one that has not come yet. @throws Unavailable */
   forget(forgotten: Forgotten): Promise<void>;
 }
 
 const columns = ['id', 'type', 'form', 'received_at', 'sheet', 'dataschema', 'fields', 'data'];
 type Row = string[];
 
-/** The archive in a database. Submissions that come while an INSERT is under way go together in the next one. */
+/** The archive in a database. Submissions that arrive during an INSERT go together in the next one. */
 export function openArchive({ query }: Pick<Database, 'query'>): Archive {
   let migrated: Promise<void> | undefined;
 
@@ -31,14 +31,14 @@ export function openArchive({ query }: Pick<Database, 'query'>): Archive {
     try {
       return await query(text, values);
     } catch (error) {
-      // A database that was put in the place of another one, as after a disaster, is made ready for the next try.
+      // The database was replaced, as after a disaster: the next try creates the tables.
       if (codeOf(error) === undefinedTable) migrated = undefined;
       throw error;
     }
   }
 
   async function insert(rows: Row[]): Promise<boolean[]> {
-    // Two instances that insert the same ids in another order would wait for each other.
+    // Instances that insert the same ids in different orders would deadlock.
     const sorted = rows.toSorted(([a = ''], [b = '']) => (a < b ? -1 : 1));
     const places = sorted.map(
       (_, row) => `(${columns.map((__, i) => `$${row * columns.length + i + 1}`).join(', ')})`,
@@ -52,7 +52,7 @@ export function openArchive({ query }: Pick<Database, 'query'>): Archive {
     return rows.map(([id]) => isNew.delete(id));
   }
 
-  /** A row that the database can't take fails alone. */
+  /** A row that the database cannot store fails alone. */
   async function keepAll(rows: Row[]): Promise<(boolean | Refused)[]> {
     try {
       return await insert(rows);
@@ -80,16 +80,16 @@ export function openArchive({ query }: Pick<Database, 'query'>): Archive {
   };
 }
 
-/** A row without data is a forgotten one's. Its id stays, so that the submission is not new when it comes again. */
+/** A forgotten submission's row has no data. Its id stays, so that the submission is not new when it comes again. */
 const forgetStatement = `
   INSERT INTO submissions (id, type, form, received_at, sheet, dataschema, fields, data)
   VALUES ($1, 'form.forgotten', $2, $3, $4, '', '[]', NULL)
   ON CONFLICT (id) DO UPDATE SET type = EXCLUDED.type, received_at = EXCLUDED.received_at, dataschema = '', fields = '[]', data = NULL
   WHERE submissions.data IS NOT NULL`;
 
-/** `fields` keeps the order of the fields, which jsonb does not. */
+/** `fields` keeps the order of the fields, which jsonb loses. */
 function rowOf({ id, type, form, time, sheet, dataschema, data }: Submission): Row {
-  if (!id.isWellFormed()) throw new Refused('The id has half a surrogate pair in it.');
+  if (!id.isWellFormed()) throw new Refused('The id contains half of a surrogate pair.');
   const stored = storable(data);
   return [
     id,
@@ -103,7 +103,7 @@ function rowOf({ id, type, form, time, sheet, dataschema, data }: Submission): R
   ];
 }
 
-/** What PostgreSQL takes in no text, U+0000 and halves of surrogate pairs, is nothing that a person wrote: it becomes U+FFFD. */
+/** Replaces what PostgreSQL cannot store in a text, and no person writes, with U+FFFD: U+0000 and halves of surrogate pairs. */
 function storableText(text: string): string {
   return text.toWellFormed().replaceAll('\0', '\uFFFD');
 }

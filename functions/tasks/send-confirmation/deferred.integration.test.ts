@@ -23,7 +23,7 @@ const reasons = () =>
     Buffer.from(String(knativeerrordata), 'base64').toString(),
   ]);
 
-it('110 recipients who can’t be mailed now hold up nobody, and each gets one mail once his domain takes it', async () => {
+it('110 recipients who cannot be mailed now do not hold up others, and each gets one mail once the domain accepts it', async () => {
   task.smtp.recipients['@full.example'] = '452 4.3.1 too much';
   const full = Array.from({ length: 110 }, (_, n) => `person-${n}@full.example`);
   const good = Array.from({ length: 20 }, (_, n) => `person-${n}@example.org`);
@@ -48,7 +48,7 @@ it('110 recipients who can’t be mailed now hold up nobody, and each gets one m
   expect(task.smtp.mails).toHaveLength(130);
 });
 
-it('whoever can’t be mailed for two days is a dead letter, as Knative makes them, with what the server said', async () => {
+it('a mail that cannot be delivered for two days becomes a dead letter as Knative makes them, with the server’s answer', async () => {
   task.smtp.at.RCPT = full;
   expect(await task.status()).toBe(204);
   // Where the dead letters are not taken, it is kept.
@@ -67,7 +67,7 @@ it('whoever can’t be mailed for two days is a dead letter, as Knative makes th
   }
   expect(hours).toBeGreaterThan(48);
   expect(reasons()).toEqual([
-    [id, "The recipient can't be mailed now. SMTP: RCPT TO was answered 452 4.2.2"],
+    [id, 'The recipient cannot be mailed now. SMTP: RCPT TO was answered 452 4.2.2'],
   ]);
   expect(task.letters.events).toMatchObject([
     {
@@ -89,7 +89,7 @@ it('whoever can’t be mailed for two days is a dead letter, as Knative makes th
 });
 
 describe('while a mail waits', () => {
-  it('the Broker’s duplicates change nothing, or send it, and it is sent once', async () => {
+  it('the Broker’s duplicates change nothing or send it, and it is sent once', async () => {
     task.smtp.at.content = full;
     expect([await task.status(), await task.status()]).toEqual([204, 204]);
     expect(await waiting()).toEqual([id]);
@@ -126,7 +126,7 @@ describe('while a mail waits', () => {
 });
 
 describe('without Redis', () => {
-  it('nothing is put off that is not kept: the Broker has to try again', async () => {
+  it('nothing is deferred that is not kept: the Broker has to retry', async () => {
     task.smtp.at.RCPT = full;
     task.smtp.onMail = () => {};
     expect(await task.status()).toBe(204);
@@ -134,12 +134,12 @@ describe('without Redis', () => {
     await expect.poll(() => task.status({ id: 'other' })).toBe(503);
     expect(await task.ping()).toBe(503);
     await task.redis.restart();
-    await expect.poll(() => task.status({ id: 'other' }), { timeout: 20_000 }).toBe(204);
+    await expect.poll(() => task.status({ id: 'other' })).toBe(204);
     expect(await waiting()).toEqual([id, 'other'].toSorted());
   });
 });
 
-describe('killed while it tries again', () => {
+describe('killed during a retry', () => {
   const main = join(import.meta.dirname, '../../main.ts');
   const start = () => startFunction(main, { ...task.env(), FUNCTION_TARGET: 'send-confirmation' });
 
@@ -172,14 +172,14 @@ describe('killed while it tries again', () => {
     expect(await waiting()).toEqual([]);
   }
 
-  it('before the mail is given: it is sent when the lease is over, once', async () => {
+  it('before the mail is given: it is sent once, when the lease has ended', async () => {
     await killAt('RCPT');
     expect([task.smtp.mails.length, task.letters.events]).toEqual([1, []]);
   });
 
-  it('after it is given and before the answer: nobody knows, which its dead letter says', async () => {
+  it('after the mail is given and before the answer: its dead letter says that the outcome is unknown', async () => {
     await killAt('content');
     expect(task.smtp.mails).toHaveLength(1);
-    expect(reasons()).toEqual([[id, expect.stringContaining('Nobody knows whether the mail went out')]]);
+    expect(reasons()).toEqual([[id, expect.stringContaining('Whether the mail went out is unknown')]]);
   });
 });

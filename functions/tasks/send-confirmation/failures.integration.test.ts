@@ -31,9 +31,9 @@ describe('what the SMTP server does', () => {
     expect(task.smtp.mails).toHaveLength(1);
   });
 
-  it('when no answer comes after the mail: later, then a dead letter, and a redrive tries once', async () => {
+  it('when no answer comes after the mail: retried, then a dead letter, and a redrive tries once', async () => {
     task.smtp.at.content = 'drop';
-    expect(await post()).toEqual({ status: 503, text: expect.stringContaining('Nobody knows') });
+    expect(await post()).toEqual({ status: 503, text: expect.stringContaining('is unknown') });
     task.smtp.at = {};
     expect(await post()).toEqual({
       status: 503,
@@ -41,7 +41,7 @@ describe('what the SMTP server does', () => {
     });
     await expire();
     for (let times = 0; times < 3; times += 1)
-      expect(await post()).toEqual({ status: 400, text: expect.stringContaining('Redrive it') });
+      expect(await post()).toEqual({ status: 400, text: expect.stringContaining('Redrive the event') });
     expect(task.smtp.mails).toHaveLength(1);
 
     task.smtp.at.content = 'drop';
@@ -101,7 +101,7 @@ describe('a task that is frozen when the mail is about to be given', () => {
     expect([slow.mails, task.smtp.mails.length, await claim()]).toEqual([[], 1, 'sent']);
   });
 
-  it('gives nothing when another delivery has taken over and is at it', async () => {
+  it('gives nothing when another delivery has taken over and is sending', async () => {
     const { slow, goOn } = await freeze();
     await expire();
     const answered = Promise.withResolvers<void>();
@@ -131,7 +131,7 @@ describe('Redis', () => {
     await expect.poll(() => status()).toBe(503);
     expect(task.smtp.mails).toEqual([]);
     await task.redis.restart();
-    await expect.poll(() => status(), { timeout: 20_000 }).toBe(204);
+    await expect.poll(() => status()).toBe(204);
     expect(task.smtp.mails).toHaveLength(1);
   });
 
@@ -153,22 +153,22 @@ describe('Redis', () => {
     await task.redis.restart();
   });
 
-  it('killed after the mail is out and before that is noted: done, and for others nobody knows', async () => {
+  it('killed after the mail is out and before that is noted: done, and unknown to other deliveries', async () => {
     task.smtp.onMail = async () => {
       task.redis.kill('SIGKILL');
       await expect.poll(() => task.redis.look.status).not.toBe('ready');
     };
-    await expect.poll(() => status(), { timeout: 20_000 }).toBe(204);
+    await expect.poll(() => status()).toBe(204);
     task.smtp.onMail = () => {};
     await task.redis.restart();
-    await expect.poll(claim, { timeout: 20_000 }).toMatch(/^given /);
-    await expect.poll(() => status(), { timeout: 20_000 }).toBe(503);
+    await expect.poll(claim).toMatch(/^given /);
+    await expect.poll(() => status()).toBe(503);
     await expire();
-    await expect.poll(() => status(), { timeout: 20_000 }).toBe(400);
+    await expect.poll(() => status()).toBe(400);
     expect(task.smtp.mails).toHaveLength(1);
   });
 
-  it('without the replicas that a write has to have: nothing is sent', async () => {
+  it('without the replicas that a write needs: nothing is sent', async () => {
     const other = await serve(sendConfirmation, { env: { ...task.env(), REDIS_REPLICAS: '1' } });
     onTestFinished(() => other.close());
     expect(await status({}, other.url)).toBe(503);

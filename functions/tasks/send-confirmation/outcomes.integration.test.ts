@@ -9,7 +9,7 @@ import { data, id, useTask } from './testing.ts';
 
 const task = useTask();
 
-it('counts and logs what becomes of each mail, by the submission’s id and nothing that was typed', async () => {
+it('counts and logs the outcome of each mail, by the submission’s id and nothing that a person typed', async () => {
   const collector = await startCollector();
   onTestFinished(collector.away);
   const { url, kill, exited, logged } = await startFunction(join(import.meta.dirname, '../../main.ts'), {
@@ -39,18 +39,18 @@ it('counts and logs what becomes of each mail, by the submission’s id and noth
   expect(logged().map(({ id: of, msg }) => [of, msg])).toEqual(
     expect.arrayContaining([
       [id, 'mailed'],
-      [id, 'mailed before'],
-      ['second', 'not mailed: the recipient had enough today'],
-      ['nobody', 'nobody to mail to'],
+      [id, 'mailed already'],
+      ['second', 'not mailed: the recipient reached the daily cap'],
+      ['nobody', 'no address to mail to'],
       ['refused', 'failed permanently'],
       ['again', 'unavailable, will be retried'],
-      ['third', 'not mailed: it is forgotten'],
+      ['third', 'not mailed: the submission is forgotten'],
     ]),
   );
   expect(JSON.stringify(logged())).not.toMatch(/Asha|example\.org[^>]/);
 });
 
-it('counts the events that it is sent, by its answer, with the time that each took; a ping is none', async () => {
+it('counts the events it receives by answer, and how long each took; a ping does not count', async () => {
   const collector = await startCollector();
   onTestFinished(collector.away);
   const env = { ...task.env(), METRICS_URL: collector.url };
@@ -65,7 +65,7 @@ it('counts the events that it is sent, by its answer, with the time that each to
   expect(collector.total('formbus_task_seconds_sum', 'send-confirmation')).toBeGreaterThan(0);
 });
 
-it('logs in as SMTP_USER, and gives neither password nor mail to a server without encryption unless SMTP_TLS allows it', async () => {
+it('logs in as SMTP_USER, and sends neither password nor mail unencrypted unless SMTP_TLS allows it', async () => {
   const env: Record<string, string> = {
     ...task.env(),
     SMTP_USER: 'forms',
@@ -87,7 +87,7 @@ it('logs in as SMTP_USER, and gives neither password nor mail to a server withou
   expect(task.smtp.commands).toContain(`AUTH PLAIN ${login}`);
 });
 
-it('has no connection to Redis and to the SMTP server any more when it is closed', async () => {
+it('has no connection to Redis and the SMTP server after close()', async () => {
   const redis = async () =>
     String(await task.redis.look.client('LIST'))
       .trim()
@@ -98,7 +98,5 @@ it('has no connection to Redis and to the SMTP server any more when it is closed
   expect(task.smtp.connections()).toBeGreaterThan(before[1] ?? 0);
   await close();
   // An idle connection to the SMTP server ends by itself after 30 s.
-  await expect
-    .poll(async () => [await redis(), task.smtp.connections()], { timeout: 10_000 })
-    .toEqual(before);
+  await expect.poll(async () => [await redis(), task.smtp.connections()]).toEqual(before);
 });

@@ -51,7 +51,7 @@ describe('a confirmation', () => {
     expect([task.smtp.mails, await task.redis.look.keys('*')]).toEqual([[], []]);
   });
 
-  it('is refused for good where it can’t be right', async () => {
+  it('is refused permanently when the event cannot be right', async () => {
     const old = new Date(Date.now() - 61 * 86_400_000).toISOString();
     const wrong: [Record<string, unknown>, string][] = [
       [{ type: 'form.suspected' }, 'wrong or missing: type'],
@@ -59,7 +59,7 @@ describe('a confirmation', () => {
       [{ mailto: 'absent' }, 'no e-mail address'],
       [{ mailto: 'toString' }, 'no e-mail address'],
       [{ mailto: 5 }, 'no e-mail address'],
-      [{ time: old }, 'so old'],
+      [{ time: old }, 'older than SEEN_DAYS'],
     ];
     for (const [attributes, problem] of wrong)
       expect(await post(attributes)).toEqual({ status: 400, text: expect.stringContaining(problem) });
@@ -67,7 +67,7 @@ describe('a confirmation', () => {
   });
 });
 
-it('a recipient gets no more than his mails a day, however his address is written; the others are done', async () => {
+it('a recipient gets no more than the daily cap, however the address is written; the other events are done', async () => {
   const ways = [
     'asha@example.org',
     'ASHA@example.org',
@@ -90,7 +90,7 @@ it.each([
   ['MAILS_PER_DOMAIN', { form: 'other-form' }, 'person@elsewhere.example'],
   ['MAILS_PER_FORM', { form: 'another-form' }, 'person@example.org'],
 ])(
-  'not more than %s go out a day, whoever the recipients are; the others are done',
+  'no more than %s go out a day, whoever the recipients are; the other events are done',
   async (variable, other, email) => {
     const capped = await serve(sendConfirmation, { env: { ...task.env(), [variable]: '4' } });
     onTestFinished(() => capped.close());
@@ -104,7 +104,7 @@ it.each([
   },
 );
 
-it('all that an event can take is less than the Broker waits, whose delivery its Trigger takes over', () => {
+it('the longest work on an event is shorter than the Broker’s timeout, which the Trigger inherits', () => {
   const root = join(import.meta.dirname, '../../..');
   const Broker = v.object({ spec: v.object({ delivery: v.object({ timeout: v.string() }) }) });
   const file = readFileSync(join(root, 'eventing/broker.yaml'), 'utf8');
@@ -128,7 +128,7 @@ it.each([
   [{ MAIL_REPLY_TO: 'nobody' }, 'MAIL_REPLY_TO is wrong'],
   [{ MAIL_SECRET: 'short' }, 'MAIL_SECRET is wrong'],
   [{ SMTP_TLS: 'no' }, 'SMTP_TLS is wrong'],
-])('a wrong environment is told: %o', async (wrong, problem) => {
+])('reports a wrong environment: %o', async (wrong, problem) => {
   await expect(serve(sendConfirmation, { env: { ...task.env(), ...wrong } })).rejects.toThrow(problem);
 });
 
@@ -138,7 +138,7 @@ describe('a submission that is forgotten', () => {
     return status({ ...attributes, data: told });
   };
 
-  it('gets no mail any more, however often either of the two events comes', async () => {
+  it('gets no mail, however often either of the two events comes', async () => {
     expect([await forgotten(), await forgotten()]).toEqual([204, 204]);
     expect([await status(), await status({ redriven: '7' })]).toEqual([204, 204]);
     expect(task.smtp.mails).toEqual([]);

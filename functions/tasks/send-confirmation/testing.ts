@@ -26,20 +26,20 @@ interface Answer {
   text: string;
 }
 
-/** The task with an SMTP server and a Redis of its own, for the tests of a file; both are as new at the beginning of each. */
+/** The task with its own SMTP server and Redis for the tests of a file; both are reset before each test. */
 export interface TestTask {
   redis: TestRedis;
   smtp: TestSmtp;
-  /** Where its dead letters go. */
+  /** The sink of its dead letters. */
   letters: Sink;
   url: string;
   env(): Record<string, string>;
   /** Delivers the event, with other attributes, to this task or to the one at `url`. */
   post(attributes?: Record<string, unknown>, url?: string): Promise<Answer>;
   status(attributes?: Record<string, unknown>, url?: string): Promise<number>;
-  /** What a PingSource does each minute. */
+  /** Calls the task as a PingSource does each minute. */
   ping(url?: string): Promise<number>;
-  /** What Redis knows of the event's mail. */
+  /** The event's claim in Redis. */
   claim(): Promise<string | null>;
 }
 

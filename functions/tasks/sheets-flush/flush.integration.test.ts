@@ -340,7 +340,7 @@ describe('each row stands in the sheet once', () => {
       expect((await run()).failed).toMatchObject([{ spreadsheetId: sheet }]);
       await push(3);
       expect((await run()).failed).toEqual([]);
-      await expect.poll(emulator.pending, { timeout: 5_000 }).toBe(0);
+      await expect.poll(emulator.pending).toBe(0);
       expect(await idsOf()).toEqual(['id-1', 'id-2', 'id-3']);
     },
   );

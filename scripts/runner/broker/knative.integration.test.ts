@@ -1,12 +1,11 @@
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, request as httpRequest, type ServerResponse } from 'node:http';
 import * as v from 'valibot';
-import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
-import { describeKafka, kafkaStartMs, startTestKafka } from '../../testing/kafka.ts';
+import { beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
+import { describeKafka, kafkaStartMs, sharedKafka } from '../../testing/kafka.ts';
 import { keptLog, manualClock, publish, startBroker, triggerOf } from './broker-testing.ts';
 import type { Broker } from './broker.ts';
 import { AttributesFilterSchema } from '../../events/filters.ts';
-import type { KafkaServer } from '../kafka/server/server.ts';
 import { makeTopic, runSource, type TestMessage } from '../kafka/testing.ts';
 import { openSchedules } from '../schedules/ping.ts';
 import { openServices } from '../serving/services.ts';
@@ -501,9 +500,8 @@ const recordCases: RecordCase[] = [
 ];
 
 describeKafka('a KafkaSource as the real one, given', { timeout: 180_000 }, () => {
-  let kafka: KafkaServer;
-  beforeAll(async () => void (kafka = await startTestKafka()), kafkaStartMs);
-  afterAll(() => kafka?.close(), kafkaStartMs);
+  let kafka: { url: string };
+  beforeAll(async () => void (kafka = await sharedKafka()), kafkaStartMs);
 
   it('a record of each kind delivers it so', async () => {
     const topic = await makeTopic(kafka.url);

@@ -16,7 +16,7 @@ import { loadManifests } from '../../manifests/manifests.ts';
 import { openReloader, type ReloaderOptions } from './reload.ts';
 import { startRunner } from '../runner.ts';
 import { recordingLog, tempFolder } from '../serving/testing.ts';
-import { copyTemplate } from '../../testing/postgres-template.ts';
+import { withPostgres } from '../../testing/postgres-template.ts';
 
 const project = resolve(import.meta.dirname, '../../..');
 
@@ -43,8 +43,7 @@ function openProject() {
     copy: (file: string, to: string, from: string, name: string) =>
       write(to, read(file).replaceAll(from, name)),
     remove: (file: string) => rmSync(join(root, file), { recursive: true }),
-    said: (text: string) =>
-      vi.waitFor(() => expect(log.lines.join('\n')).toContain(text), { timeout: 30_000 }),
+    said: (text: string) => vi.waitFor(() => expect(log.lines.join('\n')).toContain(text)),
     count: (text: string) => log.lines.filter((line) => line.includes(text)).length,
   };
 }
@@ -54,7 +53,7 @@ async function start() {
   const opened = openProject();
   const data = tempFolder();
   const { root, log } = opened;
-  await copyTemplate(join(data, 'postgres'));
+  await withPostgres(data);
   const { url, close } = await startRunner({ root, data, port: 0, log, say: () => {}, env: {} });
   onTestFinished(close);
   return {
@@ -132,7 +131,7 @@ test('a mistake in a manifest or in code is told with its file, what runs goes o
   expect(await status()).toBe(202);
   edit(code, "String(JSON.parse('{')),", "'demo-form',");
   edit(code, 'max: 100', 'max: 3');
-  await expect.poll(status, { timeout: 30_000 }).toBe(422);
+  await expect.poll(status).toBe(422);
 
   edit('eventing/sources/sheets-flush.yaml', '* * * * *', '99 * * * *');
   await said('eventing/sources/sheets-flush.yaml: spec.schedule');
@@ -194,7 +193,7 @@ test('changes under load: every submission is taken, and each task gets it once'
     ['functions/lib/task/task.ts', "'failed permanently'", "'failed for ever'"],
   ].entries()) {
     edit(file ?? '', from ?? '', to ?? '');
-    await vi.waitFor(() => expect(running()).toBe(round + 1), { timeout: 30_000 });
+    await vi.waitFor(() => expect(running()).toBe(round + 1));
   }
   submitters.abort();
   await load;
@@ -212,10 +211,9 @@ test('changes under load: every submission is taken, and each task gets it once'
 test('what is saved while it starts is not missed', async () => {
   const { root, log, copy, said } = openProject();
   const data = tempFolder();
-  await copyTemplate(join(data, 'postgres'));
   const starting = startRunner({ root, data, port: 0, log, say: () => {}, env: {} });
   // From here on the manifests have been read.
-  await vi.waitFor(() => expect(existsSync(join(data, 'lock'))).toBe(true), { timeout: 30_000, interval: 1 });
+  await vi.waitFor(() => expect(existsSync(join(data, 'lock'))).toBe(true), { interval: 1 });
   const name = 'new-form';
   copy('functions/forms/demo-form/demo-form.ts', `functions/forms/${name}/${name}.ts`, 'demo-form', name);
   copy('knative/forms/demo-form.yaml', `knative/forms/${name}.yaml`, 'demo-form', name);

@@ -73,7 +73,7 @@ test('the schedule fires by itself, again while an earlier run is still under wa
     new Promise((_, reject) => signal.addEventListener('abort', () => reject(new Error('given up'))));
   const { sent, schedules } = open({ schedule: '* * * * * *' }, never);
   expect(schedules.status()[0]?.next).toMatch(/^\d{4}-/);
-  await vi.waitFor(() => expect(sent.mock.calls.length).toBeGreaterThan(1), { timeout: 5_000 });
+  await vi.waitFor(() => expect(sent.mock.calls.length).toBeGreaterThan(1));
 });
 
 test('by hand it is fired when the run of the schedule itself is over, and others by hand are not waited for', async () => {
@@ -81,7 +81,7 @@ test('by hand it is fired when the run of the schedule itself is over, and other
   const answer = { status: 204, headers: {}, body: Buffer.alloc(0) };
   const slow: Send = () => new Promise((resolve) => answers.push(() => resolve(answer)));
   const { sent, schedules } = open({ schedule: '* * * * * *' }, slow);
-  await vi.waitFor(() => expect(sent).toHaveBeenCalledTimes(1), { timeout: 5_000 });
+  await vi.waitFor(() => expect(sent).toHaveBeenCalledTimes(1));
   schedules.reconcile([source()]);
   const byHand = Promise.all([schedules.fire('flush'), schedules.fire('flush')]);
   await setTimeout(50);
@@ -130,7 +130,7 @@ test('a schedule or time zone that is none is an error naming the manifest', () 
 
 test('other schedules while it runs: new ones fire, changed ones as they are now, those that are gone no more', async () => {
   const { sent, schedules } = open({ schedule: '* * * * * *' });
-  await vi.waitFor(() => expect(sent).toHaveBeenCalled(), { timeout: 5_000 });
+  await vi.waitFor(() => expect(sent).toHaveBeenCalled());
   const next = schedules.status()[0]?.last;
   const other = source({ name: 'other', schedule: '* * * * * *', sink: { service: 'other', path: '/' } });
   schedules.reconcile([source({ schedule: '0 0 1 1 *' }), other]);
@@ -140,7 +140,7 @@ test('other schedules while it runs: new ones fire, changed ones as they are now
   ]);
   expect(schedules.status()[0]?.last).toEqual(next);
   sent.mockClear();
-  await vi.waitFor(() => expect(sent.mock.calls.length).toBeGreaterThan(1), { timeout: 5_000 });
+  await vi.waitFor(() => expect(sent.mock.calls.length).toBeGreaterThan(1));
   expect(new Set(sent.mock.calls.map(([to]) => 'service' in to && to.service))).toEqual(new Set(['other']));
   expect(() => schedules.reconcile([source({ schedule: 'now and then' })])).toThrow('now and then');
   expect(schedules.status()).toHaveLength(2);

@@ -156,7 +156,7 @@ test('an instance never gets more requests at once than containerConcurrency', a
 test('a scaled-in instance finishes what it has, gets nothing new, and ends', async () => {
   const { get, status, gate } = await run({ target: 1, windowSeconds: 0.3 });
   const held = [get('/hold'), get('/hold'), get('/hold')];
-  await vi.waitFor(() => expect(gate.count()).toBe(3), { timeout: 10_000 });
+  await vi.waitFor(() => expect(gate.count()).toBe(3));
   gate.release(2);
   await vi.waitFor(() => expect(status()).toMatchObject({ instances: 1, inFlight: 1 }));
   expect(status().pids).toHaveLength(1);

@@ -104,7 +104,7 @@ describeKafka('a form that publishes to Kafka', () => {
     await expect.poll(async () => (await postJson(form.url, submission)).status).toBe(202);
   });
 
-  it('answers what is in flight before it closes', async () => {
+  it('answers what is in flight, once Kafka has acknowledged it, before it closes', async () => {
     await makeTopic(kafka.url, 'closing');
     const form = await serve(demoForm, {
       env: formEnv({ url: '' }, { KAFKA_BROKERS: kafka.url, KAFKA_TOPIC: 'closing' }),
@@ -115,9 +115,13 @@ describeKafka('a form that publishes to Kafka', () => {
     const count = () => void (arrived += 1);
     subscribe('http.server.request.start', count);
     onTestFinished(() => void unsubscribe('http.server.request.start', count));
-    const answers = Array.from({ length: 20 }, () => postJson(form.url, submission));
+    let settled = 0;
+    const settle = () => void (settled += 1);
+    const answers = Array.from({ length: 20 }, () => postJson(form.url, submission).finally(settle));
     await expect.poll(() => arrived).toBe(20);
-    const closed = form.close();
+    const closed = form.close().finally(settle);
+    await expect(fetch(form.url)).rejects.toThrow('fetch failed');
+    expect(settled).toBe(0);
     kafka.brokers[0]?.thaw();
     expect((await Promise.all(answers)).map(({ status }) => status)).toEqual(Array(20).fill(202));
     await closed;

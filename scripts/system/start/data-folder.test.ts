@@ -19,6 +19,8 @@ import { openDisk } from '../../chaos/faults/disk.ts';
 import { startFormbus, temporaryFolder } from '../../testing/formbus.ts';
 
 const scripts = join(import.meta.dirname, '../../commands');
+// The folders of these tests begin as they say, without a database cluster.
+delete process.env['FORMBUS_POSTGRES_TEMPLATE'];
 
 async function newFolder(): Promise<string> {
   const folder = await temporaryFolder();

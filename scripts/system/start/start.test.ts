@@ -1,10 +1,16 @@
 import { randomUUID } from 'node:crypto';
 import { globSync } from 'node:fs';
 import { basename, join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import * as v from 'valibot';
 import { student } from '../../../functions/testing/sink.ts';
-import { processesOf, startFormbus, temporaryFolder, type StartedFormbus } from '../../testing/formbus.ts';
+import {
+  dataFolder,
+  processesOf,
+  startFormbus,
+  temporaryFolder,
+  type StartedFormbus,
+} from '../../testing/formbus.ts';
 
 const tasks = globSync('knative/tasks/*.yaml', { cwd: join(import.meta.dirname, '../../..') }).map((file) =>
   basename(file, '.yaml'),
@@ -27,10 +33,10 @@ async function submitUntilTaken(url: string, form: string, fields: Record<string
 }
 
 describe('from curl to a row', () => {
-  let folder: Awaited<ReturnType<typeof temporaryFolder>>;
+  let folder: Awaited<ReturnType<typeof dataFolder>>;
   let formbus: StartedFormbus;
   beforeAll(async () => {
-    folder = await temporaryFolder();
+    folder = await dataFolder();
     formbus = await startFormbus(folder.path);
   });
   afterAll(async () => {
@@ -43,11 +49,14 @@ describe('from curl to a row', () => {
     const answer = await submit(formbus.url, 'student-data-form', student);
     expect(answer.status).toBe(202);
     const { id, receivedAt } = v.parse(Accepted, await answer.json());
-    await submit(formbus.url, 'demo-form', { name: '=1+1', message: 'one\n"two", three' });
+    const other = await submit(formbus.url, 'demo-form', { name: '=1+1', message: 'one\n"two", three' });
+    const { id: otherId } = v.parse(Accepted, await other.json());
     expect(await formbus.flush()).toBe(204);
-    expect(formbus.output()).toMatch(/demo-task +seen/);
-    expect(await formbus.rows('student-data-form')).toEqual([{ id, time: receivedAt, ...student }]);
-    expect(await formbus.rows('demo-form')).toMatchObject([{ name: '=1+1', message: 'one\n"two", three' }]);
+    await expect.poll(formbus.output).toMatch(/demo-task +seen/);
+    const rows = async (tab: string, of: string) =>
+      (await formbus.rows(tab)).filter((row) => row['id'] === of);
+    expect(await rows('student-data-form', id)).toEqual([{ id, time: receivedAt, ...student }]);
+    expect(await rows('demo-form', otherId)).toMatchObject([{ name: '=1+1', message: 'one\n"two", three' }]);
     expect(await formbus.deadLetters()).toEqual([]);
   });
 
@@ -78,7 +87,7 @@ describe('from curl to a row', () => {
       await formbus.flush();
       return (await formbus.rows(tab)).map(({ name }) => name);
     };
-    await expect.poll(() => names('Moderation'), { timeout: 30_000 }).toEqual(['bot']);
+    await expect.poll(() => names('Moderation')).toContain('bot');
     const formNames = await names('demo-form');
     expect(formNames).toEqual(expect.arrayContaining(['multipart', 'urlencoded', 'browser']));
     expect(formNames).not.toContain('bot');
@@ -97,22 +106,6 @@ describe('from curl to a row', () => {
     expect(await submitUntilTaken(formbus.url, 'demo-form', { name: 'after', message: 'x' })).toBe(202);
   }, 200_000);
 
-  it('stops cleanly on SIGTERM, leaves no process behind, and goes on where it stopped', async () => {
-    const url = formbus.url;
-    const answer = await submit(url, 'demo-form', { name: 'before the stop', message: 'x' });
-    expect(answer.status).toBe(202);
-    expect(await formbus.end('SIGTERM')).toBe(0);
-    expect(processesOf(folder.path)).toEqual([]);
-    formbus = await startFormbus(folder.path, { port: Number(new URL(url).port) });
-    expect(formbus.url).toBe(url);
-    const names = async () => {
-      await formbus.flush();
-      return (await formbus.rows('demo-form')).map(({ name }) => name);
-    };
-    await expect.poll(names, { timeout: 30_000 }).toContain('before the stop');
-    expect(await names()).toHaveLength(406);
-  });
-
   it('a second one on the same folder or the same port is refused with what to do', async () => {
     await expect(startFormbus(folder.path)).rejects.toThrow(/in use by another formbus.*--data/s);
     const other = await temporaryFolder();
@@ -123,9 +116,31 @@ describe('from curl to a row', () => {
   });
 });
 
+it('stops cleanly on SIGTERM, leaves no process behind, and goes on where it stopped', async () => {
+  const folder = await dataFolder();
+  onTestFinished(folder.remove);
+  const first = await startFormbus(folder.path);
+  onTestFinished(async () => void (await first.end('SIGKILL')));
+  const answer = await submit(first.url, 'demo-form', { name: 'before the stop', message: 'x' });
+  expect(answer.status).toBe(202);
+  expect(await first.end('SIGTERM')).toBe(0);
+  expect(processesOf(folder.path)).toEqual([]);
+  const second = await startFormbus(folder.path, { port: Number(new URL(first.url).port) });
+  onTestFinished(async () => void (await second.end('SIGKILL')));
+  expect(second.url).toBe(first.url);
+  expect((await submit(second.url, 'demo-form', { name: 'after it', message: 'x' })).status).toBe(202);
+  const names = async () => {
+    await second.flush();
+    return (await second.rows('demo-form'))
+      .map(({ name = '' }) => name)
+      .toSorted((a, b) => a.localeCompare(b));
+  };
+  await expect.poll(names).toEqual(['after it', 'before the stop']);
+});
+
 describe('with kills', () => {
   it('500 accepted submissions over both forms stand in their sheets once, though a form, a task and the runner are killed', async () => {
-    const folder = await temporaryFolder();
+    const folder = await dataFolder();
     let formbus = await startFormbus(folder.path);
     const port = Number(new URL(formbus.url).port);
     const accepted = new Map<string, string>();

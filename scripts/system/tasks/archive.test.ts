@@ -8,14 +8,14 @@ import { Client } from 'pg';
 import * as v from 'valibot';
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 import { connectionsOf } from '../../tools/client/running.ts';
-import { startFormbus, temporaryFolder, type StartedFormbus } from '../../testing/formbus.ts';
+import { startFormbus, dataFolder, type StartedFormbus } from '../../testing/formbus.ts';
 
-let folder: Awaited<ReturnType<typeof temporaryFolder>>;
+let folder: Awaited<ReturnType<typeof dataFolder>>;
 let formbus: StartedFormbus;
 let url: string;
 let redisUrl: string;
 beforeAll(async () => {
-  folder = await temporaryFolder();
+  folder = await dataFolder();
   formbus = await startFormbus(folder.path);
   const { database, redis } = await connectionsOf(formbus.url);
   url = database ?? '';
@@ -110,7 +110,7 @@ it('500 submissions are in the archive once, though the database is killed in th
   for (let round = 0; round < 10; round += 1) {
     ids.push(...(await Promise.all(Array.from({ length: 50 }, (_, i) => submit(`Person ${round} ${i}`)))));
     // It may still be coming back from the time before.
-    if (round === 3 || round === 7) await vi.waitFor(killPostgres, { timeout: 20_000, interval: 20 });
+    if (round === 3 || round === 7) await vi.waitFor(killPostgres, { interval: 20 });
   }
   await settled();
   const rows = await query('SELECT id FROM submissions');

@@ -6,7 +6,7 @@ import { passTime, waitingOf } from '../../../functions/testing/later.ts';
 import { student } from '../../../functions/testing/sink.ts';
 import { openMailStore } from '../../emulators/mails/store.ts';
 import { startSmtpChild } from '../../emulators/mails/testing.ts';
-import { startFormbus, temporaryFolder, type StartedFormbus } from '../../testing/formbus.ts';
+import { startFormbus, dataFolder, type StartedFormbus } from '../../testing/formbus.ts';
 
 const Accepted = v.object({ id: v.string() });
 const Events = v.array(
@@ -80,10 +80,10 @@ const idOf = ({ messageId }: { messageId: string }) => /^<(.*)@/.exec(messageId)
 const patient = { timeout: 240_000, interval: 500 };
 
 describe('with the SMTP server of npm start', { timeout: 300_000 }, () => {
-  let folder: Awaited<ReturnType<typeof temporaryFolder>>;
+  let folder: Awaited<ReturnType<typeof dataFolder>>;
   let formbus: StartedFormbus;
   beforeAll(async () => {
-    folder = await temporaryFolder();
+    folder = await dataFolder();
     formbus = await startFormbus(folder.path);
   });
   const removeFaults = () => fetch(`${formbus.url}/_/mails/faults`, { method: 'DELETE' });
@@ -164,7 +164,7 @@ describe('with the SMTP server of npm start', { timeout: 300_000 }, () => {
     expect([letter?.trigger, letter?.attributes.id, letter && reasonOf(letter)]).toEqual([
       'send-confirmation',
       never,
-      "The recipient can't be mailed now. SMTP: RCPT TO was answered 452",
+      'The recipient cannot be mailed now. SMTP: RCPT TO was answered 452',
     ]);
     await tryAgain();
     await post(formbus, '/_/dead-letters/redrive', { ids: [letter?.id] });
@@ -189,7 +189,7 @@ describe('with the SMTP server of npm start', { timeout: 300_000 }, () => {
     const letters = await lettersOfThese();
     const reasons = Object.fromEntries(letters.map((letter) => [letter.attributes.id, reasonOf(letter)]));
     expect(reasons).toEqual({
-      [unknown]: expect.stringContaining('Nobody knows whether the mail went out'),
+      [unknown]: expect.stringContaining('Whether the mail went out is unknown'),
       [refused]: expect.stringContaining('SMTP: DATA was answered 554'),
     });
     expect(await post(formbus, '/_/dead-letters/redrive', { ids: letters.map(({ id }) => id) })).toEqual({
@@ -203,7 +203,7 @@ describe('with the SMTP server of npm start', { timeout: 300_000 }, () => {
 
 describe('with kills', () => {
   it('500 submissions are mailed at most once each, and none is missing but those in the dead letters, which a redrive sends', async () => {
-    const folder = await temporaryFolder();
+    const folder = await dataFolder();
     const dir = join(folder.path, 'smtp');
     const smtp = await startSmtpChild(dir);
     const env = { SMTP_URL: smtp.url, SMTP_TLS: 'optional' };
@@ -264,8 +264,7 @@ describe('with kills', () => {
     expect(new Set(letters.map(({ trigger }) => trigger))).toEqual(
       new Set(dead.length > 0 ? ['send-confirmation'] : []),
     );
-    for (const letter of letters)
-      expect(reasonOf(letter)).toContain('Nobody knows whether the mail went out');
+    for (const letter of letters) expect(reasonOf(letter)).toContain('Whether the mail went out is unknown');
     const out = dead.filter((id) => before.has(id)).length;
     console.log(`mailed: ${before.size}; nobody knows of ${dead.length}, of which ${out} are out`);
 

@@ -1,13 +1,13 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import * as v from 'valibot';
 import { postJson, student } from '../../../functions/testing/sink.ts';
-import { startFormbus, temporaryFolder, type StartedFormbus } from '../../testing/formbus.ts';
+import { startFormbus, dataFolder, type StartedFormbus } from '../../testing/formbus.ts';
 
-let folder: Awaited<ReturnType<typeof temporaryFolder>>;
+let folder: Awaited<ReturnType<typeof dataFolder>>;
 let formbus: StartedFormbus;
 let page: string;
 beforeAll(async () => {
-  folder = await temporaryFolder();
+  folder = await dataFolder();
   formbus = await startFormbus(folder.path);
   const connections = await (await fetch(`${formbus.url}/_/connections`)).json();
   page = `${v.parse(v.object({ services: v.string() }), connections).services}/metrics/metrics`;

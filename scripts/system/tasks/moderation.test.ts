@@ -1,11 +1,11 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import * as v from 'valibot';
-import { startFormbus, temporaryFolder, type StartedFormbus } from '../../testing/formbus.ts';
+import { startFormbus, dataFolder, type StartedFormbus } from '../../testing/formbus.ts';
 
-let folder: Awaited<ReturnType<typeof temporaryFolder>>;
+let folder: Awaited<ReturnType<typeof dataFolder>>;
 let formbus: StartedFormbus;
 beforeAll(async () => {
-  folder = await temporaryFolder();
+  folder = await dataFolder();
   formbus = await startFormbus(folder.path);
 });
 afterAll(async () => {

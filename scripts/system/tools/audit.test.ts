@@ -10,12 +10,12 @@ import { openLog } from '../../../functions/lib/runtime/log.ts';
 import { openRedis } from '../../../functions/lib/stores/redis.ts';
 import { openSheets, type SheetRequest } from '../../../functions/lib/sheets/sheets.ts';
 import { connectionsOf } from '../../tools/client/running.ts';
-import { startFormbus, temporaryFolder, type StartedFormbus } from '../../testing/formbus.ts';
+import { startFormbus, dataFolder, type StartedFormbus } from '../../testing/formbus.ts';
 
-let folder: Awaited<ReturnType<typeof temporaryFolder>>;
+let folder: Awaited<ReturnType<typeof dataFolder>>;
 let formbus: StartedFormbus;
 beforeAll(async () => {
-  folder = await temporaryFolder();
+  folder = await dataFolder();
   formbus = await startFormbus(folder.path);
 });
 afterAll(async () => {
@@ -76,7 +76,7 @@ it('reports nothing lost while rows are on their way, and once they are in the s
   // Wherever they are by now.
   const early = await audit('--json');
   expect([early.code, reportOf(early.output)]).toMatchObject([0, { tabs: [{ accepted: 3, lost: 0 }] }]);
-  await expect.poll(waiting, { timeout: 30_000 }).toEqual([]);
+  await expect.poll(waiting).toEqual([]);
   expect(await demoTab()).toMatchObject({ waiting: 0, lost: 0 });
   expect(await formbus.flush()).toBe(204);
   expect(await demoTab()).toMatchObject({ form: 'demo-form', accepted: 3, 'in sheet': 3, buffered: 0 });
@@ -196,7 +196,7 @@ it('names a spreadsheet that is parked and a row that was refused, with the reas
 it('the nightly audit finds what is lost and what is duplicated, on this machine as on a cluster', async () => {
   const gone = await submit('Gone');
   const twice = await submit('Twice');
-  await expect.poll(waiting, { timeout: 30_000 }).toEqual([]);
+  await expect.poll(waiting).toEqual([]);
   expect(await formbus.flush()).toBe(204);
   const row = (await idsInSheet()).indexOf(gone) + 1;
   const { sheetId, apply } = await openBook();

@@ -97,7 +97,7 @@ it('what fails again is a dead letter again', async () => {
   const { run, failed } = await open();
   await run('redrive', '1', '--task', 'mail');
   await vi.waitFor(() => expect(failed()).toHaveLength(5));
-  await expect.poll(async () => (await run('list')).output, { timeout: 10_000 }).toContain('4 in all');
+  await expect.poll(async () => (await run('list')).output).toContain('4 in all');
 });
 
 it('fails when a letter could not be sent, and says how many, for which task and what to do', async () => {

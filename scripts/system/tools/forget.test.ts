@@ -8,14 +8,14 @@ import * as v from 'valibot';
 import { afterAll, beforeAll, expect, it, onTestFinished } from 'vitest';
 import { connectionsOf } from '../../tools/client/running.ts';
 import { pidsOf } from '../../chaos/faults/victims.ts';
-import { startFormbus, temporaryFolder, type StartedFormbus } from '../../testing/formbus.ts';
+import { startFormbus, dataFolder, type StartedFormbus } from '../../testing/formbus.ts';
 
-let folder: Awaited<ReturnType<typeof temporaryFolder>>;
+let folder: Awaited<ReturnType<typeof dataFolder>>;
 let formbus: StartedFormbus;
 let redis: Redis;
 let database: Client;
 beforeAll(async () => {
-  folder = await temporaryFolder();
+  folder = await dataFolder();
   formbus = await startFormbus(folder.path);
   const urls = await connectionsOf(formbus.url);
   redis = new Redis(urls.redis);
@@ -129,7 +129,7 @@ it('says that Redis does not answer, and removes the submission when it is run a
   expect([code, output]).toEqual([
     1,
     expect.stringMatching(
-      /not yet: the buffer's Redis at redis:\S+ cannot be reached \(.*run this again to see it, which is safe\n/,
+      /not yet: the buffer's Redis at redis:\S+ cannot be reached \(.*run this again to see the result, which is safe\n/,
     ),
   ]);
   process.kill(pid, 'SIGCONT');

@@ -6,12 +6,12 @@ import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, expect, it, onTestFinished } from 'vitest';
 import * as v from 'valibot';
 import { openSheets } from '../../../functions/lib/sheets/sheets.ts';
-import { startFormbus, temporaryFolder, type StartedFormbus } from '../../testing/formbus.ts';
+import { startFormbus, dataFolder, type StartedFormbus } from '../../testing/formbus.ts';
 
-let folder: Awaited<ReturnType<typeof temporaryFolder>>;
+let folder: Awaited<ReturnType<typeof dataFolder>>;
 let formbus: StartedFormbus;
 beforeAll(async () => {
-  folder = await temporaryFolder();
+  folder = await dataFolder();
   formbus = await startFormbus(folder.path);
 });
 afterAll(async () => {

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { expect, it, onTestFinished } from 'vitest';
 import * as v from 'valibot';
-import { startFormbus, temporaryFolder } from '../../testing/formbus.ts';
+import { startFormbus, dataFolder } from '../../testing/formbus.ts';
 
 async function run(url: string, ...args: string[]) {
   const script = join(import.meta.dirname, '../../commands/replay.ts');
@@ -18,7 +18,7 @@ async function run(url: string, ...args: string[]) {
 }
 
 it("gives a task a form's past, and no other task", async () => {
-  const folder = await temporaryFolder();
+  const folder = await dataFolder();
   onTestFinished(folder.remove);
   const formbus = await startFormbus(folder.path);
   onTestFinished(async () => void (await formbus.end('SIGTERM')));
@@ -29,13 +29,13 @@ it("gives a task a form's past, and no other task", async () => {
     expect(answer.status).toBe(202);
   }
   const seen = () => formbus.output().match(/demo-task +seen/g)?.length ?? 0;
-  await expect.poll(seen, { timeout: 20_000 }).toBe(3);
+  await expect.poll(seen).toBe(3);
   const asked = ['--form', 'demo-form', '--task', 'demo-task', '--rate', '2'];
   expect((await run(formbus.url, ...asked, '--dry-run')).output).toBe(
     '3 events would be delivered to demo-task\n',
   );
   expect((await run(formbus.url, ...asked)).output).toBe('3 events on the way to demo-task\n');
-  await expect.poll(seen, { timeout: 20_000 }).toBe(6);
+  await expect.poll(seen).toBe(6);
   expect((await run(formbus.url, ...asked.with(1, 'student-data-form'))).output).toContain('0 events');
   expect(await run(formbus.url, ...asked.with(1, 'nobody'))).toMatchObject({
     code: 2,

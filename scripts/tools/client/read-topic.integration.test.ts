@@ -1,15 +1,13 @@
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { beforeAll, expect, it } from 'vitest';
 import { kafkaClient } from '../../runner/kafka/client.ts';
 import type { ConsumedRecord } from '../../events/kafka-record.ts';
-import type { KafkaServer } from '../../runner/kafka/server/server.ts';
 import { makeTopic } from '../../runner/kafka/testing.ts';
 import { readTopic } from './read-topic.ts';
-import { describeKafka, kafkaStartMs, startTestKafka } from '../../testing/kafka.ts';
+import { describeKafka, kafkaStartMs, sharedKafka } from '../../testing/kafka.ts';
 
 describeKafka('a topic', () => {
-  let kafka: KafkaServer;
-  beforeAll(async () => void (kafka = await startTestKafka()), kafkaStartMs);
-  afterAll(() => kafka?.close(), kafkaStartMs);
+  let kafka: { url: string };
+  beforeAll(async () => void (kafka = await sharedKafka()), kafkaStartMs);
 
   const read = async (topic: string, from: { since?: number; after?: Record<string, string> } = {}) => {
     const records: ConsumedRecord[] = [];

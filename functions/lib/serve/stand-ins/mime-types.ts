@@ -1,6 +1,6 @@
 /**
- * Stands in for `mime-types` in the bundle: Express looks types up with it in calls that `serve` does not make, and it takes as
- * long to load as all the rest of Express.
+ * Replaces `mime-types` in the bundle. Express needs it only for calls that `serve` does not make, and it takes as long to load as
+ * the rest of Express.
  */
 const unknown = () => false;
 

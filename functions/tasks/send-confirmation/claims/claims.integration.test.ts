@@ -29,7 +29,7 @@ function holderOf(claim: Claim): string {
   return claim.holder;
 }
 
-it('one of many deliveries gets the claim, the others are told to wait, and then that the mail is sent', async () => {
+it('one of many deliveries gets the claim; the others are busy, and later find the mail sent', async () => {
   const claims = open();
   const takes = await Promise.all(Array.from({ length: 20 }, () => claims.take('1', asha)));
   expect(takes.filter(({ kind }) => kind === 'busy')).toHaveLength(19);
@@ -41,7 +41,7 @@ it('one of many deliveries gets the claim, the others are told to wait, and then
   expect(await claims.take('2', asha)).toMatchObject({ kind: 'mine' });
 });
 
-it('what was let go can be taken again, but not by whom it does not belong to', async () => {
+it('only the holder can release a claim, which can then be taken again', async () => {
   const claims = open();
   const holder = holderOf(await claims.take('1', asha));
   await claims.free('1', 'somebody', asha);
@@ -50,8 +50,8 @@ it('what was let go can be taken again, but not by whom it does not belong to', 
   expect(await claims.take('1', asha)).toMatchObject({ kind: 'mine' });
 });
 
-describe('a holder who is gone', () => {
-  it('before anything was given: another one takes over, and he gives nothing any more when he comes back', async () => {
+describe('a holder that is gone', () => {
+  it('before the mail is given: another delivery takes over, and the first gives nothing when it resumes', async () => {
     const [expired, claims] = [open({ takenMs: 0 }), open()];
     const first = holderOf(await expired.take('1', asha));
     const second = holderOf(await claims.take('1', asha));
@@ -61,7 +61,7 @@ describe('a holder who is gone', () => {
     expect(await claims.give('1', second)).toBe(false);
   });
 
-  it('after it was given: nobody knows, until a person decides, and then one tries once for each decision', async () => {
+  it('after the mail is given: the outcome is unknown until a person decides, and each decision allows one try', async () => {
     const claims = open({ givenMs: 0 });
     await claims.give('1', holderOf(await claims.take('1', asha)));
     expect(await claims.take('1', asha)).toEqual({ kind: 'unknown' });
@@ -78,7 +78,7 @@ describe('a holder who is gone', () => {
     expect(await claims.take('1', { ...asha, redrive: '9' })).toEqual({ kind: 'sent' });
   });
 
-  it('who comes back after another one took over and had it sent: it stays sent', async () => {
+  it('resumes after another delivery took over and sent the mail: it stays sent', async () => {
     const [expired, claims] = [open({ givenMs: 0 }), open()];
     const first = holderOf(await expired.take('1', asha));
     await expired.give('1', first);
@@ -91,7 +91,7 @@ describe('a holder who is gone', () => {
 });
 
 describe('the cap', () => {
-  it('holds for many at once, for each recipient, and what is over it stays so', async () => {
+  it('holds for many at once, for each recipient, and a mail over it stays over it', async () => {
     const claims = open({ caps: { ...most, recipient: 3 } });
     const ids = Array.from({ length: 10 }, (_, n) => `id-${n}`);
     const takes = await Promise.all(ids.map((id) => claims.take(id, asha)));
@@ -106,7 +106,7 @@ describe('the cap', () => {
     });
   });
 
-  it('counts a mail once however often it is tried, and one that was let go not at all', async () => {
+  it('counts a mail once however often it is tried, and not at all when its claim is released', async () => {
     const claims = open({ caps: { ...most, recipient: 2 }, takenMs: 0 });
     for (let tries = 0; tries < 5; tries += 1)
       expect(await claims.take('1', asha)).toMatchObject({ kind: 'mine' });
@@ -136,7 +136,7 @@ describe('the caps of a domain and of a form', () => {
     expect(await claims.take('other', other)).toMatchObject({ kind: 'mine' });
   });
 
-  it('count a mail once however often it is tried, and one that was let go not at all', async () => {
+  it('count a mail once however often it is tried, and not at all when its claim is released', async () => {
     const claims = open({ caps: { ...most, domain: 2, form: 2 }, takenMs: 0 });
     for (let tries = 0; tries < 5; tries += 1) await claims.take('1', asha);
     for (let tries = 0; tries < 5; tries += 1) {
@@ -147,7 +147,7 @@ describe('the caps of a domain and of a form', () => {
     expect(await claims.take('4', asha)).toEqual({ kind: 'over', cap: 'over-domain' });
   });
 
-  it('count nothing back that was counted on another day', async () => {
+  it('do not subtract a mail that was counted on another day', async () => {
     const claims = open();
     const holder = holderOf(await claims.take('1', asha));
     const counts = async () => [
@@ -161,7 +161,7 @@ describe('the caps of a domain and of a form', () => {
     expect(await server.look.mget(...(await counts()))).toEqual(['1', '1']);
   });
 
-  it('leave nothing behind after two days, and when nothing is counted any more', async () => {
+  it('leave nothing in Redis after two days, nor when nothing is counted', async () => {
     const claims = open();
     await claims.free('1', holderOf(await claims.take('1', asha)), asha);
     expect(await server.look.keys('*')).toEqual([]);
@@ -171,7 +171,7 @@ describe('the caps of a domain and of a form', () => {
   });
 });
 
-it('whoever holds the claim of a submission that is forgotten gives nothing any more', async () => {
+it('the holder of a forgotten submission’s claim does not send the mail', async () => {
   const claims = open();
   const holder = holderOf(await claims.take('1', asha));
   await claims.forget('1');
@@ -180,7 +180,7 @@ it('whoever holds the claim of a submission that is forgotten gives nothing any 
   expect(await claims.take('1', { ...asha, redrive: '7' })).toEqual({ kind: 'forgotten' });
 });
 
-it('claims are forgotten after their days, and counts after two; a claim takes 200 bytes at most', async () => {
+it('claims expire after their days, counts after two; a claim takes 200 bytes at most', async () => {
   const claims = open();
   const id = '01a20f8d-8bd4-75a6-8839-17cb7025ce5d';
   const holder = holderOf(await claims.take(id, asha));

@@ -3,62 +3,62 @@ import type { DurableRedis } from '../../../lib/stores/redis.ts';
 
 /*
  * Keys
- *   mail:claim:ID        what is known of a submission's mail, for as long as its event can come back:
- *                          `taken UNTIL HOLDER REDRIVE`  somebody works on it; nothing has been given to the SMTP server
+ *   mail:claim:ID        the state of a submission's mail, for as long as its event can come again:
+ *                          `taken UNTIL HOLDER REDRIVE`  a delivery works on it; nothing has been given to the SMTP server
  *                          `given UNTIL HOLDER REDRIVE`  it may be out
  *                          `sent`; `over`, `over-domain`, `over-form`: not sent because of a cap; `forgotten`: because the submission is
- *   mail:day:DAY:WHO     set of the ids that were mailed to a recipient (an HMAC of the address) on that day, two days long
- *   mail:domain:DAY:WHO  how many of that day's mails went to a domain (an HMAC, too), and mail:form:DAY:FORM, were for a form
- * UNTIL is milliseconds since 1970 on Redis's own clock. HOLDER is a random word: whoever was frozen and comes back after
- * another one took over finds that the claim is no longer his before he gives anything to the SMTP server.
+ *   mail:day:DAY:WHO     set of the ids mailed to a recipient (an HMAC of the address) on that day, kept for two days
+ *   mail:domain:DAY:WHO  the number of that day's mails to a domain (an HMAC, too); mail:form:DAY:FORM, for a form
+ * UNTIL is milliseconds since 1970 on Redis's own clock. HOLDER is a random id: a delivery that was frozen while another one took over
+ * finds that it lost the claim before it gives anything to the SMTP server.
  */
 
-/** What is known of a submission's mail, and so what is to be done: only with `mine` may it be sent. */
+/** The state of a submission's mail. Only a delivery with `mine` may send it. */
 export type Claim =
   | { kind: 'mine'; holder: string }
-  /** Another delivery of the event works on it, or has ended without an answer and its time is not up yet. */
+  /** Another delivery of the event works on it, or ended without an answer and its lease still runs. */
   | { kind: 'busy' }
   | { kind: 'sent' }
-  /** The recipient got as many mails as he may today; or his domain did; or there were as many for the form. */
+  /** The recipient, the domain or the form has reached its daily cap. */
   | { kind: 'over'; cap: v.InferOutput<typeof Cap> }
-  /** The submission is forgotten. */
+  /** A person wished the submission erased. */
   | { kind: 'forgotten' }
-  /** It was given to the SMTP server and nobody came back to say what became of it. */
+  /** It was given to the SMTP server, and no delivery noted the outcome. */
   | { kind: 'unknown' };
 
-/** By what mails are counted; the first two name it without telling who it is. */
+/** What mails are counted by; the first two are HMACs. */
 interface Counted {
   recipient: string;
   domain: string;
   form: string;
 }
 
-/** All reject with Unavailable when Redis does not answer, or too few replicas have the write. */
+/** Every method rejects with Unavailable when Redis does not answer, or too few replicas have the write. */
 export interface Claims {
-  /** @param redrive names the decision of a person to send again what may be out; each one counts once */
+  /** @param redrive identifies a person's decision to send again a mail that may be out; each decision counts once */
   take(id: string, options: Counted & { redrive: string }): Promise<Claim>;
-  /** Notes that the mail is given to the SMTP server now. False, and not to be done, when the claim went to somebody else. */
+  /** Notes that the mail is about to be given to the SMTP server. False when another delivery holds the claim: then do not send. */
   give(id: string, holder: string): Promise<boolean>;
-  /** Notes that the SMTP server has it. */
+  /** Notes that the SMTP server has the mail. */
   sent(id: string): Promise<void>;
-  /** Lets the claim go: the SMTP server surely does not have it. */
+  /** Releases the claim: the SMTP server surely does not have the mail. */
   free(id: string, holder: string, options: Counted): Promise<void>;
-  /** From now on no mail is sent for it, also by whom it belongs to and has not given it to the SMTP server yet. */
+  /** No mail is sent from now on, not even by a delivery that holds the claim but has not yet given the mail to the server. */
   forget(id: string): Promise<void>;
 }
 
 export interface ClaimsOptions {
   redis: DurableRedis;
-  /** How long claims are remembered, in days; longer than an event can come back. */
+  /** How long claims are remembered, in days; longer than an event can come again. */
   days: number;
   /** Mails a day. */
   caps: { recipient: number; domain: number; form: number };
-  /** How long a claim keeps others away, in milliseconds: before the mail is given, and after. The latter is longer than the answer can take. */
+  /** How long a claim keeps other deliveries away, in milliseconds: before the mail is given, and after, which is longer than an answer can take. */
   takenMs: number;
   givenMs: number;
 }
 
-/** Who sends which mail, once. Each step is one Lua script, and every one writes, so that the WAIT after it vouches for what it says. */
+/** Decides which delivery sends a mail, once. Each step is one Lua script that writes, so that the WAIT after it vouches for its answer. */
 export function openClaims({ redis, days, caps, takenMs, givenMs }: ClaimsOptions): Claims {
   const keepSeconds = days * 86_400;
   return {
@@ -107,7 +107,7 @@ local domain = 'mail:domain:' .. today .. ':' .. ARGV[4]
 local form = 'mail:form:' .. today .. ':' .. ARGV[5]
 `;
 
-/** ARGV: id, holder, recipient, domain, form, redrive, lease (ms), memory (s), the three caps. Whoever has a place among a day's mails keeps it. */
+/** ARGV: id, holder, recipient, domain, form, redrive, lease (ms), memory (s), the three caps. A mail that was counted keeps its place. */
 const takeScript = `${common}${counts}
 local redriven, memory = ARGV[6], ARGV[8]
 if value == 'sent' or value == 'forgotten' or string.sub(value, 1, 4) == 'over' then
@@ -149,7 +149,7 @@ keep('given', tonumber(ARGV[3]), ARGV[4], redrive)
 return 1
 `;
 
-/** ARGV: id, memory (s). Whoever has taken over meanwhile finds it when he is about to send. */
+/** ARGV: id, memory (s). A delivery that has taken over meanwhile finds `sent` before it sends. */
 const sentScript = `redis.call('SET', 'mail:claim:' .. ARGV[1], 'sent', 'EX', ARGV[2])`;
 
 /** ARGV: id, holder, recipient, domain, form. */
@@ -162,7 +162,7 @@ for _, counter in ipairs({ domain, form }) do
 end
 `;
 
-/** ARGV: id, memory (s). What is sent stays known as that. */
+/** ARGV: id, memory (s). A sent mail stays `sent`. */
 const forgetScript = `
 local key = 'mail:claim:' .. ARGV[1]
 redis.call('SET', key, redis.call('GET', key) == 'sent' and 'sent' or 'forgotten', 'EX', ARGV[2])`;

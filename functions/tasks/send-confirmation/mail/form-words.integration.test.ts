@@ -70,7 +70,7 @@ describe.each(['source', 'bundle'] as const)('from the %s of an image', (kind) =
     expect(html).toContain('<p>ऋ😀 &#38; co');
   });
 
-  it('a form that it does not have is confirmed in the words that all forms share, and nothing else is loaded for its name', async () => {
+  it('a form of another image is confirmed in the default words, and nothing else is loaded for its name', async () => {
     const { url } = await start();
     const forms = ['of-another-image', 'main', 'send-confirmation', '../evil', '..', 'a b'];
     for (const [n, form] of forms.entries()) {
@@ -86,7 +86,7 @@ describe.each(['source', 'bundle'] as const)('from the %s of an image', (kind) =
   });
 });
 
-it('that there is no such form is logged once', async () => {
+it('a missing form is logged once', async () => {
   const { log, messages } = recordedLog();
   const wordsOf = openFormWords(log);
   expect(await Promise.all(Array.from({ length: 5 }, () => wordsOf('of-another-image')))).toEqual(

@@ -1,7 +1,7 @@
 import * as v from 'valibot';
 import { emailAddress } from '../../../lib/fields/email-address.ts';
 
-/** Who a mail is from: an address and, unless it is '', the name that people read. */
+/** A sender: an address, and the name that people read or ''. */
 export interface Mailbox {
   name: string;
   address: string;

@@ -8,7 +8,7 @@ import type { Mailbox } from './mailbox.ts';
 export interface MessageOptions {
   event: Submission;
   words: FormWords;
-  /** One address, checked. */
+  /** One valid address. */
   to: string;
   from: Mailbox;
   replyTo: Mailbox | undefined;
@@ -16,8 +16,8 @@ export interface MessageOptions {
 }
 
 /**
- * The mail that confirms a submission. Nothing that the person typed is in it, for whoever fills in a form with somebody else's
- * address would have us deliver his words; what is in it is the form's and ours.
+ * The mail that confirms a submission. It holds the form's words and ours, and nothing that the person typed: otherwise anybody could
+ * enter another person's address and have us deliver a message.
  */
 export function confirmationMail({ event, words, to, from, replyTo, now }: MessageOptions): SendMailOptions {
   const { title: form, subject, intro, outro } = words;
@@ -52,7 +52,7 @@ function textOf(before: string[], facts: Fact[], after: string[]): string {
   return [greeting, ...before, lines.join('\n'), ...after, footer].join('\n\n');
 }
 
-/** Programs for mail know little of CSS: a plain column that names no colours, so that it goes with a dark and a light background. */
+/** Mail programs support little CSS: a plain column without colours, which suits dark and light backgrounds. */
 function htmlOf(before: string[], facts: Fact[], after: string[]): string {
   const rows = facts.map(
     ([name, value]) =>
@@ -75,7 +75,7 @@ ${after.map(paragraph).join('\n')}
 `;
 }
 
-/** An event's own id where it can stand in a Message-ID (RFC 5322, 3.6.4), else its digest: the same for each try. */
+/** The event's id where a Message-ID may hold it (RFC 5322, 3.6.4), otherwise its digest: the same for each try. */
 function idOf({ id }: Submission): string {
   return /^[\w-]{1,100}$/.test(id) ? id : createHash('sha256').update(id).digest('hex');
 }

@@ -6,9 +6,9 @@ import { emailAddress } from '../../../lib/fields/email-address.ts';
 const Address = emailAddress('no e-mail address');
 
 /**
- * The address that a submission is confirmed to: what stands in the field that its form names by `mailto`. Undefined when the
- * form names none, or the person left it empty. It is checked anew: the event is what a form says, and not only our forms may.
- * @throws Refused when the form names a field that there is not, or something else than one address stands there
+ * The address in the field that the form names by `mailto`. Undefined when the form names none, or the person left it empty. The
+ * address is checked again, because the event may come from another program than our forms.
+ * @throws Refused when the field is missing or holds anything but one address
  */
 export function recipientOf({ mailto, data }: Submission): string | undefined {
   if (mailto === undefined) return undefined;
@@ -19,12 +19,12 @@ export function recipientOf({ mailto, data }: Submission): string | undefined {
   return output;
 }
 
-/** Of an address, in small letters. */
+/** The domain of an address, in lower case. */
 export function domainOf(address: string): string {
   return address.slice(address.lastIndexOf('@') + 1).toLowerCase();
 }
 
-/** Names a recipient without telling who it is, and his domain. Ways to write one mailbox count as one: capitals, `+tag`, and Gmail's dots. */
+/** Hashes a recipient and its domain. Spellings of one mailbox count as one: capitals, `+tag`, and Gmail's dots. */
 export function recipientKeys(address: string, secret: string): { recipient: string; domain: string } {
   const domain = domainOf(address);
   const local = address

@@ -86,7 +86,7 @@ describe.skipIf(missing)('over TLS', () => {
   );
 
   it.each([{ secure: false }, { secure: true }])(
-    'trusts nobody unknown, from the first byte on: $secure',
+    'trusts no unknown certificate, from the first byte on: $secure',
     async ({ secure }) => {
       const { send, seen } = await open(secure);
       expect(await send()).toMatchObject({

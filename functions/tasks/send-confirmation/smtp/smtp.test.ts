@@ -4,7 +4,7 @@ import { startTestSmtp, type Stage } from '../../../testing/smtp.ts';
 import { openSmtp, type SmtpOptions } from './smtp.ts';
 
 /** For servers that say nothing: what a client waits for them. */
-const impatient = { connectMs: 1_000, silenceMs: 1_000 };
+const impatient = { timeouts: { connectMs: 1_000, silenceMs: 1_000 } };
 
 async function open({
   pipelining = false,
@@ -35,7 +35,7 @@ async function open({
 }
 
 describe.each([{ pipelining: false }, { pipelining: true }])('with $pipelining as to pipelining', (how) => {
-  it('sends a mail, and says before its first byte that it will', async () => {
+  it('sends a mail, and calls `give` before its first byte', async () => {
     const { server, send, given } = await open(how);
     const outcome = await send('Hello', async () => expect(server.commands.at(-1)).toBe('DATA'));
     expect(outcome).toEqual({ kind: 'sent' });
@@ -75,7 +75,7 @@ describe.each([{ pipelining: false }, { pipelining: true }])('with $pipelining a
     expect(JSON.stringify(outcome)).not.toContain('asha');
     expect([server.mails, given()]).toEqual([[], 0]);
     server.at = {};
-    await expect.poll(() => send(), { timeout: 20_000 }).toEqual({ kind: 'sent' });
+    await expect.poll(() => send()).toEqual({ kind: 'sent' });
   });
 
   it.each<[string, string, number]>([
@@ -93,11 +93,11 @@ describe.each([{ pipelining: false }, { pipelining: true }])('with $pipelining a
     expect(await send()).toMatchObject({ kind });
     expect([server.mails.length, given()]).toEqual([kept, 1]);
     server.at = {};
-    await expect.poll(() => send(), { timeout: 20_000 }).toEqual({ kind: 'sent' });
+    await expect.poll(() => send()).toEqual({ kind: 'sent' });
   });
 });
 
-it('a connection that breaks in the midst of a mail, before its final dot, has delivered nothing', async () => {
+it('a connection that breaks before the final dot has delivered nothing', async () => {
   const { server, send } = await open();
   const { at } = server;
   // More than the buffers of both sides hold: the end of it is still here when the connection breaks.
@@ -107,7 +107,7 @@ it('a connection that breaks in the midst of a mail, before its final dot, has d
   expect([server.mails, at]).toEqual([[], {}]);
 });
 
-it('nothing is given when it may not be, and the reason is told', async () => {
+it('sends nothing when `give` rejects, and returns the reason', async () => {
   const { server, send } = await open();
   const refused = await send('Hello', () => Promise.reject(new Error('not now')));
   expect(refused).toEqual({ kind: 'again', reason: 'not now' });
@@ -115,13 +115,13 @@ it('nothing is given when it may not be, and the reason is told', async () => {
   expect(await send()).toEqual({ kind: 'sent' });
 });
 
-it('a server that is not there is one for later', async () => {
+it('the outcome is again when the server cannot be reached', async () => {
   const { server, send } = await open();
   await server.close();
   expect(await send()).toEqual({ kind: 'again', reason: 'SMTP: ESOCKET ECONNREFUSED CONN' });
 });
 
-it('a connection that the server has closed meanwhile gives nothing, and the next one works', async () => {
+it('a connection that the server has closed delivers nothing, and the next one works', async () => {
   const { server, send } = await open();
   expect(await send()).toEqual({ kind: 'sent' });
   server.at.MAIL = 'drop';
@@ -131,8 +131,8 @@ it('a connection that the server has closed meanwhile gives nothing, and the nex
   expect(server.mails).toHaveLength(2);
 });
 
-it('all that a mail takes is limited, the wait for a connection included', async () => {
-  const { server, send } = await open({ totalMs: 3_000 });
+it('the time for a mail is limited, including the wait for a connection', async () => {
+  const { server, send } = await open({ timeouts: { totalMs: 3_000 } });
   server.at.content = 'silence';
   const outcomes = await Promise.all(Array.from({ length: 12 }, () => send()));
   const kinds = outcomes.map(({ kind }) => kind);
@@ -145,7 +145,7 @@ it('all that a mail takes is limited, the wait for a connection included', async
   expect(kinds.filter((kind) => kind === 'again')).toHaveLength(12 - unknown);
 });
 
-it('logs in, and a login that is refused is one for later: the mail is not at fault', async () => {
+it('logs in; the outcome of a refused login is again, because the mail is not the reason', async () => {
   const { server, send } = await open({ user: 'forms', password: 'secret' });
   server.at.AUTH = '535 5.7.8 wrong';
   expect(await send()).toEqual({ kind: 'again', reason: 'SMTP: AUTH PLAIN was answered 535 5.7.8' });

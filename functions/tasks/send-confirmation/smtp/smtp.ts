@@ -5,23 +5,22 @@ import * as v from 'valibot';
 import { reasonOf, type Log } from '../../../lib/runtime/log.ts';
 
 /**
- * What became of a mail:
+ * The outcome of a mail:
  * `sent`     the SMTP server has it;
- * `again`    it surely does not have it, and may take it, and others, later;
- * `deferred` it surely does not have it, and may take this one later: it is about the recipient or the mail, and not the server;
- * `refused`  it does not want it, and won't later (5xx);
- * `unknown`  all of it was given, and no answer came: it may have it.
+ * `again`    the server surely does not have it and may accept mails later;
+ * `deferred` the server surely does not have it and may accept it later: the recipient or the mail is the reason, not the server;
+ * `refused`  the server refused it permanently (5xx);
+ * `unknown`  all of it was sent, but no answer came: the server may have it.
  */
 type Outcome = { kind: 'sent' } | { kind: 'again' | 'deferred' | 'refused' | 'unknown'; reason: string };
 
 export interface Smtp {
   /**
    * Never rejects.
-   * @param give is called when the server is ready for the mail's content, and before the first byte of it; when it rejects,
-   *   nothing is given
+   * @param give called when the server is ready for the mail's content, before its first byte; when it rejects, nothing is sent
    */
   send(mail: SendMailOptions, give: () => Promise<void>): Promise<Outcome>;
-  /** Lets what is being sent be sent. */
+  /** Mails that are being sent are finished. */
   close(): void;
 }
 
@@ -33,35 +32,41 @@ export interface SmtpOptions {
   /** Refuse to send over a connection that is not encrypted. */
   requireTls: boolean;
   log: Log;
-  /** All that one mail may take, the wait for a free connection included; and a server that is not reached or does not answer. Milliseconds. */
-  totalMs?: number;
-  connectMs?: number;
-  silenceMs?: number;
+  /** For tests. */
+  timeouts?: Partial<typeof smtpTimeouts>;
 }
 
-/** Connections at once. A mail that finds none free waits for one. */
+/** In milliseconds. */
+export const smtpTimeouts = {
+  /** One mail, the wait for a free connection included. */
+  totalMs: 40_000,
+  connectMs: 10_000,
+  /** A server that does not answer. */
+  silenceMs: 30_000,
+};
+
+/** A mail waits for a free connection. */
 const maxConnections = 5;
 
-/** Well below what servers allow: a connection that they close is noticed only by the mail that wants to use it. */
+/** Well below the limits of servers: only the next mail would notice that the server has closed its connection. */
 const idleMs = 30_000;
 
-/** Opens a pool of connections to the SMTP server; the first mail makes the first. */
+/** Opens a pool of connections to the SMTP server; the first mail opens the first connection. */
 export function openSmtp({
   url,
   user = decodeURIComponent(url.username) || undefined,
   password = decodeURIComponent(url.password) || undefined,
   requireTls,
   log,
-  totalMs = 40_000,
-  connectMs = 10_000,
-  silenceMs = 30_000,
+  timeouts,
 }: SmtpOptions): Smtp {
+  const { totalMs, connectMs, silenceMs } = { ...smtpTimeouts, ...timeouts };
   const secure = url.protocol === 'smtps:';
   const transport = createTransport({
     pool: true,
     maxConnections,
     idleTimeout: idleMs,
-    // The Broker tries again; nobody else does.
+    // The Broker retries; nothing else does.
     maxRequeues: 0,
     host: url.hostname.replace(/^\[(.*)\]$/, '$1'),
     port: Number(url.port || (secure ? 465 : 587)),
@@ -76,7 +81,7 @@ export function openSmtp({
     disableUrlAccess: true,
   });
   transport.on('error', (error: Error) => log.warn({ reason: codesOf(error) }, 'SMTP'));
-  /** What a message's content is read through. The pool asks for it, and begins to read, when the server has said that it wants it. */
+  /** Wraps the stream of a message's content. The pool opens it once the server is ready for the content. */
   const contents = new WeakMap<AbortSignal, (content: () => Readable) => Readable>();
   transport.use('stream', ({ message, data: { signal } }, done) => {
     const through = signal && contents.get(signal);
@@ -98,7 +103,7 @@ export function openSmtp({
               throw error;
             });
             yield* content();
-            // What follows is the dot that ends it, and with it the server may take it.
+            // Next comes the final dot, with which the server may accept the mail.
             isComplete = true;
           })(),
           { objectMode: false },
@@ -116,7 +121,7 @@ export function openSmtp({
   };
 }
 
-/** An answer to the envelope or to the content is a refusal, and sure; all else is a failure on the way. */
+/** An error answer to the envelope or the content is a certain refusal; anything else failed on the way. */
 function outcomeOf(error: unknown, isComplete: boolean): Outcome {
   const reason = codesOf(error);
   const { code, responseCode = 0, permanent = false } = v.parse(Failure, error);
@@ -128,8 +133,8 @@ function outcomeOf(error: unknown, isComplete: boolean): Outcome {
 }
 
 /**
- * Whether a 4xx is about this mail alone. One to the recipient is, whatever it says; at the content X.3 is about the server, which is
- * full or going down (RFC 3463), and 421 always is.
+ * Whether a 4xx concerns this mail alone. After RCPT it always does, except 421. After the content, 421 and X.3 (RFC 3463) concern the
+ * server, which is full or shutting down.
  */
 function isOfThisMail(reason: string): boolean {
   return /: (?:RCPT TO was answered 4(?!21)|DATA was answered 4(?!21)(?!\d\d 4\.3\.))/.test(reason);
@@ -145,7 +150,7 @@ const Failure = v.object({
   timeoutType: v.optional(v.string()),
 });
 
-/** What happened, in codes: servers repeat the recipient's address in what they say, and that is nobody's business. */
+/** Describes an error by codes alone, because servers repeat the recipient's address in their answers. */
 function codesOf(error: unknown): string {
   const { code, command, response = '', responseCode, originalCode, timeoutType } = v.parse(Failure, error);
   if (responseCode === undefined)

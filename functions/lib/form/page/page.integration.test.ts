@@ -3,10 +3,10 @@ import { choice, decimal, email, form, phone, text } from 'formbus';
 import type { Browser, BrowserContext, BrowserContextOptions, Page } from 'playwright-core';
 import * as v from 'valibot';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { studentDataForm } from '../../forms/student-data-form/student-data-form.ts';
-import { hasBrowser, openBrowser } from '../../testing/browser.ts';
-import { formEnv, startSink, student, type Sink } from '../../testing/sink.ts';
-import { serve, type Served } from '../serve/serve.ts';
+import { studentDataForm } from '../../../forms/student-data-form/student-data-form.ts';
+import { hasBrowser, openBrowser } from '../../../testing/browser.ts';
+import { formEnv, startSink, student, type Sink } from '../../../testing/sink.ts';
+import { serve, type Served } from '../../serve/serve.ts';
 
 const nasty = `<b>"&'</b>`;
 
@@ -171,7 +171,7 @@ describe.skipIf(!hasBrowser)('the page of a form, in Chromium', () => {
     'where %s is set it is so, has nothing that axe finds fault with, empty and with errors, and fits a phone',
     async (colorScheme, ground) => {
       const axe = await readFile(
-        new URL('../../../node_modules/axe-core/axe.min.js', import.meta.url),
+        new URL('../../../../node_modules/axe-core/axe.min.js', import.meta.url),
         'utf8',
       );
       const page = await visit({ viewport: small, bypassCSP: true, colorScheme });

@@ -1,13 +1,13 @@
-import { submissionEvent, traceparentOf } from '../event/event.ts';
-import type { openPublisher } from '../publish/publish.ts';
-import { reasonOf, type Log } from '../runtime/log.ts';
-import type { fieldChecker, FieldError, FormSchema } from '../schema/form-schema.ts';
-import type { MailAttributes } from '../schema/mail-texts.ts';
-import { HttpError, httpErrorOf, type HttpAnswer, type HttpRequest } from '../serve/http.ts';
-import { isAllowed } from './access.ts';
-import { html, problem, wantsHtml } from './answers.ts';
-import { sheetOf, type FormEnv } from './form-env.ts';
-import { formPage, honeypot, tokenField } from './page.ts';
+import { submissionEvent, traceparentOf } from '../../event/event.ts';
+import type { openPublisher } from '../../publish/publish.ts';
+import { reasonOf, type Log } from '../../runtime/log.ts';
+import type { fieldChecker, FieldError, FormSchema } from '../../schema/form-schema.ts';
+import type { MailAttributes } from '../../schema/mail-texts.ts';
+import { HttpError, httpErrorOf, type HttpAnswer, type HttpRequest } from '../../serve/http.ts';
+import { isAllowed } from '../access.ts';
+import { html, problem, wantsHtml } from '../answers.ts';
+import { sheetOf, type FormEnv } from '../form-env.ts';
+import { formPage, honeypot, tokenField } from '../page/page.ts';
 import { parseBody } from './parse-body.ts';
 import { keyedId, newId } from './submission-id.ts';
 

@@ -1,11 +1,11 @@
 import * as v from 'valibot';
-import { isOptional } from '../fields/field.ts';
-import { escapeHtml } from '../runtime/escape-html.ts';
-import type { FieldError, FormSchema } from '../schema/form-schema.ts';
-import { humanName } from '../schema/human-name.ts';
+import { isOptional } from '../../fields/field.ts';
+import { escapeHtml } from '../../runtime/escape-html.ts';
+import type { FieldError, FormSchema } from '../../schema/form-schema.ts';
+import { humanName } from '../../schema/human-name.ts';
 import { control, labelOf } from './control.ts';
 import { style } from './page-style.ts';
-import { newId } from './submission-id.ts';
+import { newId } from '../submission/submission-id.ts';
 
 /** People never see this field; programs that fill in everything fill it in. */
 export const honeypot = '_url';

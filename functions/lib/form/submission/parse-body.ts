@@ -1,5 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http';
-import { HttpError } from '../serve/http.ts';
+import { HttpError } from '../../serve/http.ts';
 
 /** More than any form has; a body of 100 kB could hold 10⁵ keys. */
 const maxKeys = 1_000;
