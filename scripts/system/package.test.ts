@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { readdirSync, writeFileSync } from 'node:fs';
+import { chmodSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 import { startFunction } from '../../functions/testing/process.ts';
@@ -19,6 +19,8 @@ const formbus = (...args: string[]) => run(root, join(root, 'node_modules/.bin/f
 /** What an organisation does: packs as from npm, a project made by `npm create formbus`, one install. */
 beforeAll(async () => {
   folder = await temporaryFolder();
+  // PostgreSQL's programs are among the project's packages, and run as nobody when this runs as root.
+  chmodSync(folder.path, 0o755);
   root = join(folder.path, 'my-forms');
   const { formbus: built, create } = await buildPackages(join(folder.path, 'dist'));
   expect(run(folder.path, 'npm', 'pack', '--silent', built)).toMatchObject({ status: 0 });
