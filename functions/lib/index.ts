@@ -1,8 +1,8 @@
 /**
  * The public API of Formbus: what the code of a form or a task imports `from 'formbus'`. All other files of `lib` are internal.
  *
- * Each line is an `export *`: by these esbuild leaves out of a function's bundle what that function does not use. Through a list of
- * names every form would load Redis. So a file that is named here exports what is public, and nothing else.
+ * Each line is an `export *`, because esbuild then leaves out of a function's bundle what that function does not use; with a list of
+ * names every form would load Redis. So each file named here exports only what is public.
  *
  * @packageDocumentation
  */

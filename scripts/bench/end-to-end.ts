@@ -87,7 +87,7 @@ function watch(seen: Seen): NodeJS.WritableStream {
 interface Times {
   buffered: number[];
   done: number[];
-  /** Seconds, by kind. */
+  /** Number of errors, by kind. */
   errors: Record<string, number>;
 }
 

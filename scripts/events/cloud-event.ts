@@ -64,7 +64,7 @@ function readStructured(contentType: string, body: Buffer) {
   if (contentType.split(';')[0]?.trim() !== STRUCTURED)
     throw new Error(`content type ${contentType} is not supported`);
   const parsed = v.safeParse(v.pipe(v.string(), v.parseJson(), Structured), body.toString('utf8'));
-  if (!parsed.success) throw new Error('the body is no CloudEvent in JSON');
+  if (!parsed.success) throw new Error('the body is not a CloudEvent in JSON');
   const { data, data_base64: base64, ...rest } = parsed.output;
   const attributes: Record<string, string> = {};
   for (const [name, value] of Object.entries(rest)) {
@@ -87,9 +87,9 @@ function check(attributes: Attributes) {
   const schema = SCHEMA[attributes['specversion'] ?? ''];
   if (schema === undefined) throw new Error('specversion must be 1.0 or 0.3');
   const wrong = Object.keys(attributes).find((name) => !/^[a-z0-9]+$/.test(name));
-  if (wrong !== undefined) throw new Error(`"${wrong}" is no attribute name`);
+  if (wrong !== undefined) throw new Error(`"${wrong}" is not an attribute name`);
   for (const name of ['source', schema])
-    if (NOT_IN_URIS.test(attributes[name] ?? '')) throw new Error(`${name} is no URI`);
+    if (NOT_IN_URIS.test(attributes[name] ?? '')) throw new Error(`${name} is not a URI`);
   if (attributes['subject'] === '') throw new Error('subject is empty');
 }
 
@@ -105,7 +105,7 @@ function canonicalTime(time: string): string {
   const at = new Date(`${date}T${hour}:${minute}:${second}Z`);
   // What is no day, such as the 30th of February, becomes another one.
   if (Number.isNaN(at.getTime()) || !at.toISOString().startsWith(date))
-    throw new Error('time is no RFC 3339 time');
+    throw new Error('time is not an RFC 3339 time');
   const digits = fraction.replace(/0+$/, '');
   const offset = /^(z|[+-]00:00)$/i.test(zone) ? 'Z' : zone;
   return `${date}T${hour}:${minute}:${second}${digits && `.${digits}`}${offset}`;

@@ -71,7 +71,7 @@ describe('a record that is a CloudEvent', () => {
   });
 });
 
-describe('a record that is no CloudEvent', () => {
+describe('a record that is not a CloudEvent', () => {
   test('is wrapped as by Knative: place, key, headers and data are kept', () => {
     const record = consumed({
       key: Buffer.from('k1'),

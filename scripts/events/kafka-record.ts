@@ -96,7 +96,7 @@ function wrapped(
   return { attributes, data: value ?? Buffer.alloc(0) };
 }
 
-/** JSON stays the text that it is: parsed and printed anew, long numbers would lose digits. */
+/** JSON stays the text that it is: parsed and printed again, long numbers would lose digits. */
 function dataMember(contentType: string | undefined, data: Buffer): string[] {
   if (data.length === 0) return [];
   const text = data.toString('utf8');

@@ -5,7 +5,7 @@ import type { Admin, Kafka, KafkaJSProtocolError } from 'kafkajs';
 const ledWithinMs = 30_000;
 
 /**
- * Asks Kafka what only the leaders of partitions know, such as offsets; again while leaders change, for kafkajs's admin gives up
+ * Asks Kafka what only the leaders of partitions know, such as offsets; again while leaders change, because kafkajs's admin gives up
  * at "not the leader".
  * @throws KafkaJSError when Kafka is not there, or has no leaders for half a minute
  */

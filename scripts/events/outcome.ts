@@ -57,7 +57,7 @@ const unpublishable = (reason: string): Outcome => ({
 /** No endpoint (yet), time-out, conflict, overload. */
 const RETRIED = new Set([404, 408, 409, 429]);
 
-/** No answer at all: the network, or nobody in time. */
+/** No answer at all: the network, or a time-out. */
 export function noAnswer(error: unknown): Outcome {
   const reason = error instanceof Error ? error.message : String(error);
   return { kind: 'retry', failure: { code: undefined, data: Buffer.alloc(0), reason } };

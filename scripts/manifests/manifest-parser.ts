@@ -1,13 +1,19 @@
 import * as v from 'valibot';
-import { type Delivery, DeliverySchema } from './delivery-schema.ts';
-import { BrokerSchema, ConfigMapSchema, PingSourceSchema, TriggerSchema } from './eventing-schemas.ts';
+import { annotationItems } from './annotations.ts';
+import { type Delivery, DeliverySchema } from './schemas/delivery-schema.ts';
+import {
+  BrokerSchema,
+  ConfigMapSchema,
+  PingSourceSchema,
+  TriggerSchema,
+} from './schemas/eventing-schemas.ts';
 import type { Filter } from '../events/filters.ts';
-import { KafkaSinkSchema, KafkaSourceSchema, KafkaTopicSchema } from './kafka-schemas.ts';
+import { KafkaSinkSchema, KafkaSourceSchema, KafkaTopicSchema } from './schemas/kafka-schemas.ts';
 import type { Resource } from './manifest-files.ts';
 import type { Report } from './report.ts';
 import type { Manifests, Subscriber } from './types.ts';
 import { serviceOf } from './service-manifest.ts';
-import { ServiceSchema } from './service-schema.ts';
+import { ServiceSchema } from './schemas/service-schema.ts';
 
 /** Checks resources one by one and against each other; `problems` lists all that is wrong, a line each. */
 export function parseResources(resources: Resource[]): { manifests: Manifests; problems: string[] } {
@@ -16,7 +22,7 @@ export function parseResources(resources: Resource[]): { manifests: Manifests; p
   const all = sort(resources, report);
 
   const exists = (kind: string, name: string) =>
-    // Kubernetes has a kind Service, too, that nobody sends events to by its name.
+    // Kubernetes has a kind Service, too, which is no destination of events.
     resources.some(
       (one) =>
         one.kind === kind && one.name === name && (kind !== 'Service' || roleOf(one).includes('.serving.')),
@@ -36,16 +42,8 @@ export function parseResources(resources: Resource[]): { manifests: Manifests; p
   };
 
   const configMaps = all.configMaps.map(({ file, name, metadata, data }) => {
-    const declared = metadata.annotations['formbus.dev/secret-keys'] ?? '';
-    return {
-      file,
-      name,
-      data,
-      secretKeys: declared
-        .split(',')
-        .map((key) => key.trim())
-        .filter(Boolean),
-    };
+    const secretKeys = annotationItems(metadata.annotations, 'formbus.dev/secret-keys');
+    return { file, name, data, secretKeys };
   });
   const brokers = all.brokers.map(({ file, name, metadata, spec }) => {
     if (spec.config) refer(file, 'spec.config.name', 'ConfigMap', spec.config.name);
@@ -150,7 +148,7 @@ function sort(resources: Resource[], report: Report) {
   };
 }
 
-/** Valibot's message in the words of somebody who edits a manifest. */
+/** Valibot's message in the words of a person who edits a manifest. */
 function explain(issue: v.BaseIssue<unknown>): string {
   if (issue.type === 'strict_object' && issue.expected === 'never')
     return 'is an unknown or unsupported field';

@@ -43,7 +43,7 @@ describe('the files', () => {
       'knative/two.yaml: must hold exactly one resource',
     ],
     ['nothing', { 'knative/empty.yaml': '' }, 'knative/empty.yaml: '],
-    ['what is no YAML', { 'knative/bad.yaml': 'a: [1' }, 'knative/bad.yaml: '],
+    ['a file that is not YAML', { 'knative/bad.yaml': 'a: [1' }, 'knative/bad.yaml: '],
     ['a key twice', { 'knative/bad.yaml': 'kind: A\nkind: B' }, 'knative/bad.yaml: Map keys must be unique'],
     [
       'no kind',
@@ -97,7 +97,7 @@ describe('the files', () => {
     expect(problems(files).join('\n')).toContain(problem);
   });
 
-  it('have all their problems told at once, a line each', () => {
+  it('have all their problems reported at once, a line each', () => {
     const files = {
       'eventing/triggers/task.yaml': trigger({ broker: 'other', delivery: { timeout: 'x', retry: 'y' } }),
       'eventing/sources/tick.yaml': ping({ sink: { ref: { ...toTask.ref, name: 'none' } } }),

@@ -115,7 +115,7 @@ describe('a Service', () => {
     ['another metric', auto('metric', 'rps'), 'metric: must be "concurrency", not "rps"'],
     ['a window below 6 s', auto('window', '5s'), 'window: must be 6s at least'],
     ['a window that is none', auto('window', '1 minute'), 'window: must be a duration'],
-    ['a scale that is no number', auto('max-scale', 'many'), 'max-scale: must be a whole number'],
+    ['a scale that is not a number', auto('max-scale', 'many'), 'max-scale: must be a whole number'],
     ['instances ahead of need', auto('initial-scale', '3'), 'initial-scale: must be "0"'],
     [
       'min above max',

@@ -1,6 +1,6 @@
 import type { Report } from './report.ts';
 import type { ConfigMap, EnvVar, Service } from './types.ts';
-import type { ServiceResource } from './service-schema.ts';
+import type { ServiceResource } from './schemas/service-schema.ts';
 
 interface Context {
   configMaps: ConfigMap[];

@@ -1,6 +1,6 @@
 import type { Filter } from '../events/filters.ts';
 import type { ContentMode } from '../events/kafka-record.ts';
-import type { Delivery } from './delivery-schema.ts';
+import type { Delivery } from './schemas/delivery-schema.ts';
 import type { Resource } from './manifest-files.ts';
 
 /** The resources that the runner runs, parsed: what `loadManifests` returns. */

@@ -6,7 +6,7 @@ import { startSentinels } from '../../functions/testing/sentinels/sentinels.ts';
 const root = join(import.meta.dirname, '../..');
 
 it.each(['knative/README.md', 'knative/platform/monitoring/alerts/redis.yaml'])(
-  'what %s gives for RedisDown is answered by a Sentinel as it is asked inside of its pod',
+  'a Sentinel answers the command that %s names for RedisDown, run in its pod',
   async (file) => {
     const text = readFileSync(join(root, file), 'utf8').replaceAll(/\s+/g, ' ');
     const [, script = ''] = /kubectl exec -n formbus sentinel-0 -- sh -c '([^']+)'/.exec(text) ?? [];

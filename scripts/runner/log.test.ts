@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { logOutput, terminalLog } from './log.ts';
 import { recordingLog } from './serving/testing.ts';
 
-test('a line says when, who, what and the fields', () => {
+test('a line has the time, the origin, the message and the fields', () => {
   const lines: string[] = [];
   const log = terminalLog({
     write: (line) => lines.push(line),
@@ -28,7 +28,7 @@ test("pino's levels are kept, be they numbers or labels; what the line says twic
   expect(log.lines).toEqual(levels.map((level) => `${level} demo: m {"id":"x"}`));
 });
 
-test('what is no log line of pino passes as text; empty lines do not', () => {
+test('a line that pino did not write passes as text; empty lines do not', () => {
   const log = recordingLog();
   for (const line of ['{"a":1}', '{broken', 'text', ' ']) logOutput(log, 'demo', line);
   expect(log.lines).toEqual(['info demo: {"a":1} {}', 'info demo: {broken {}', 'info demo: text {}']);

@@ -6,7 +6,7 @@ export interface Log {
 }
 
 /**
- * Logs one line an event for people: time, who speaks (`from` in the fields), message, the other fields.
+ * Logs one line per event for people: time, origin (`from` in the fields), message, the other fields.
  * @param write takes a line with its line break
  */
 export function terminalLog({

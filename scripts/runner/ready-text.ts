@@ -1,7 +1,7 @@
 import { exampleCurl } from './gateway/example.ts';
 import type { ScheduleStatus } from './schedules/ping.ts';
 
-/** What the runner says when it is ready: where everything is and what to try. */
+/** The text of a runner that is ready: where everything is and what to try. */
 export function readyText({
   url,
   forms,

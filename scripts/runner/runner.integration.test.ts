@@ -93,7 +93,7 @@ test('a manifest field that is not known stops the start before anything is made
   expect(existsSync(data)).toBe(false);
 });
 
-test('a Trigger whose filter names a form that there is not is told of, with its file and the forms', async () => {
+test('a Trigger whose filter names an unknown form is reported with its file and the forms', async () => {
   const file = 'eventing/triggers/demo-task.yaml';
   const { log } = await start(projectWith(file, 'form: demo-form', 'form: demo-from'), tempFolder());
   expect(log.lines.filter((line) => line.startsWith('warn formbus: eventing'))).toEqual([

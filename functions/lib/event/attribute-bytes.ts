@@ -4,16 +4,16 @@ import { submissionEvent, type SubmissionFacts } from './event.ts';
 /**
  * The most that an event's attributes may take as headers, in bytes. The ingresses of Knative's Broker and KafkaSink take 8,192 of
  * headers in all and answer 431 beyond, which is not retried: the event is lost, and so is its dead letter, which is up to 1,400
- * larger and is sent with some headers of the network's own.
+ * bytes larger, and to which proxies add headers of their own.
  */
 export const mostAttributeBytes = 4_000;
 
-/** Of a form's own event. What tasks reply about it bears most of its attributes, and some of theirs. */
+/** The most for a form's own event. A task's reply carries most of these attributes, and some of its own. */
 const mostFormBytes = 3_600;
 
 /**
- * What an event's attributes take as HTTP headers in binary mode, percent-encoded as the CloudEvents HTTP binding, 3.1.3.2, has it:
- * a percent sign is encoded, too, so what was encoded before grows again.
+ * The size of an event's attributes as HTTP headers in binary mode, percent-encoded by the CloudEvents HTTP binding, 3.1.3.2. A percent
+ * sign is encoded, too, so text that was encoded before grows again.
  */
 export function attributeBytes(event: object): number {
   return sizes(event).reduce((sum, { bytes }) => sum + bytes, 0);

@@ -1,10 +1,10 @@
 import { Refused } from '../runtime/errors.ts';
 
-/** The tab for what moderators look at: everything but plain submissions. */
+/** The moderators' tab, for everything but plain submissions. */
 const moderation = 'Moderation';
 
 /**
- * Where an event's row goes. A tab's name has 1 to 100 characters; a bad one would make Google refuse everybody's rows.
+ * Where an event's row goes. A tab's name has 1 to 100 characters; Google would refuse all rows of a batch because of one bad name.
  * @throws Refused when the attribute `sheet` is not `<spreadsheet id>/<tab, percent-encoded>`
  */
 export function placeOf({ type, sheet }: { type: string; sheet: string }): {

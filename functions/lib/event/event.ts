@@ -17,9 +17,9 @@ export interface SubmissionFacts {
 }
 
 /**
- * Ids and times are given here once and never change on the way. `partitionkey` is what Knative's Kafka parts key records by.
- * No `CloudEvent` of the SDK, whose copying and checking take as long as all else that a form does with a submission; and what
- * forms import of this file does not load the SDK, which is a twentieth of a cold start.
+ * The event that a form publishes. Its id and time never change on the way. Knative's Kafka parts key records by `partitionkey`.
+ * It is not a `CloudEvent` of the SDK: copying and checking that takes as long as everything else that a form does with a submission,
+ * and loading the SDK is a twentieth of a cold start.
  */
 export function submissionEvent(facts: SubmissionFacts): CloudEventV1<Record<string, string>> {
   const { id, type, form, receivedAt, data, dataschema, spreadsheetId, tab, traceparent, mail } = facts;
@@ -40,7 +40,7 @@ export function submissionEvent(facts: SubmissionFacts): CloudEventV1<Record<str
   };
 }
 
-/** W3C Trace Context, https://www.w3.org/TR/trace-context/#traceparent-header; anything else is not carried on. */
+/** W3C Trace Context, https://www.w3.org/TR/trace-context/#traceparent-header; any other value is dropped. */
 export function traceparentOf(header: string | string[] | undefined): string | undefined {
   return typeof header === 'string' && /^[\da-f]{2}-[\da-f]{32}-[\da-f]{16}-[\da-f]{2}$/.test(header)
     ? header
@@ -52,7 +52,7 @@ export interface BinaryMessage {
   body: string;
 }
 
-/** An event as an HTTP message in binary mode: `ce-` headers and the data as the body. It is not checked. */
+/** An event as an HTTP message in binary mode: `ce-` headers, and the data as the body. The event is not checked. */
 export function binaryMessage(event: CloudEventV1<unknown>): BinaryMessage {
   const { data, datacontenttype = 'application/json', ...attributes } = event;
   const headers: Record<string, string> = { 'content-type': datacontenttype };
@@ -63,7 +63,7 @@ export function binaryMessage(event: CloudEventV1<unknown>): BinaryMessage {
   return { headers, body: typeof data === 'string' ? data : JSON.stringify(data) };
 }
 
-/** HTTP takes no other characters in a header; the CloudEvents HTTP binding, 3.1.3.2, has them percent-encoded. */
+/** A header holds printable ASCII only; the CloudEvents HTTP binding, 3.1.3.2, percent-encodes the rest. */
 function headerValue(value: string): string {
   return value.toWellFormed().replaceAll(/[^\x20-\x7e]/gu, encodeURIComponent);
 }

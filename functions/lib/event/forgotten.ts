@@ -20,7 +20,14 @@ export const Forgotten = v.looseObject({
   data: v.object({ id: Submission.entries.id }),
 });
 
-/** A wish to forget a submission, checked. */
+/**
+ * A checked wish to forget a submission.
+ *
+ * @example
+ * ```ts
+ * const submissionIdOf = ({ data }: Forgotten) => data.id;
+ * ```
+ */
 export type Forgotten = v.InferOutput<typeof Forgotten>;
 
 /**

@@ -2,7 +2,14 @@ import { CloudEvent, type CloudEventV1 } from 'cloudevents';
 import { traceparentOf } from './event.ts';
 import type { Submission } from './submission.ts';
 
-/** What a reply says. */
+/**
+ * What `replyTo` makes a reply of.
+ *
+ * @example
+ * ```ts
+ * const facts: ReplyFacts<{ words: number }> = { task: 'count-words', type: 'words.counted', data: { words: 3 } };
+ * ```
+ */
 export interface ReplyFacts<T> {
   /** The name of the task that replies. */
   task: string;

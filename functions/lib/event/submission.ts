@@ -39,5 +39,12 @@ export const Submission = v.looseObject({
   ),
 });
 
-/** A submission, checked. */
+/**
+ * A checked submission.
+ *
+ * @example
+ * ```ts
+ * const fieldsOf = ({ data }: Submission) => Object.keys(data);
+ * ```
+ */
 export type Submission = v.InferOutput<typeof Submission>;

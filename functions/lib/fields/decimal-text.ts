@@ -1,6 +1,6 @@
 import { numeric } from './normalise.ts';
 
-/** What is kept and sent on: a point, no separators of thousands. */
+/** The form that is kept and sent on: a point, no separators of thousands. */
 export const plainDecimal = /^[+-]?\d+(?:\.\d+)?$/;
 
 export const maxDecimalLength = 30;
@@ -12,8 +12,8 @@ export interface Range {
 
 /**
  * A number as people write it, in plain form and with the digits that were typed: `8,04`, `1 234.5`, `1’234`, `1.234,5`, `12,34,567`.
- * A point alone is always the decimal point, as in JSON and in every example that a form gives. `1,234` can be read in two ways: if
- * the range does not decide between them it stays as it is, and so is refused.
+ * A point alone is always the decimal point, as in JSON and in every example that a form shows. `1,234` can be read in two ways:
+ * unless the range decides between them it stays as it is, and the field refuses it.
  */
 export function decimalText(value: string, range: Range): string {
   if (plainDecimal.test(value)) return value;
@@ -25,7 +25,7 @@ export function decimalText(value: string, range: Range): string {
   return readings.length > 1 ? text : reading;
 }
 
-/** What a text with separators can mean, in plain form and within the range. */
+/** The numbers within the range that a text with separators can mean, in plain form. */
 export function readingsWithin(text: string, { min, max }: Range): string[] {
   return readingsOf(text).filter((reading) => Number(reading) >= min && Number(reading) <= max);
 }
@@ -42,7 +42,7 @@ function readingsOf(text: string): string[] {
   return [...new Set(readings)];
 }
 
-/** An apostrophe as in Switzerland, U+066C as in Arabic; a space. */
+/** An apostrophe as in Switzerland, or U+066C as in Arabic; both count as a space. */
 const thousandsOnly = /['’\u066c]/g;
 
 /** In threes, or as in India in twos before the last three. */
@@ -50,7 +50,7 @@ const grouped = /^[1-9]\d{0,2}([ .,])(?:\d{2,3}\1)*\d{3}$/;
 
 /**
  * A number near the middle of a range, with as few digits as that takes.
- * @throws Error when nobody could write one
+ * @throws Error when no such number exists
  */
 export function exampleWithin({ min, max }: Range): string {
   const middle = min + (max - min) / 2;
@@ -60,6 +60,6 @@ export function exampleWithin({ min, max }: Range): string {
     if (isNear && text.length <= maxDecimalLength && plainDecimal.test(text)) return text;
   }
   throw new Error(
-    `decimal: nobody can write a number from ${min} to ${max} with ${maxDecimalLength} characters.`,
+    `decimal: there is no number from ${min} to ${max} of at most ${maxDecimalLength} characters; change min or max.`,
   );
 }

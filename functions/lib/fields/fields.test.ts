@@ -277,7 +277,7 @@ it.each([
   [Number.NaN, 1],
   [0, Number.POSITIVE_INFINITY],
 ])('a decimal from %d to %d is refused at the start', (min, max) => {
-  expect(() => decimal('Odd', { min, max })).toThrow(`nobody can write a number from ${min} to ${max}`);
+  expect(() => decimal('Odd', { min, max })).toThrow(`there is no number from ${min} to ${max}`);
 });
 
 it('a number as any language writes it is read as that number, or refused: never as another one', async () => {

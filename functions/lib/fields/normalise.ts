@@ -1,16 +1,16 @@
 import { domainToASCII } from 'node:url';
 
-/** Nearly everything that comes is ASCII, in which there is nothing to look for. */
+/** Nearly every value is ASCII, which needs only a trim. */
 const printable = /^[ -~]*$/;
 
-/** What nobody sees: marks of direction, joiners, fillers, white space. U+2800 is the Braille pattern without a dot. */
+/** Invisible text: marks of direction, joiners, fillers, white space. U+2800 is the Braille pattern without a dot. */
 const unseen = /^[\p{Default_Ignorable_Code_Point}\p{Cf}\p{Cc}\p{Z}\u2800]*$/u;
 
-/** At an end these were pasted along. Joiners and tags belong to the letter or the emoji before them. */
+/** Characters that come along with pasted text, at its ends. Joiners and tags belong to the letter or the emoji before them. */
 const pastedAlong =
   /[\s[[\p{Cf}&&\p{Default_Ignorable_Code_Point}]--[\p{Join_Control}\u{e0000}-\u{e0fff}]]]/v;
 
-/** Free text as it is kept: line ends as \n, no control characters, nothing unseen around it; '' if nothing in it can be seen. */
+/** Free text as it is kept: line ends as \n, no control characters, nothing invisible around it; '' if all of it is invisible. */
 export function severalLines(value: string): string {
   if (printable.test(value)) return value.trim();
   const text = value
@@ -32,7 +32,7 @@ export function oneLine(value: string): string {
   return severalLines(value).replace(/[\n\t]+/g, ' ');
 }
 
-/** A telephone number or another one: digits of every script, full-width forms, dashes and spaces become ASCII; what is unseen goes. */
+/** A number of any kind: digits of every script, full-width forms, dashes and spaces become ASCII; invisible characters are removed. */
 export function numeric(value: string): string {
   if (printable.test(value)) return value.trim();
   const text = ascii(value);
@@ -41,13 +41,13 @@ export function numeric(value: string): string {
 
 const longestNumber = 100;
 
-/** An e-mail address, its domain in the ASCII form that mail servers know (RFC 5891), so that whatever reads it can mail to it. */
+/** An e-mail address, its domain in the ASCII form that mail servers know (RFC 5891), so that any program can mail to it. */
 export function address(value: string): string {
   if (printable.test(value)) return value.trim();
   const text = ascii(value).replaceAll('\u3002', '.');
   const domainAt = text.lastIndexOf('@') + 1;
   const domain = text.slice(domainAt);
-  // Anything else it would read as the beginning of a URL, and drop what follows.
+  // domainToASCII reads anything else as the beginning of a URL, and drops what follows.
   return /^[\p{L}\p{M}\p{N}.-]+$/u.test(domain) ? text.slice(0, domainAt) + domainToASCII(domain) : text;
 }
 
@@ -60,7 +60,7 @@ function ascii(value: string): string {
     .trim();
 }
 
-/** In Unicode the ten digits of a script follow each other, and so may two scripts. */
+/** In Unicode the ten digits of a script are adjacent, and two scripts may be, too. */
 function digitOf(digit: string): string {
   const code = digit.codePointAt(0) ?? 0;
   let zero = code;

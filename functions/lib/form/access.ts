@@ -33,20 +33,20 @@ export const accessEnv = {
 
 type Access = Env<typeof accessEnv>;
 
-/** Those of http and https have one spelling only; an app's web view has a scheme of its own, like capacitor://localhost. */
+/** An http or https origin has one spelling only; an app's web view has a scheme of its own, like capacitor://localhost. */
 function isOrigin(text: string): boolean {
   if (!/^[a-z][a-z\d+.-]*:\/\/[a-z\d[\]:.-]+$/.test(text)) return false;
   return !text.startsWith('http') || (URL.canParse(text) && new URL(text).origin === text);
 }
 
-/** Whether the page that sends a request is of an origin that may. */
+/** Whether the page that sends a request has an allowed origin. */
 export function isAllowed({ origin }: IncomingHttpHeaders, { CORS_ORIGINS: allowed }: Access): boolean {
   return origin !== undefined && (allowed.includes('*') || allowed.includes(origin));
 }
 
 /**
- * An answer with what other sites' pages need: which of them may read it, and embed it. To a page that may not read an error, all of
- * them look like a broken network.
+ * Adds the headers that say which other sites' pages may read and embed an answer. They are on errors as well: to a page that may not
+ * read an error, each looks like a broken network.
  */
 export function openedTo(request: IncomingHttpHeaders, answer: HttpAnswer, env: Access): HttpAnswer {
   const { CORS_ORIGINS: allowed, FRAME_ANCESTORS: framing } = env;

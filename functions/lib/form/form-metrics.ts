@@ -1,7 +1,7 @@
 import { counter, histogram } from '../metrics/metrics.ts';
 import type { FunctionDefinition } from '../serve/definition.ts';
 
-/** Why a submission was refused, where whoever refused it says no more. */
+/** The reason of a refusal, where the answer has none of its own. */
 const reasons: Record<number, string> = {
   400: 'malformed',
   404: 'address',

@@ -39,7 +39,7 @@ export interface FormDefinition<S extends FormSchema = FormSchema> extends Funct
 }
 
 /**
- * Makes a form endpoint from its schema: the page, its JSON Schema, validation, and one event for each submission.
+ * Makes a form's endpoint from its schema: the page, its JSON Schema, validation, and one event for each submission.
  * Field names are letters, digits, `_` and `-`, beginning with a letter; they become the columns of the sheet.
  *
  * @param name the name of its folder, file and manifest

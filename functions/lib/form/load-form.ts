@@ -11,8 +11,8 @@ const Form = v.looseObject({
 });
 
 /**
- * Loads what a form of this image says of itself, by its name; undefined when there is no such form. What imports this is taken to
- * depend on every form, and is restarted by `npm start` when one of them changes.
+ * Loads the title, mail texts and columns of a form of this image by its name; undefined when there is no such form. `npm start` takes
+ * a function that imports this to depend on every form, and restarts it when a form changes.
  * @throws Error when its module cannot be loaded
  */
 export async function loadForm(name: string): Promise<v.InferOutput<typeof Form> | undefined> {

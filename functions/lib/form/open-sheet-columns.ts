@@ -3,8 +3,8 @@ import { reasonOf, type Log } from '../runtime/log.ts';
 import type { SheetColumns } from '../schema/sheet-columns.ts';
 
 /**
- * Reads what a form's fields are from its module, in this image: events carry texts only. The fields of a form that is not in it
- * are texts, under their names.
+ * Reads the columns of a form's fields from its module in this image, because events carry texts only. Fields of a form that is not in
+ * this image are texts under their names.
  */
 export function openSheetColumns(log: Log): (form: string) => Promise<SheetColumns> {
   const known = new Map<string, Promise<SheetColumns>>();

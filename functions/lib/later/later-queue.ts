@@ -1,7 +1,7 @@
 import { laterEnv, openLater } from './later.ts';
 
 /**
- * A durable queue, in Redis, of events to be tried again. A task that throws `TryLater` names it, so that no other task loads Redis.
+ * A durable queue in Redis of events that will be retried. A task that throws `TryLater` names it, so that no other task loads Redis.
  *
  * @example
  * ```ts
@@ -10,5 +10,12 @@ import { laterEnv, openLater } from './later.ts';
  */
 export const laterQueue = { env: laterEnv, open: openLater };
 
-/** The type of `laterQueue`, for a helper that takes it as an argument. */
+/**
+ * The type of `laterQueue`, for code that receives it.
+ *
+ * @example
+ * ```ts
+ * const setup = (queue: LaterQueue) => ({ queue, options: () => ({ pauses: inTurn(60_000) }) });
+ * ```
+ */
 export type LaterQueue = typeof laterQueue;

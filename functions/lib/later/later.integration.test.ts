@@ -350,7 +350,7 @@ it('a run is killed at each of its steps: every event is delivered or becomes a 
       handle: kill.call(handle),
       deadLetters: kill.call(deadLetters),
     });
-    // What the Broker was not told to be done it delivers again.
+    // The Broker delivers again what the task did not acknowledge.
     const redelivered: string[] = [];
     for (const id of ['a', 'b', 'c', 'd']) await dying.put(entry(id)).catch(() => void redelivered.push(id));
     await passTime(server.look, 40 * minute);

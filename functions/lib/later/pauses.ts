@@ -1,4 +1,11 @@
-/** How long to wait after the n-th failure in a row (1, 2, …), in milliseconds; undefined after the last try. */
+/**
+ * How long to wait after the n-th failure in a row (1, 2, …), in milliseconds; undefined after the last try.
+ *
+ * @example
+ * ```ts
+ * const threeTimesAMinuteApart: Pauses = (failures) => (failures <= 3 ? 60_000 : undefined);
+ * ```
+ */
 export type Pauses = (failures: number) => number | undefined;
 
 /**

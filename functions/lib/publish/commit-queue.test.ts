@@ -1,7 +1,7 @@
 import { expect, it, vi } from 'vitest';
 import { openCommitQueue } from './commit-queue.ts';
 
-/** Commits that end when they are told to. */
+/** Commits that the test ends. */
 function manual() {
   const commits: { items: number[]; done: () => void; fail: (error: Error) => void }[] = [];
   const commit = (items: number[]) =>

@@ -7,7 +7,7 @@ const own = ['id', 'time', 'type', 'form'];
 
 /**
  * A field's name and title become headings of columns.
- * @throws Error when a name is no such thing, or two columns would have the same heading
+ * @throws Error when a name is not allowed, or two columns would have the same heading
  */
 export function refuseColumns(form: string, { entries }: FormSchema): void {
   const names = Object.keys(entries);

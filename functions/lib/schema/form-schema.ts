@@ -24,13 +24,13 @@ export type Checked =
   | { data: Record<string, string>; errors: [] }
   | { data: undefined; errors: FieldError[] };
 
-/** Who reads the messages: a person knows an option by its label, a program by its value. */
+/** The reader of the messages: a person knows an option by its label, a program by its value. */
 export type Reader = 'person' | 'program';
 
 /**
- * Makes the check of a form's submissions: it takes the schema's fields out of a parsed body (others are dropped), normalises and
- * validates them. An optional field that was left out, empty or blank is kept as its default, or as ''; valibot would have its
- * schema refuse that.
+ * Returns the check of a form's submissions: it takes the schema's fields out of a parsed body (others are dropped), normalises and
+ * validates them. An optional field that was left out, empty or blank is kept as its default, or as ''; valibot alone would let the
+ * field's schema refuse that.
  */
 export function fieldChecker(schema: FormSchema): (body: Record<string, unknown>, reader: Reader) => Checked {
   const fields = Object.entries(schema.entries).map(([key, field]) => {
@@ -60,7 +60,7 @@ export function fieldChecker(schema: FormSchema): (body: Record<string, unknown>
   };
 }
 
-/** What a pipe does with the object after it has been checked. */
+/** The steps of a pipe after the object's own check. */
 function actionsOf(schema: FormSchema): Action[] {
   if (!isPipe(schema)) return [];
   const [first, ...actions] = schema.pipe;

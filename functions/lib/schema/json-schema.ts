@@ -1,7 +1,7 @@
 import { toJsonSchema, type JsonSchema } from '@valibot/to-json-schema';
 import type { FormSchema } from './form-schema.ts';
 
-/** A form's JSON Schema: of the fields as they are kept. An optional one may be left out, or empty. */
+/** A form's JSON Schema describes the fields as they are kept. An optional field may be left out, or empty. */
 export function formJsonSchema(schema: FormSchema): JsonSchema {
   return toJsonSchema(schema, {
     errorMode: 'ignore',

@@ -9,7 +9,7 @@ const text = (max: number) =>
     v.regex(/^(?:\P{Cc}|\n)+$/u, 'empty, or with control characters'),
   );
 
-/** A form's own words in the mail that confirms a submission; what is left out has the words that all forms share. */
+/** A form's own words in the mail that confirms a submission; default words, the same for all forms, replace what is left out. */
 export const MailTexts = v.strictObject({
   subject: v.optional(v.pipe(text(150), v.regex(/^.+$/, 'of several lines'))),
   /** Paragraphs, with an empty line between them: before the reference, and after it. */
@@ -18,15 +18,15 @@ export const MailTexts = v.strictObject({
 });
 export type MailTexts = v.InferOutput<typeof MailTexts>;
 
-/** How a form's wish for a confirmation travels: as an attribute of its events. So a form of another image or language is confirmed, too. */
+/** A form asks for a confirmation by an attribute of its events. So the task also confirms forms of another image or language. */
 export interface MailAttributes {
   /** The name of the field that holds the address. */
   mailto?: string;
 }
 
 /**
- * Which field's address gets the mail: that of the only e-mail field, or of the one that says `confirm: true`. None, no mail.
- * @throws Error when the schema does not say which one, or the texts are not fit for a mail
+ * Chooses the field whose address gets the mail: the only e-mail field, or the one with `confirm: true`. Without one nobody gets a mail.
+ * @throws Error when the schema leaves the choice open, or a text cannot stand in a mail
  */
 export function mailAttributes(name: string, schema: FormSchema, texts: MailTexts = {}): MailAttributes {
   const fields = Object.entries(schema.entries);

@@ -2,7 +2,7 @@ import * as v from 'valibot';
 import { Column, columnOf, titleOf, type FieldEntries } from '../fields/field.ts';
 
 export const SheetColumns = v.record(v.string(), v.object({ title: v.string(), kind: Column }));
-/** What a form's fields are in a sheet, by the field's name: the heading of the column, and what stands in it. */
+/** The columns of a form's fields, by the field's name: the heading, and what the cells hold. */
 export type SheetColumns = v.InferOutput<typeof SheetColumns>;
 
 export function sheetColumns(entries: FieldEntries): SheetColumns {

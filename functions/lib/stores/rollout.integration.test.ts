@@ -35,7 +35,7 @@ it('writes do not count on an island of a master that was restarted abruptly and
 
 it('with its manifest, Redis loses nothing when its pods are evicted one after the other, each as soon as the last is ready', async () => {
   const sentinels = await startCluster();
-  // Whoever asks no Sentinel is safe as well.
+  // A client that asks no Sentinel is safe, too.
   const client = connectRedis(sentinels.env.REDIS_URL, sentinels.env.REDIS_PASSWORD, {
     enableOfflineQueue: false,
     autoResendUnfulfilledCommands: false,

@@ -13,6 +13,6 @@ export function eventOf({ headers, body }: Pick<HttpRequest, 'headers' | 'body'>
     if (event instanceof CloudEvent) event.validate();
     return event;
   } catch (cause) {
-    throw new Refused('The request is no CloudEvent in binary or structured mode.', { cause });
+    throw new Refused('The request is not a CloudEvent in binary or structured mode.', { cause });
   }
 }

@@ -79,7 +79,7 @@ it('a mail that cannot be delivered for two days becomes a dead letter as Knativ
   ]);
   expect([await waiting(), task.smtp.mails]).toEqual([[], []]);
 
-  // Redriven, it is tried anew.
+  // A redriven mail is tried again.
   expect(await task.status({ redriven: '7' })).toBe(204);
   expect(await waiting()).toEqual([id]);
   task.smtp.at = {};

@@ -93,7 +93,7 @@ describe('a task that is frozen when the mail is about to be given', () => {
     return { slow, goOn };
   }
 
-  it('gives nothing when another delivery has taken over meanwhile, and has sent it', async () => {
+  it('sends nothing when another delivery has taken over meanwhile, and has sent it', async () => {
     const { slow, goOn } = await freeze();
     await expire();
     expect(await status()).toBe(204);
@@ -101,7 +101,7 @@ describe('a task that is frozen when the mail is about to be given', () => {
     expect([slow.mails, task.smtp.mails.length, await claim()]).toEqual([[], 1, 'sent']);
   });
 
-  it('gives nothing when another delivery has taken over and is sending', async () => {
+  it('sends nothing when another delivery has taken over and is sending', async () => {
     const { slow, goOn } = await freeze();
     await expire();
     const answered = Promise.withResolvers<void>();
@@ -114,7 +114,7 @@ describe('a task that is frozen when the mail is about to be given', () => {
     expect([slow.mails, task.smtp.mails.length, await claim()]).toEqual([[], 1, 'sent']);
   });
 
-  it('gives nothing when the submission has been forgotten meanwhile', async () => {
+  it('sends nothing when the submission has been forgotten meanwhile', async () => {
     const { slow, goOn } = await freeze();
     const { data, ...attributes } = forgottenEvent({ id, form: 'student-data-form', sheet: 's/t' });
     expect(await status({ ...attributes, data })).toBe(204);

@@ -81,7 +81,7 @@ it('a recipient gets no more than the daily cap, however the address is written;
   expect(await status({ id: 'id-3' })).toBe(204);
   expect(await status({ id: 'bo', data: { ...data, email: 'bo@example.org' } })).toBe(204);
   expect(task.smtp.mails).toHaveLength(4);
-  // Nobody who looks into Redis learns who they are.
+  // The keys in Redis do not reveal the recipients.
   const keys = await task.redis.look.keys('*');
   expect(keys.join()).not.toMatch(/asha|example/i);
 });

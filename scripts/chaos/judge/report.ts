@@ -6,30 +6,30 @@ export interface Report extends Comparison, MailComparison {
   seed: number;
   submitted: number;
   accepted: number;
-  /** By status; a submission that is sent again may have several. */
+  /** By status; a repeated submission counts for each answer. */
   refused: Record<string, number>;
   /** Requests without an answer. */
   unanswered: number;
-  /** Answers that break a form's promise, in words. */
+  /** Answers that a form must not return, as text. */
   broken: Record<string, number>;
-  /** How often the runner ended though nobody had ended it. */
+  /** How often the runner ended by itself. */
   runnerEnded: number;
-  /** By consumer group: events that no task has taken long after the last fault. */
+  /** By consumer group: events that are undelivered long after the last fault. */
   undelivered: Record<string, number>;
-  /** By Trigger. Of mails there may be some: a task killed in the midst of one leaves it open whether that went out. */
+  /** By Trigger. Some may be mails: when a task is killed during a mail, it is unknown whether the mail was sent. */
   deadLetters: Record<string, number>;
-  /** By what was done, such as `kill redis`. */
+  /** By fault, such as `kill redis`. */
   faults: Record<string, number>;
-  /** Faults of the plan that could not be done, as when there was no such process at the time. */
+  /** Faults of the plan that were impossible, for example without such a process at the time. */
   leftOut: Record<string, number>;
   drainSeconds: number;
-  /** What `npm run audit` exits with at the end. */
+  /** The exit code of `npm run audit` at the end. */
   audit: number;
   /** By process. */
   memory: Record<string, Trend>;
 }
 
-/** Nothing lost, doubled, mixed up, out of order or undelivered, and the audit says so, too; every refusal a 4xx or 503, and 4xx only where it is deserved; no process whose memory grows. */
+/** Nothing is lost, duplicated, wrong, out of order or undelivered, and the audit agrees; no wrong answer; no process whose memory grows. */
 export function isClean(report: Report): boolean {
   const {
     lost,
@@ -50,7 +50,7 @@ export function isClean(report: Report): boolean {
   return failures.every((number) => number === 0);
 }
 
-/** The report for people, a line an item. */
+/** The report as text, a line for each item. */
 export function tableOf(report: Report): string {
   const { lost, duplicated, wrong, unmailed, mailedWrongly, memory } = report;
   const rows: [string, string | number][] = [
@@ -59,7 +59,7 @@ export function tableOf(report: Report): string {
     ['accepted (202)', report.accepted],
     ['refused', counts(report.refused)],
     ['no answer', report.unanswered],
-    ['of both, arrived', report.unknownArrived],
+    ['arrived unanswered', report.unknownArrived],
     ['lost', `${lost.length}${sample(lost)}`],
     ['duplicated', `${duplicated.length}${sample(duplicated)}`],
     ['wrong', `${wrong.length}${sample(wrong)}`],

@@ -139,8 +139,8 @@ async function standOnce({ formbus, accepted }: Run) {
   await until(pace, 'every accepted submission is in the sheet once', async () => {
     await formbus.flush();
     const counts = await rows.count(form);
-    const doubled = [...accepted].filter((id) => (counts.get(id) ?? 0) > 1);
-    assert.deepEqual(doubled, [], 'duplicated rows');
+    const duplicated = [...accepted].filter((id) => (counts.get(id) ?? 0) > 1);
+    assert.deepEqual(duplicated, [], 'duplicated rows');
     const missing = [...accepted].filter((id) => !counts.has(id));
     if (missing.length > 0)
       throw new Error(`missing: ${missing.length} of ${accepted.size}, as ${missing.slice(0, 3).join(', ')}`);

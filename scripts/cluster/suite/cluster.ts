@@ -10,6 +10,7 @@ import { forwardPort, kafkaSockets } from '../api/forward.ts';
 import { isReady, Pods, serviceLabel } from '../api/pods.ts';
 import { openTopicLetters } from '../../tools/dead-letters/topic.ts';
 import { connectCluster } from '../../tools/client/kafka-cluster.ts';
+import { commaList } from '../../manifests/comma-list.ts';
 import { until, type SuiteFormbus } from './formbus.ts';
 import { inspect, valueOf, type Installation } from './installation.ts';
 import { applyAll, removeAll } from './resources.ts';
@@ -140,7 +141,7 @@ function kafkaOf({ settings, kafka }: Installation) {
       'the Secret formbus-kafka lacks user, password or ca.crt; run npm run cluster -- up again',
     );
   return {
-    brokers: (settings['KAFKA_BROKERS'] ?? '').split(',').map((broker) => broker.trim()),
+    brokers: commaList(settings['KAFKA_BROKERS'] ?? ''),
     ssl: { ca: [ca] },
     sasl: { mechanism: 'scram-sha-512' as const, username, password },
   };

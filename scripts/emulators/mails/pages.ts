@@ -92,7 +92,7 @@ async function handleFaults(faults: Faults, req: IncomingMessage, res: ServerRes
     for await (const chunk of req) if (body.length < maxFaults) body += String(chunk);
     const { success, output, issues } = v.safeParse(FaultsBody, body);
     if (!success) {
-      const detail = `That is no fault: ${issues.map(({ message }) => message).join('; ')}`;
+      const detail = `That is not a fault: ${issues.map(({ message }) => message).join('; ')}`;
       return answerProblem(res, 400, detail, { kinds: faultHelp });
     }
     faults.add(output);

@@ -120,7 +120,7 @@ describe('faults', () => {
     expect(mails.faults.list()).toEqual([]);
   });
 
-  test('delay: the mail is kept, and told later', async () => {
+  test('delay: the mail is kept, and acknowledged later', async () => {
     const { pages, send } = await testMails();
     await post(pages, { kind: 'delay', ms: 200 });
     const sent = send();
@@ -128,7 +128,7 @@ describe('faults', () => {
     expect((await sent).response).toMatch(/^250/);
   });
 
-  test('away: nobody is there until the faults are removed; then the port is the same', async () => {
+  test('away: no server is there until the faults are removed; then the port is the same', async () => {
     const { pages, send } = await testMails();
     expect(await post(pages, { kind: 'away', ms: 600_000 })).toMatchObject({ waiting: [{ kind: 'away' }] });
     expect(await heard(send())).toBe('ECONNECTION');
@@ -136,7 +136,7 @@ describe('faults', () => {
     expect(await heard(send())).toBe(250);
   });
 
-  test('several wait in order, as often as they say; what is none is refused with the kinds that there are', async () => {
+  test('several wait in order, as often as they say; an unknown one is refused with the kinds that there are', async () => {
     const { pages, send } = await testMails();
     await post(pages, [
       { kind: 'refuse', code: 450, times: 2 },
@@ -147,7 +147,7 @@ describe('faults', () => {
     for (const wrong of ['x', { kind: 'x' }, { kind: 'refuse', code: 250 }, { kind: 'away', times: 2 }])
       expect(await post(pages, wrong)).toMatchObject({
         status: 400,
-        detail: expect.stringContaining('no fault'),
+        detail: expect.stringContaining('not a fault'),
         kinds: {},
       });
     expect(await post(pages, { kind: 'refuse', code: 452, what: 'recipient' })).toMatchObject({

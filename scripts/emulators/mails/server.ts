@@ -12,7 +12,7 @@ import { openMailStore } from './store.ts';
 export interface MailsOptions {
   /** The folder that the mails are kept in; made if it is not there. */
   dir: string;
-  /** Told of faults that are the server's own; the client is answered 451. */
+  /** Called with the server's own faults; the client is answered 451. */
   report?: (error: unknown) => void;
 }
 
@@ -86,7 +86,7 @@ export async function startMails({
     return fault?.kind === 'refuse' ? refusal(fault.code) : null;
   }
 
-  /** As if nobody were there. The port is kept: somebody else would take it. */
+  /** As if no server were there. The port is kept: another process would take it. */
   async function goAway(ms: number, signal: AbortSignal): Promise<void> {
     isAway = true;
     breakOff(server, () => true);

@@ -4,7 +4,8 @@ import { listMetadata, matches } from './requests/developer-metadata.ts';
 import { applyMask, asksFor, parseMask, type Shape } from './grid/fields.ts';
 import { badField, GoogleError, notFound } from './grid/google-error.ts';
 import type { Quota, QuotaMetric } from './faults/quota.ts';
-import { parseBody, SearchMetadata } from './requests/requests.ts';
+import { parseBody } from './schemas/parse-body.ts';
+import { SearchMetadata } from './schemas/requests.ts';
 import { getSpreadsheet } from './grid/sheet.ts';
 import {
   BATCH_SHAPE,
@@ -20,7 +21,7 @@ import { readValues } from './values.ts';
 export interface ApiRequest {
   method: string;
   url: URL;
-  /** The `authorization` header: who asks, for the quotas. Nobody is turned away for lack of one. */
+  /** The `authorization` header: the user, for the quotas. A request without one is served. */
   authorization: string | undefined;
   body: Buffer;
 }

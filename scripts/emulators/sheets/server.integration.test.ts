@@ -160,7 +160,7 @@ test('reads a body that came compressed', async () => {
   expect(await answer.json()).toMatchObject({ spreadsheetId: BOOK, replies: [{ addSheet: {} }] });
 });
 
-test('a caller who hangs up while he sends changes nothing and disturbs nobody', async () => {
+test('a caller that hangs up while sending changes nothing and disturbs no other', async () => {
   const reported: unknown[] = [];
   const sheets = await testSheets({ report: (error) => reported.push(error) });
   const path = `/v4/spreadsheets/${BOOK}:batchUpdate`;

@@ -25,7 +25,7 @@ export interface SheetsOptions {
   now?: () => number;
   /** Requests per minute, reads and writes each. */
   quota?: QuotaLimits;
-  /** Told of faults that are the emulator's own; the caller is answered 500 or 503. */
+  /** Called with the emulator's own faults; the caller is answered 500 or 503. */
   report?: (error: unknown) => void;
 }
 
@@ -39,9 +39,9 @@ export interface SheetsServer {
   handle(req: IncomingMessage, res: ServerResponse, path: string): boolean;
   /** Makes spreadsheets that are not there. */
   make(spreadsheets: string[]): void;
-  /** Takes a spreadsheet's access from everybody (403), or gives it back. */
+  /** Revokes all access to a spreadsheet (403), or restores it. */
   setRevoked(spreadsheet: string, revoked: boolean): void;
-  /** Protects a tab, or one of its columns by its index, from everybody who uses the API, or lifts all protection of the tab. */
+  /** Protects a tab, or one of its columns by its index, from all users of the API, or lifts all protection of the tab. */
   setProtected(spreadsheet: string, title: string, protection: boolean | { column: number }): void;
   /** What the next calls meet; also at `faults` below the pages' root. */
   faults: Faults;
@@ -104,7 +104,7 @@ export async function startSheets({
     try {
       request = { method: req.method ?? '', url, authorization, body: await readBody(req) };
     } catch (error) {
-      // The caller hung up while sending: nothing was applied and nobody waits for an answer.
+      // The caller hung up while sending: nothing was applied and no client waits for an answer.
       if (!(error instanceof GoogleError)) throw error;
       return sendJson(res, error.code, error.body());
     }

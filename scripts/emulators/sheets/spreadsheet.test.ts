@@ -21,7 +21,7 @@ describe('spreadsheets.get', () => {
     ]);
   });
 
-  test('gives the sheets and areas of the ranges', async () => {
+  test('returns the sheets and areas of the ranges', async () => {
     const sheets = await testSheets();
     await sheets.apply(...tab('Tab', ['id', 'name'], ['1', 'a'], ['2', 'b']));
     const { data } = await sheets.api.get({
@@ -82,7 +82,7 @@ describe('spreadsheets.get', () => {
 });
 
 describe('spreadsheets.create', () => {
-  test('makes a spreadsheet with one sheet unless told otherwise', async () => {
+  test('makes a spreadsheet with one sheet by default', async () => {
     const sheets = await testSheets();
     const { data } = await sheets.api.create({ requestBody: { properties: { title: 'Mine' } } });
     expect(data).toMatchObject({
@@ -99,7 +99,7 @@ describe('spreadsheets.create', () => {
 });
 
 describe('spreadsheets.values.get', () => {
-  test('gives rows or columns without the empty ends', async () => {
+  test('returns rows or columns without the empty ends', async () => {
     const sheets = await testSheets();
     await sheets.apply(...tab('My tab', ['id', 'name', 'mail'], ['1', '', ''], ['', '', ''], ['2', 'b', '']));
     const get = async (range: string, majorDimension = 'ROWS') =>
@@ -116,7 +116,7 @@ describe('spreadsheets.values.get', () => {
     expect(await get('My tab!A5:B')).toEqual({ range: "'My tab'!A5:B100", majorDimension: 'ROWS' });
   });
 
-  test('gives values as shown, as they are, or as formulas', async () => {
+  test('returns values as shown, as they are, or as formulas', async () => {
     const sheets = await testSheets();
     const values = [
       { userEnteredValue: { numberValue: 1.5 } },

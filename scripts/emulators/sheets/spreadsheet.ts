@@ -4,7 +4,8 @@ import { type Area, parseRange } from './grid/a1.ts';
 import { type Cell, formatted, readRows, usedRows } from './grid/cells.ts';
 import { type DeveloperMetadata, listMetadata } from './requests/developer-metadata.ts';
 import { asksFor, type Mask, type Shape } from './grid/fields.ts';
-import { CreateSpreadsheet, parseBody } from './requests/requests.ts';
+import { CreateSpreadsheet } from './schemas/requests.ts';
+import { parseBody } from './schemas/parse-body.ts';
 import { getSpreadsheet, listSheets, type Sheet } from './grid/sheet.ts';
 import type { Store } from './grid/store.ts';
 import { addSheet, sheetProperties } from './requests/tabs.ts';
@@ -70,7 +71,7 @@ interface Wanted {
   gridData: boolean;
 }
 
-/** The spreadsheet as `spreadsheets.get` gives it; cells are read only when they are asked for. */
+/** The spreadsheet as `spreadsheets.get` returns it; cells are read only when they are asked for. */
 export function readSpreadsheet(sql: SQLTagStore, id: string, { mask, ranges, gridData }: Wanted): object {
   const { title } = getSpreadsheet(sql, id);
   const sheets = listSheets(sql, id);

@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 
-/** How long the rest of a body that nobody wants is taken off the wire. */
+/** How long the unread rest of a body is taken off the wire. */
 const lingerMs = 5_000;
 
 /**

@@ -1,4 +1,5 @@
 import { type Filter, matches } from '../../events/filters.ts';
+import { annotationItems } from '../annotations.ts';
 import { unknownForms } from '../form-filters.ts';
 import { at, ofKind, type Repository, type Rule } from './repository.ts';
 
@@ -68,8 +69,7 @@ export function publishedTypes(repository: Repository): string[] {
 /** The reply types of each task, from its annotation `formbus.dev/replies: <type>[,<type>]`. */
 function repliesOf(repository: Repository): Map<string, string[]> {
   const services = ofKind(repository, 'Service').map(({ name, content }): [string, string[]] => {
-    const declared = at(content, 'metadata', 'annotations', 'formbus.dev/replies');
-    return [name, typeof declared === 'string' ? declared.split(',').map((type) => type.trim()) : []];
+    return [name, annotationItems(at(content, 'metadata', 'annotations'), 'formbus.dev/replies')];
   });
   return new Map(services);
 }

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { expect, it } from 'vitest';
 import * as v from 'valibot';
+import { annotationItems } from '../annotations.ts';
 import { at, readRepository } from './repository.ts';
 import { resource } from './testing/change.ts';
 
@@ -23,8 +24,6 @@ it.each(ours)('%s names in its code the reply types that its manifest names', as
   });
   const task = tasks.find((one) => one.name === name);
   const manifest = resource(repository, `knative/tasks/${name}.yaml`).content;
-  const declared = at(manifest, 'metadata', 'annotations', 'formbus.dev/replies');
-  expect(typeof declared === 'string' ? declared.split(',').map((type) => type.trim()) : []).toEqual(
-    task?.replies,
-  );
+  const declared = annotationItems(at(manifest, 'metadata', 'annotations'), 'formbus.dev/replies');
+  expect(declared).toEqual(task?.replies);
 });

@@ -113,26 +113,26 @@ describe('the ingress', () => {
       '"type"',
     ],
     [
-      'a source that is no URI reference',
+      'a source that is not a URI reference',
       { headers: { 'ce-specversion': '1.0', 'ce-id': '1', 'ce-source': 'a b', 'ce-type': 't' } },
-      'source is no URI',
+      'source is not a URI',
     ],
     [
       'another version',
       { headers: { 'ce-specversion': '2.0', 'ce-id': '1', 'ce-source': '/s', 'ce-type': 't' } },
       'specversion must be 1.0 or 0.3',
     ],
-    ['a structured event that is no JSON', { headers: structured, body: '{' }, 'no CloudEvent in JSON'],
-    ['a structured event that is a list', { headers: structured, body: '[]' }, 'no CloudEvent'],
+    ['a structured event that is not JSON', { headers: structured, body: '{' }, 'not a CloudEvent in JSON'],
+    ['a structured event that is a list', { headers: structured, body: '[]' }, 'not a CloudEvent'],
     [
       'an attribute that is an object',
       { headers: structured, body: '{"specversion":"1.0","id":{}}' },
-      'no CloudEvent',
+      'not a CloudEvent',
     ],
     [
       'an attribute with capitals',
       { headers: structured, body: '{"specversion":"1.0","id":"1","source":"/s","type":"t","Form":"x"}' },
-      '"Form" is no attribute name',
+      '"Form" is not an attribute name',
     ],
     [
       'a batch',
@@ -271,7 +271,7 @@ it('holds a backlog of 100,000 deliveries without taking more than fifty of a Tr
   expect(send).toHaveBeenCalledTimes(200);
 });
 
-it('shows its log: what an event still waits for and who has given it up', async () => {
+it('shows its log: what an event still waits for and which Triggers have given it up', async () => {
   const { send } = await startSubscriber(({ headers }) => ({
     status: headers['ce-id'] === 'bad' ? 400 : 204,
   }));
@@ -369,7 +369,7 @@ describe('other Triggers while it runs', () => {
     await vi.waitFor(() => expect(ids).toHaveLength(50));
     broker.reconcile([]);
     expect(log.lines.map(({ message }) => message)).toEqual([
-      'events wait for a Trigger that is no longer there; they are kept',
+      'events wait for a Trigger that was removed; they are kept',
     ]);
     expect(broker.redeliver('task', [1])).toBeUndefined();
     await publish(broker.url, { id: 'not for it' });

@@ -1,7 +1,8 @@
 import { systemClock, type Clock } from '../delivery/clock.ts';
 import type { CloudEvent } from '../../events/cloud-event.ts';
 import { startDispatcher } from './dispatcher.ts';
-import { type DeadLetter, type LoggedEvent, openEventLog } from './event-log/event-log.ts';
+import { openEventLog } from './event-log/event-log.ts';
+import type { DeadLetter, LoggedEvent } from './event-log/rows.ts';
 import type { DeadLetterSink, Send } from '../delivery/send.ts';
 import { matches } from '../../events/filters.ts';
 import { type Ingress, startIngress } from './ingress.ts';
@@ -34,14 +35,14 @@ export interface Broker {
   /** The newest 1,000 whose ids are below `before`, newest first. */
   deadLetters(before?: number): DeadLetter[];
   /**
-   * Delivers the events of dead letters again, each to the Trigger that it failed for and once; the promise is on disk. Gives how
+   * Delivers the events of dead letters again, each to the Trigger that it failed for and once; the promise is on disk. Returns how
    * many were queued: not those that were before, or whose Trigger is gone.
    */
   redrive(ids: number[]): Promise<number>;
   /** Events of the log after a place in it, oldest first, at most 10,000. */
   events(after: number): LoggedEvent[];
   /**
-   * Delivers events of the log, by their `seq`, to one Trigger again and to no other; the promise is on disk. Gives how many were
+   * Delivers events of the log, by their `seq`, to one Trigger again and to no other; the promise is on disk. Returns how many were
    * queued: not those that the Trigger does not want or that wait for it already. Undefined when there is no such Trigger.
    */
   redeliver(trigger: string, seqs: number[]): Promise<number> | undefined;
@@ -64,7 +65,7 @@ export interface Broker {
 
 const DAY_MS = 86_400_000;
 const PRUNE_EVERY_MS = 600_000;
-/** Small enough that nobody waits for it. */
+/** Small enough that nothing waits for it. */
 const PRUNE_AT_ONCE = 1_000;
 const SHOWN_DEAD_LETTERS = 1_000;
 const SHOWN_EVENTS = 10_000;
@@ -97,7 +98,7 @@ export async function openBroker({
   const tellKept = (isGone: (trigger: string) => boolean) => {
     for (const [trigger, waiting] of events.waiting()) {
       if (!isGone(trigger)) continue;
-      log.warn({ trigger, waiting }, 'events wait for a Trigger that is no longer there; they are kept');
+      log.warn({ trigger, waiting }, 'events wait for a Trigger that was removed; they are kept');
     }
   };
   tellKept((trigger) => !own.has(trigger));

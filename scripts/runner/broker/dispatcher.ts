@@ -2,7 +2,7 @@ import { attempt, LOST, refusedBytes, urlOf } from '../delivery/attempt.ts';
 import type { DeadLetterSink, Send } from '../delivery/send.ts';
 import type { Clock } from '../delivery/clock.ts';
 import type { CloudEvent } from '../../events/cloud-event.ts';
-import { backoffMs } from '../../manifests/delivery-schema.ts';
+import { backoffMs } from '../../manifests/schemas/delivery-schema.ts';
 import type { EventLog } from './event-log/event-log.ts';
 import { MAX_HEADER_BYTES, MAX_POLL_RECORDS } from '../../events/limits.ts';
 import type { Log } from '../log.ts';
@@ -124,7 +124,7 @@ export function startDispatcher({
     schedule();
   }
 
-  /** Gives when it is to be delivered again; undefined = it is over. */
+  /** Returns when to deliver it again; undefined = it is over. */
   async function deliver(
     one: Held,
     trigger: Trigger,

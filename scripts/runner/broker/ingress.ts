@@ -12,7 +12,7 @@ const DRAIN_MS = 1_000;
 
 export interface Ingress {
   url: string;
-  /** What a POST to `url` does and is answered, for who is in this process: a hop over HTTP costs as much as a delivery. */
+  /** Does what a POST to `url` does, for callers in this process: a hop over HTTP costs as much as a delivery. */
   post(request: { headers: IncomingHttpHeaders; body: Buffer }): Promise<Answer>;
   close(): Promise<void>;
 }
@@ -34,7 +34,7 @@ export async function startIngress({
     if (refuseForeign(req, res)) return;
     receive(req).then(
       (answer) => write(res, answer),
-      // Its body broke off: there is nobody to answer.
+      // Its body broke off: no client waits for an answer.
       () => req.destroy(),
     );
   });
@@ -55,7 +55,10 @@ export async function startIngress({
     try {
       event = readEvent(headers, body);
     } catch (error) {
-      return answer(400, `This is no CloudEvent: ${error instanceof Error ? error.message : String(error)}.`);
+      return answer(
+        400,
+        `This is not a CloudEvent: ${error instanceof Error ? error.message : String(error)}.`,
+      );
     }
     if (isTooLarge(event)) return tooLarge();
     try {

@@ -36,7 +36,7 @@ export interface DataFolder {
   announce(running: Running): void;
   /** What to say of an error: of those that a folder causes which cannot be written, few name it. */
   explain(error: unknown): unknown;
-  /** Gives it back. */
+  /** Frees the folder. */
   close(): void;
 }
 

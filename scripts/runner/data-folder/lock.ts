@@ -3,11 +3,11 @@ import { DatabaseSync } from 'node:sqlite';
 /**
  * Takes a lock file for this process. SQLite's exclusive lock is one of the operating system: it ends with the process,
  * however that ends, so no stale lock is ever left.
- * @returns gives the lock back
+ * @returns releases the lock
  * @throws Error `busy` when another process holds it
  */
 export function takeLock(file: string, busy: string): () => void {
-  // Whoever looks whether it is held holds it for a moment.
+  // `isLocked` of another process holds it for a moment.
   const database = new DatabaseSync(file, { timeout: 200 });
   try {
     database.exec('BEGIN EXCLUSIVE');

@@ -103,7 +103,7 @@ export function urlOf(to: Subscriber): string {
   return 'uri' in to ? to.uri : `http://${to.service}${to.path}`;
 }
 
-/** A sender that overlooks its signal holds nobody up. */
+/** Does not wait for a sender that ignores its signal. */
 async function orAborted(answer: Promise<Answer>, signal: AbortSignal): Promise<Answer> {
   let stop = () => {};
   const aborted = new Promise<never>((_, reject) => {

@@ -6,7 +6,7 @@ export interface Clock {
   after(ms: number, run: () => void): () => void;
 }
 
-/** Longest wait that setTimeout takes; whoever waits longer has to ask again. */
+/** Longest wait that setTimeout takes; a longer wait has to ask again. */
 const LONGEST_MS = 2 ** 31 - 1;
 
 export const systemClock: Clock = {

@@ -4,7 +4,7 @@ import type { Log } from '../log.ts';
 /**
  * Says, once, that events that are being retried hold all places of a Trigger or KafkaSource: what comes behind waits, and nothing else shows
  * it. Says so again when most of the places were free in between.
- * @returns to be told whenever their number changes
+ * @returns a function to call whenever their number changes
  */
 export function openStandstill({
   who,

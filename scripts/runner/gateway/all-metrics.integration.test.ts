@@ -48,7 +48,7 @@ async function open({ env = {} }: { env?: Record<string, string> } = {}) {
 const labels = (name: string) =>
   `kn_service_name="${name}",kn_configuration_name="${name}",kn_revision_name="${name}-00001"`;
 
-test("services are told in Knative's names: what is wanted, ready and under way, and each answer with its status and duration", async () => {
+test("services are reported by Knative's names: what is wanted, ready and under way, and each answer with its status and duration", async () => {
   const { services, scrape } = await open();
   const body = Buffer.alloc(0);
   const to = { service: 'task', path: '/task' };
@@ -67,7 +67,7 @@ test("services are told in Knative's names: what is wanted, ready and under way,
   expect(later.filter((line) => line.startsWith('kn_revision_') && line.includes('"task"'))).toEqual([]);
 });
 
-test("events are told in the names of Kafka's exporter: what waits for a Trigger, and the dead letters so far", async () => {
+test("events are reported by the names of Kafka's exporter: what waits for a Trigger, and the dead letters so far", async () => {
   const { broker, scrape } = await open();
   for (const id of ['1', '2']) await publish(broker.url, { id });
   await vi.waitFor(() => expect(broker.letters()).toEqual(new Map([['dead', 2]])));

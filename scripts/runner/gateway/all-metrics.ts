@@ -8,12 +8,12 @@ import type { Services } from '../serving/services.ts';
 
 /** The function that has the figures of all others. */
 export const EXPORTER = 'metrics';
-/** Below the time that Prometheus gives a scrape. */
+/** Shorter than Prometheus's time-out for a scrape. */
 const LIMIT_MS = 4_000;
 
 /**
  * What `/_/metrics` answers: services, events and dead letters as the runner sees them, then what the exporter says, so that one
- * address has everything. Who does not answer in time is left out, as on a cluster, and named in a comment.
+ * address has everything. What does not answer in time is left out, as on a cluster, and named in a comment.
  */
 export async function allMetrics({
   metrics,

@@ -1,4 +1,6 @@
-import type { ServerResponse } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { answerProblem } from '../../emulators/web/problem.ts';
+import { missingPage } from './index-page.ts';
 
 export function redirect(res: ServerResponse, location: string) {
   res.writeHead(308, { location, 'content-length': 0 }).end();
@@ -31,4 +33,17 @@ export function answerText(res: ServerResponse, body: string) {
     'cache-control': 'no-store',
   });
   res.end(body);
+}
+
+/** 404, as a page for a browser. */
+export function answerMissing(req: IncomingMessage, res: ServerResponse, detail: string, members = {}) {
+  if (req.headers.accept?.includes('text/html')) return answerHtml(res, missingPage(detail), 404);
+  answerProblem(res, 404, detail, members);
+}
+
+/** 405 for other methods than these. */
+export function only(methods: string[], req: IncomingMessage, res: ServerResponse, answer: () => void): void {
+  if (methods.includes(req.method ?? '')) return answer();
+  const allow = methods.join(', ');
+  return answerProblem(res, 405, `This address takes ${allow} only.`, { headers: { allow } });
 }

@@ -3,7 +3,7 @@ import { openClusterLocal } from './cluster-local.ts';
 import { openServices, type Services } from '../serving/services.ts';
 import { demoFunction, launcher, recordingLog, service } from '../serving/testing.ts';
 
-test('a Service is reached by its name, also by who came before there were any; another one is a 404', async () => {
+test('a Service is reached by its name, also by a request that came before there were any; another one is a 404', async () => {
   const running = Promise.withResolvers<Services>();
   const { url, close } = await openClusterLocal(running.promise);
   onTestFinished(close);
@@ -24,7 +24,7 @@ test('a Service is reached by its name, also by who came before there were any; 
   ]);
 });
 
-test('when there will be none, who waits is answered 503', async () => {
+test('when there will be none, requests that wait are answered 503', async () => {
   const running = Promise.withResolvers<Services>();
   const { url, close } = await openClusterLocal(running.promise);
   onTestFinished(close);

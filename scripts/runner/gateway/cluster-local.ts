@@ -11,7 +11,7 @@ export interface ClusterLocal {
   close(): Promise<void>;
 }
 
-/** Where Services reach each other, tasks too; on this machine only. Who comes before there are any waits for them. */
+/** Where Services reach each other, tasks too; on this machine only. A request that comes before there are Services waits for them. */
 export async function openClusterLocal(services: Promise<Pick<Services, 'request'>>): Promise<ClusterLocal> {
   async function forward(req: IncomingMessage, res: ServerResponse) {
     const [, name = '', path = '/', query = ''] = /^\/([^/?]*)(\/[^?]*)?(\?.*)?$/.exec(req.url ?? '') ?? [];

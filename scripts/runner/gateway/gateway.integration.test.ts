@@ -103,7 +103,7 @@ test('the index page leads to forms, sheets and dead letters, and escapes names'
   const { get, url } = await open({ forms: ['demo', 'a<b'], sheets: () => true });
   const page = await (await get('/')).text();
   expect(page).toContain('<a href="/demo/">demo</a>');
-  expect(page).toContain('a&lt;b');
+  expect(page).toContain('a&#60;b');
   expect(page).toContain(`curl ${url}/demo/schema.json`);
   for (const address of ['/_/sheets/', '/_/dead-letters', '/_/services', '/_/schedules']) {
     expect(page).toContain(`href="${address}"`);
@@ -139,7 +139,7 @@ test('services, dead letters, schedules and health are JSON', async () => {
   expect((await get('/_/nothing')).status).toBe(404);
 });
 
-test('a slash at the end of an address of the runner is no mistake; a page, whose links it would bend, is redirected', async () => {
+test('a slash at the end of an address of the runner is not a mistake; a page, whose links it would bend, is redirected', async () => {
   const fire = () => Promise.resolve({ schedule: 'flush', id: '1', status: 204 });
   const pages = (_: unknown, res: ServerResponse, path: string) => Boolean(res.end(path));
   const { get } = await open({ schedules: { status: () => [schedule], fire }, sheets: pages, mails: pages });
@@ -164,7 +164,7 @@ test('a slash at the end of an address of the runner is no mistake; a page, whos
   expect(await (await get('/_/sheets/')).text()).toBe('');
 });
 
-test("POST to a schedule fires it and tells the sink's answer", async () => {
+test("POST to a schedule fires it and returns the sink's answer", async () => {
   const fired = { schedule: 'flush', id: '1', status: 204 };
   const fire = (name: string) => {
     if (name === 'broken') return Promise.reject(new Error('nobody there'));

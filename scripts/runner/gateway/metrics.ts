@@ -17,7 +17,7 @@ export interface Offset {
   offset: number;
 }
 
-/** What `openMetrics` is told at each scrape. */
+/** What `text` needs at each scrape. */
 interface Figures {
   services: ServiceStatus[];
   lags: Lag[];

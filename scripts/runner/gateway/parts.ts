@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { DeadLetter, LoggedEvent } from '../broker/event-log/event-log.ts';
+import type { DeadLetter, LoggedEvent } from '../broker/event-log/rows.ts';
 import type { Running } from '../data-folder/data-folder.ts';
 import type { ScheduleStatus } from '../schedules/ping.ts';
 import type { Services } from '../serving/services.ts';
@@ -11,7 +11,7 @@ export interface GatewayParts {
   forms: string[];
   services: Pick<Services, 'request' | 'status'>;
   deadLetters: (before?: number) => DeadLetter[];
-  /** Delivers the events of dead letters again; gives how many. */
+  /** Delivers the events of dead letters again; returns how many. */
   redrive: (ids: number[]) => Promise<number>;
   /** The Broker's log, a page of it. */
   events: (after: number) => LoggedEvent[];
@@ -35,5 +35,5 @@ export interface GatewayParts {
   mails?: Pages | undefined;
 }
 
-/** Answers a request, or gives false for a method that it does not take. */
+/** Answers a request; returns false for a method that it does not take. */
 type Pages = (req: IncomingMessage, res: ServerResponse, path: string) => boolean;

@@ -19,11 +19,11 @@ const Redrive = v.strictObject({
 /** Enough for 10,000 places. */
 const maxBytes = 1_000_000;
 
-/** What is to be delivered again and to whom, from the JSON body of a request; a text says what is wrong with it. */
+/** Which events to deliver again, and to which Trigger, from a request's JSON body. Returns a text when the body is wrong. */
 export const readRedelivery = (req: IncomingMessage) =>
   read(req, Redelivery, '{"trigger": "…", "seqs": [1, …]}');
 
-/** Likewise which dead letters are to be delivered again. */
+/** Likewise which dead letters to deliver again. */
 export const readRedrive = (req: IncomingMessage) => read(req, Redrive, '{"ids": [1, …]}');
 
 async function read<S extends v.GenericSchema>(
@@ -43,5 +43,5 @@ async function read<S extends v.GenericSchema>(
   const text = Buffer.concat(chunks).toString();
   const { success, output, issues } = v.safeParse(v.pipe(v.string(), v.parseJson(), schema), text);
   if (success) return output;
-  return `The body is no ${shape}: ${issues.map(({ message }) => message).join('; ')}`;
+  return `The body is not ${shape}: ${issues.map(({ message }) => message).join('; ')}`;
 }

@@ -1,8 +1,9 @@
 import { Kafka, logLevel, type KafkaConfig } from 'kafkajs';
+import { commaList } from '../../manifests/comma-list.ts';
 import RequestQueue from 'kafkajs/src/network/requestQueue/index.js';
 
 /**
- * A kafkajs client as the runner uses it: silent, for what goes wrong is told by who uses it, and with the bounds given.
+ * A kafkajs client as the runner uses it: silent, because its user reports what goes wrong, and with the bounds given.
  * The broker list is what KAFKA_BROKERS holds: `host:port`, separated by commas.
  */
 export function kafkaClient(brokers: string, settings: Omit<KafkaConfig, 'brokers'> = {}): Kafka {
@@ -10,7 +11,7 @@ export function kafkaClient(brokers: string, settings: Omit<KafkaConfig, 'broker
     clientId: 'formbus-runner',
     logLevel: logLevel.NOTHING,
     ...settings,
-    brokers: brokers.split(',').map((broker) => broker.trim()),
+    brokers: commaList(brokers),
   });
 }
 

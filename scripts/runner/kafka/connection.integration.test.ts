@@ -59,13 +59,13 @@ describeKafka('the topics and KafkaSinks of the manifests on a real Kafka', { ti
     });
   });
 
-  test('a topic that stands already is left as it is, and is told of when it differs', async () => {
+  test('a topic that exists already is left as it is, and reported when it differs', async () => {
     await connect([topicOf('stands')]);
     const { log } = await connect([topicOf('stands', { partitions: 5 })]);
     expect(log.lines).toMatchObject([{ level: 'warn', fields: { topic: 'stands', has: 3, wanted: 5 } }]);
   });
 
-  test('a sink whose topic nobody makes stops the start, with its file', async () => {
+  test('a sink whose topic no manifest makes stops the start, with its file', async () => {
     await expect(connect([], [sinkOf('nowhere', 'binary')])).rejects.toThrow(
       'eventing/nowhere.yaml: there is no topic nowhere',
     );

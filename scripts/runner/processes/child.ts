@@ -119,7 +119,7 @@ function killGroup(pid: number | undefined) {
   try {
     process.kill(-pid, 'SIGKILL');
   } catch {
-    // Nobody is left in the group.
+    // The group is empty.
   }
 }
 

@@ -4,7 +4,7 @@ import type { Log } from '../log.ts';
 
 export interface Kept {
   pid(): number;
-  /** Ends it for good: as `stop` does, with SIGKILL after `graceMs`. */
+  /** Ends it, without a restart: as `stop` does, with SIGKILL after `graceMs`. */
   close(graceMs: number): Promise<void>;
 }
 
@@ -37,7 +37,7 @@ export function keepRunning({
     for (;;) {
       const how = await current.exited;
       if (closing) return;
-      log.error({ from, pid: current.pid }, `${command} ${how}; it is started again`);
+      log.error({ from, pid: current.pid }, `${command} ${how}; it is being restarted`);
       await sleep(restartPauseMs);
       if (closing) return;
       try {
@@ -45,7 +45,7 @@ export function keepRunning({
       } catch (error) {
         log.error({ from }, String(error));
       }
-      // Whoever closes meanwhile ends the new one, too, and waits for this to be over.
+      // A `close` meanwhile ends the new one, too, and waits for this loop.
       if (closing) return;
     }
   }

@@ -26,7 +26,7 @@ test('commands that are there need nothing', () => {
   expect(machine.lines).toEqual([]);
 });
 
-test('on Debian, root installs what is missing and is told so', () => {
+test('on Debian, root installs what is missing, and a line says so', () => {
   const machine = system(['apt-get', 'chromium']);
   ensure(['redis-server', 'chromium'], machine);
   const [command, args = []] = machine.run.mock.calls[0] ?? [];

@@ -3,7 +3,7 @@ import { connect, createServer } from 'node:net';
 const handedOut = new Set<number>();
 
 /**
- * Takes a free port of 127.0.0.1 from the system. Nobody holds it until its user listens, so that user must be ready
+ * Takes a free port of 127.0.0.1 from the system. No process holds it until its user listens, so that user must be ready
  * for EADDRINUSE; this process, at least, does not hand it out again until `releasePort`.
  */
 export async function takePort(): Promise<number> {
@@ -27,7 +27,7 @@ export function accepts(port: number): Promise<boolean> {
       socket.destroy();
       resolve(answer);
     };
-    // With nobody listening, Linux may by chance give the connection the same port on both ends: it has met itself.
+    // When no process listens, Linux may by chance give the connection the same port on both ends: it has met itself.
     socket.once('connect', () => settle(socket.localPort !== port));
     socket.once('error', () => settle(false));
   });

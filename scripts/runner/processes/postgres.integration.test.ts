@@ -28,7 +28,7 @@ async function ask(url: string, sql: string): Promise<Record<string, unknown> | 
   }
 }
 
-test('what is committed is on disk, and nobody gets in from outside or without the password', async () => {
+test('what is committed is on disk, and no client gets in from outside or without the password', async () => {
   const { url, port } = await start(join(tempFolder(), 'postgres'));
   const settings = ['fsync', 'synchronous_commit', 'listen_addresses', 'unix_socket_directories'];
   const values = await Promise.all(settings.map((name) => ask(url, `SHOW ${name}`)));
@@ -64,7 +64,7 @@ test('a postgres that is killed is started again on its port, with its data', as
   });
   await vi.waitFor(() => expect(postgres.pid()).not.toBe(pid));
   expect(postgres.log.lines[0]).toMatch(
-    /^error postgres: postgres was ended by SIGKILL; it is started again/,
+    /^error postgres: postgres was ended by SIGKILL; it is being restarted/,
   );
 });
 

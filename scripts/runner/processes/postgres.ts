@@ -1,14 +1,14 @@
-import { spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { chown, mkdir, readFile, realpath, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Client } from 'pg';
-import { startChild, type Child } from './child.ts';
+import type { Child } from './child.ts';
 import { keepRunning } from './keep-running.ts';
 import type { Log } from '../log.ts';
 import { releasePort, takePort } from './ports.ts';
+import { runAs, type User, userFor } from './postgres-user.ts';
 
 export interface Postgres {
   /** With the password. */
@@ -82,40 +82,6 @@ async function passwordOf(folder: string): Promise<string> {
   return readFile(file, 'utf8');
 }
 
-/** What a command is run through, and who owns the data. */
-interface User {
-  through: string[];
-  ids: { uid: number; gid: number } | undefined;
-}
-
-/**
- * PostgreSQL refuses to run as root. There it runs as nobody, or as whoever owns the data already, who may yet read what root may:
- * this folder and the packages may lie where nobody else gets in.
- * @throws Error where that can't be done
- */
-async function userFor(data: string): Promise<User> {
-  if (process.getuid?.() !== 0) return { through: [], ids: undefined };
-  const owner = await stat(data).catch(() => undefined);
-  const ids = owner ?? { uid: idOf('-u'), gid: idOf('-g') };
-  const { uid, gid } = ids;
-  const capability = '+dac_override';
-  const options = ['--reuid', String(uid), '--regid', String(gid), '--clear-groups'];
-  options.push('--inh-caps', capability, '--ambient-caps', capability);
-  // A process that changes its user is no longer tied to the runner.
-  options.push('--pdeathsig', 'KILL');
-  if (spawnSync('setpriv', [...options, '--', 'true']).status !== 0) {
-    throw new Error(
-      'PostgreSQL does not run as root, and setpriv of util-linux cannot change the user here; ' +
-        'run npm start as another user, or set DATABASE_URL to a PostgreSQL that runs',
-    );
-  }
-  return { through: ['setpriv', ...options, '--'], ids: { uid, gid } };
-}
-
-function idOf(which: '-u' | '-g'): number {
-  return Number(spawnSync('id', [which, 'nobody'], { encoding: 'utf8' }).stdout);
-}
-
 /** Makes the database cluster, whole or not at all. */
 async function initialise({ bin, data }: Place, user: User, folder: string): Promise<void> {
   if (await stat(data).catch(() => undefined)) return;
@@ -126,7 +92,7 @@ async function initialise({ bin, data }: Place, user: User, folder: string): Pro
   const options = ['--username', 'formbus', '--auth', 'scram-sha-256', '--pwfile', join(folder, 'password')];
   // Texts are compared by their bytes, here and on every other machine.
   options.push('--encoding', 'UTF8', '--locale', 'C', '--no-instructions');
-  const initdb = await run(join(bin, 'initdb'), ['-D', fresh, ...options], user, folder);
+  const initdb = await runAs(join(bin, 'initdb'), ['-D', fresh, ...options], user, folder);
   const how = await initdb.exited;
   if (how !== 'exited with code 0')
     throw new Error(`PostgreSQL could not make ${fresh}: initdb ${how}:\n${initdb.lastLines()}`);
@@ -175,7 +141,7 @@ async function startOn(port: number, place: Place, user: User): Promise<Child> {
     max_connections: 50,
   };
   const args = Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
-  const child = await run(join(place.bin, 'postgres'), ['-D', place.data, ...args], user, place.data);
+  const child = await runAs(join(place.bin, 'postgres'), ['-D', place.data, ...args], user, place.data);
   const deadline = performance.now() + startTimeoutMs;
   while (!(await isReady(urlOf(port, place)))) {
     if (!child.running()) throw new Error(`postgres ${await child.exited}:\n${child.lastLines()}`);
@@ -186,12 +152,6 @@ async function startOn(port: number, place: Place, user: User): Promise<Child> {
     await sleep(10);
   }
   return child;
-}
-
-function run(command: string, args: string[], { through }: User, cwd: string): Promise<Child> {
-  const [file = command, ...rest] = [...through, command, ...args];
-  const { PATH = '/usr/bin:/bin' } = process.env;
-  return startChild({ command: file, args: rest, cwd, env: { PATH, LANG: 'C', TZ: 'UTC' } });
 }
 
 async function isReady(connectionString: string): Promise<boolean> {

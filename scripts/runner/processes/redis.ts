@@ -122,7 +122,7 @@ async function endLeftover(folder: string, portFile: string, log: Log) {
   }
 }
 
-/** Sends one inline command and gives the beginning of the reply, as it came. */
+/** Sends one inline command and returns the beginning of the reply, as it came. */
 function command(port: number, line: string): Promise<string> {
   return new Promise((resolve, reject) => {
     const socket = connect({ host: '127.0.0.1', port }, () => socket.write(`${line}\r\n`));

@@ -33,7 +33,7 @@ export async function checkFunctions({
     const how = await child.exited;
     if (how === 'exited with code 0') return [];
     if (others.length === 0) return [`${first.file}: ${first.name} ${how}:\n${child.lastLines()}`];
-    // Whose fault it is, each tells by itself.
+    // Checked one by one, each reports its own mistakes.
     const problems: string[] = [];
     for (const service of [first, ...others]) problems.push(...(await check(service)));
     return problems;

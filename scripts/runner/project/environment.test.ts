@@ -3,7 +3,8 @@ import { join, relative } from 'node:path';
 import { expect, test } from 'vitest';
 import { describeOverrides, resolveEnvironments, valuesOf, type Override } from './environment.ts';
 import { findKafka } from '../kafka/given.ts';
-import { databaseOf, findGoogle, findRedis, findSmtp, localOverrides } from './overrides.ts';
+import { databaseOf, findGoogle, findRedis, findSmtp } from './given.ts';
+import { localOverrides } from './overrides.ts';
 import { service } from '../serving/testing.ts';
 
 const form = service({
@@ -178,7 +179,7 @@ test('mails go to the server here, without login and encryption, or to the one t
   expect(findSmtp({ SMTP_USER: 'me', SMTP_URL: '' })).toBeUndefined();
 });
 
-test('what is set in place of the manifests is told with its reason, secrets without their value', () => {
+test('what is set in place of the manifests is described with its reason, secrets without their value', () => {
   const lines = describeOverrides(localOverrides(machine), [form, flush]).split('\n');
   expect(lines).toContainEqual(
     expect.stringMatching(/K_SINK=http:\/\/127\.0\.0\.1:1\/formbus +events go to the Broker here/),

@@ -10,7 +10,7 @@ export interface Override {
   /** For services that have one of these variables; without it, for all. */
   where?: string[];
   reason: string;
-  /** Shown in place of a value that is nobody's business. */
+  /** Shown in place of a value that is secret. */
   shown?: string;
 }
 

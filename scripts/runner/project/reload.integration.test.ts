@@ -110,7 +110,7 @@ test('a form and a task that are new run at once, others keep their instances; w
   expect(bundles()).toBeLessThan(5);
 }, 120_000);
 
-test('a mistake in a manifest or in code is told with its file, what runs goes on, and the next save heals it', async () => {
+test('a mistake in a manifest or in code is reported with its file, what runs goes on, and the next save repairs it', async () => {
   const { root, edit, said, submit, count } = await start();
   const status = async () => (await submit('demo-form', demo)).status;
   expect(await status()).toBe(202);
@@ -154,7 +154,7 @@ test('a form that changes restarts the tasks that read its titles and words as w
   expect(count('changed: demo-form, send-confirmation, sheets-flush {')).toBe(1);
 });
 
-test('a mistake in types is told with its file and line, harms nothing that runs, and so is that it is gone', async () => {
+test('a mistake in types is reported with its file and line, harms nothing that runs, and its end is reported, too', async () => {
   const { edit, said, submit, count } = await start();
   const code = 'functions/forms/demo-form/demo-form.ts';
   edit(code, 'max: 100', 'maxx: 100');

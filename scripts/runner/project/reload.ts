@@ -68,7 +68,7 @@ export function openReloader({
     }
     const ms = Math.round(performance.now() - began);
     if (services.count + others.count > 0) log.info({ ms }, 'the change is running');
-    // A mistake that was taken back changes nothing; whoever made it wants to know that it is gone.
+    // A mistake that was taken back changes nothing; its author wants to know that it is gone.
     else if (isWrong) log.info({}, 'what is saved is what runs');
     isWrong = false;
   }
@@ -80,7 +80,7 @@ export function openReloader({
         isWrong = true;
         const reason = error instanceof Error ? error.message : String(error);
         if (!closing.signal.aborted)
-          log.error({}, `${reason}\nWhat runs goes on as it was; the next save is tried again.`);
+          log.error({}, `${reason}\nWhat runs goes on as it was; the next save will be tried.`);
       });
     }
     working = undefined;

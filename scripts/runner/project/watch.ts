@@ -3,7 +3,7 @@ import type { Log } from '../log.ts';
 
 /** Watches folders with all that is in them. */
 export interface Watch {
-  /** What changes are told to; those since the start, too. Changes shortly one after the other are told once. */
+  /** Called after changes, those since the start included; once for changes shortly after one another. */
   onChange(listener: () => void): void;
   close(): Promise<void>;
 }

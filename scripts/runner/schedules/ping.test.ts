@@ -29,7 +29,7 @@ function open(settings: Partial<PingSource> = {}, send?: Send, clock?: Clock) {
   return { sent, log, schedules };
 }
 
-test('firing sends the event that Knative makes and tells what the sink answered', async () => {
+test('firing sends the event that Knative makes and returns what the sink answered', async () => {
   const { sent, schedules } = open({ data: '{"a":1}', contentType: 'application/json' });
   const before = Date.now();
   const fired = await schedules.fire('flush');
@@ -119,7 +119,7 @@ test('closing ends the wait for the next attempt', async () => {
   await expect(fired).rejects.toThrow('formbus is stopping');
 });
 
-test('a schedule or time zone that is none is an error naming the manifest', () => {
+test('an invalid schedule or time zone is an error that names the manifest', () => {
   expect(() => open({ schedule: 'now and then' })).toThrow(
     /^eventing\/sources\/flush\.yaml: spec\.schedule: now and then: /,
   );

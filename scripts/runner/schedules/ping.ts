@@ -49,7 +49,7 @@ const RETRIED = new Set([404, 413, 425, 429, 502, 503, 504]);
 const PAUSES_MS = [100, 200, 400, 800, 1_600];
 
 /**
- * Sends each PingSource's event to its sink when its schedule says so. As in Knative: what was missed while nothing ran
+ * Sends each PingSource's event to its sink when its schedule says so. As in Knative: a run that was missed while nothing ran
  * is not caught up, a failure is retried for some seconds only, and a run still under way does not hold up the next.
  * @throws Error naming the manifest when a schedule or time zone is none
  */
@@ -96,10 +96,16 @@ export function openSchedules({
       try {
         const answer = await send(source.sink, request, closing.signal);
         if (!RETRIED.has(answer.status)) return answer;
-        log.info({ from: source.name, status: answer.status, pauseMs }, 'schedule not taken, sent again');
+        log.info(
+          { from: source.name, status: answer.status, pauseMs },
+          'schedule not taken, will be retried',
+        );
       } catch (error) {
         closing.signal.throwIfAborted();
-        log.info({ from: source.name, error: String(error), pauseMs }, 'schedule not delivered, sent again');
+        log.info(
+          { from: source.name, error: String(error), pauseMs },
+          'schedule not delivered, will be retried',
+        );
       }
       await pause(pauseMs, { clock, signal: closing.signal });
     }

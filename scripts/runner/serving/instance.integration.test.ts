@@ -59,10 +59,10 @@ test('an instance that never listens is ended and reported', async () => {
     args: ['demo.mjs'],
     cwd: folder,
     env: {},
-    startTimeoutMs: 300,
+    startTimeoutMs: 2_000,
     onLine: (line) => (pid = Number(line)),
   });
-  await expect(failing).rejects.toThrow('demo did not listen on its PORT within 300 ms');
+  await expect(failing).rejects.toThrow('demo did not listen on its PORT within 2000 ms');
   expect(pid).toBeGreaterThan(0);
   expect(isRunning(pid)).toBe(false);
 });

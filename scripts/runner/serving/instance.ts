@@ -28,7 +28,7 @@ export interface InstanceOptions {
   compileCache?: string;
   onLine?: (line: string) => void;
   startTimeoutMs?: number;
-  /** Gives the start up. */
+  /** Cancels the start. */
   signal?: AbortSignal;
 }
 
@@ -108,7 +108,7 @@ async function startOn(
     agent,
     exited,
     async stop(graceMs = 10_000) {
-      // Connections that nobody uses, now or later, would only keep the instance from ending.
+      // Idle connections would only keep the instance from ending.
       agent.maxFreeSockets = 0;
       for (const socket of Object.values(agent.freeSockets).flat()) socket?.destroy();
       await child.stop(graceMs);

@@ -1,39 +1,36 @@
-import { availableParallelism } from 'node:os';
-import type { Instance } from './instance.ts';
-import type { Log } from '../log.ts';
 import type { Service } from '../../manifests/types.ts';
-import { slidingMax } from './sliding-max.ts';
+import type { Log } from '../log.ts';
+import { openAutoscaler, type Scale } from './autoscaler.ts';
+import { openBackoff } from './backoff.ts';
+import type { Instance } from './instance.ts';
+import { type Lease, openInstancePool } from './instance-pool.ts';
+import { openWaitingQueue } from './waiting-queue.ts';
 
 /** A Service's instances: what Knative's activator and autoscaler do. */
 export interface Revision {
   /**
-   * Gives a place at an instance, starting one if need be; `release` gives the place back.
+   * Leases a place at an instance, starting one if need be.
    * @throws Unavailable when no instance can be had; the signal's reason when it aborts first
    */
   acquire(signal: AbortSignal): Promise<Lease>;
   status(): RevisionStatus;
-  /** Gives no more places (`Retired`); stops each instance when its last request is over, and resolves when all are gone. */
+  /** Refuses more requests (`Retired`); stops each instance when its last request is over, and resolves when all are gone. */
   drain(): Promise<void>;
-  /** Turns away who waits, stops every instance (SIGKILL after `graceMs`). */
+  /** Rejects queued requests, stops every instance (SIGKILL after `graceMs`). */
   close(graceMs: number): Promise<void>;
-}
-
-export interface Lease {
-  instance: Instance;
-  release(): void;
 }
 
 export interface RevisionStatus {
   /** Instances that take requests. */
   instances: number;
-  /** How many there are to be: what was needed within the window. */
+  /** How many there should be: the most that was needed within the window. */
   wanted: number;
   starting: number;
-  /** Requests at instances, those that are being drained included. */
+  /** Requests at instances, those included that are being drained. */
   inFlight: number;
   /** Requests that wait for an instance. */
   queued: number;
-  /** Requests that were given to an instance since the Service was last changed. */
+  /** Requests that an instance got since the Service was last changed. */
   requests: number;
   /** Instances started since the Service was last changed. */
   coldStarts: number;
@@ -44,7 +41,7 @@ export interface RevisionStatus {
   target: number;
 }
 
-/** Nobody can take the request now; worth another try after that many seconds. */
+/** No instance can take the request now; worth another try after that many seconds. */
 export class Unavailable extends Error {
   override name = 'Unavailable';
   retryAfterSeconds: number;
@@ -59,139 +56,78 @@ export class Retired extends Error {
   override name = 'Retired';
 }
 
-interface Member {
-  instance: Instance;
-  inFlight: number;
-  served: number;
-  draining: boolean;
-}
-
-interface Waiter {
-  take(member: Member): void;
-  refuse(error: Error): void;
-}
-
-type Scale = Pick<
-  Service,
-  'name' | 'containerConcurrency' | 'minScale' | 'maxScale' | 'target' | 'windowSeconds'
->;
-
-/** Where the manifest sets no upper bound: more processes than this help nobody on one machine. */
-const maxInstances = 50;
-/** A start keeps a core busy. What waits may be served by the first ones before more are up. */
-const maxStarting = Math.max(2, availableParallelism());
-const maxQueue = 10_000;
-const firstBackoffMs = 100;
-const maxBackoffMs = 10_000;
+const MAX_QUEUE = 10_000;
 /** A request waits for the next try to start an instance when that is no farther away. */
-const maxWaitForRetryMs = 1_000;
+const MAX_WAIT_FOR_RETRY_MS = 1_000;
 
-/**
- * Wanted instances = requests in flight and waiting, divided by the target, within min and max scale. More are started
- * at once, as many as there are cores, then the others if they are still wanted; fewer are kept only when the whole window needed no more. Scaling to zero follows the window alone: Knative's
- * 30 s of grace on top of it are for its network to be reprogrammed, which nothing here has to be.
- */
+/** Joins the autoscaler, the queue and the pool: after each event `settle` brings the instances to what is wanted. */
 export function openRevision({
   service,
   launch,
   log,
-  queueLimit = maxQueue,
+  queueLimit = MAX_QUEUE,
 }: {
-  service: Scale;
+  service: Scale & Pick<Service, 'name'>;
   launch: (signal: AbortSignal) => Promise<Instance>;
   log: Log;
   queueLimit?: number;
 }): Revision {
-  const { name, minScale, containerConcurrency } = service;
-  const from = name;
-  const hardLimit = containerConcurrency || Infinity;
-  const target = Math.min(service.target, hardLimit);
-  const maxScale = service.maxScale || Math.max(maxInstances, minScale);
-  const history = slidingMax(service.windowSeconds * 1000);
-
-  const members = new Set<Member>();
-  const stopping = new Set<Instance>();
+  const { name } = service;
+  const autoscaler = openAutoscaler(service);
+  const backoff = openBackoff();
+  const queue = openWaitingQueue<Lease>(settle);
+  const pool = openInstancePool({
+    onRelease(isMember) {
+      if (isMember) backoff.succeeded();
+      settle();
+    },
+    onExit({ pid }, how, served) {
+      log.warn({ from: name, pid }, `instance ${how}`);
+      // An instance that ends before it answered anything will likely do so again.
+      if (served === 0) backoff.failed(new Error(`${name} ${how}`), performance.now());
+      settle();
+    },
+    onStopped: ({ pid }) => log.info({ from: name, pid }, 'instance stopped'),
+  });
   const starts = new Set<Promise<void>>();
-  const queue = new Set<Waiter>();
   const closing = new AbortController();
   let refusal: Error | undefined;
-  let requests = 0;
   let coldStarts = 0;
   let lastColdStartMs: number | null = null;
-  let failures = 0;
-  let notBefore = 0;
-  let lastFailure: unknown;
   let timer: NodeJS.Timeout | undefined;
 
-  const active = () => [...members].filter((member) => !member.draining);
-  const count = (list: Iterable<Member>) => [...list].reduce((sum, { inFlight }) => sum + inFlight, 0);
+  /** While others are on their way, an instance gets what it is meant to hold; the rest is for them. */
+  const place = () => pool.lease(starts.size > 0 ? autoscaler.target : autoscaler.hardLimit);
+  const hasNone = () => pool.ready().count + starts.size === 0;
 
-  function pick(): Member | undefined {
-    // While others are on their way, an instance gets what it is meant to hold; the rest is for them.
-    const limit = starts.size > 0 ? target : hardLimit;
-    let best: Member | undefined;
-    for (const member of members) {
-      if (!member.draining && member.inFlight < limit && member.inFlight < (best?.inFlight ?? Infinity))
-        best = member;
-    }
-    return best;
-  }
-
-  function lease(member: Member): Lease {
-    member.inFlight += 1;
-    requests += 1;
-    let held = true;
-    return {
-      instance: member.instance,
-      release() {
-        if (!held) return;
-        held = false;
-        member.inFlight -= 1;
-        member.served += 1;
-        if (members.has(member)) failures = 0;
-        settle();
-      },
-    };
-  }
-
-  /** Brings the instances to what is wanted and hands waiting requests out. */
+  /** Gives waiting requests their places, and brings the instances to what is wanted. */
   function settle() {
-    if (refusal) return retireIdle();
+    if (refusal) return pool.retireIdle();
+    queue.serve(place);
     const now = performance.now();
-    for (const waiter of queue) {
-      const member = pick();
-      if (!member) break;
-      queue.delete(waiter);
-      waiter.take(member);
-    }
-    const ready = active();
-    const demand = count(ready) + queue.size;
-    const wanted = Math.min(maxScale, Math.max(minScale, Math.ceil(demand / target)));
-    history.set(wanted, now);
-    const startable = Math.min(wanted - ready.length, maxStarting);
-    if (now >= notBefore) for (let n = starts.size; n < startable; n += 1) begin();
+    const { count: ready, inFlight } = pool.ready();
+    const load = { demand: inFlight + queue.size(), ready, starting: starts.size };
+    const { start, surplus, reviewAt = Infinity } = autoscaler.decide(load, now);
+    const isPausing = now < backoff.until();
+    if (!isPausing) for (let n = 0; n < start; n += 1) begin();
+    pool.drain(surplus);
 
-    const surplus = ready.length - history.max(now);
-    const idlest = ready.toSorted((a, b) => a.inFlight - b.inFlight);
-    for (const member of idlest.slice(0, Math.max(0, surplus))) member.draining = true;
-    retireIdle();
-
-    const missing = starts.size < startable ? notBefore : undefined;
-    const next = Math.min(missing ?? Infinity, history.nextChange(now) ?? Infinity);
+    const next = Math.min(isPausing && start > 0 ? backoff.until() : Infinity, reviewAt);
     clearTimeout(timer);
     // A timer may fire a fraction of a millisecond early.
     if (next < Infinity) timer = setTimeout(settle, Math.max(1, next - now + 1));
   }
 
   function begin() {
-    const started = performance.now();
+    const began = performance.now();
     const start = launch(closing.signal).then(
       (instance) => {
         starts.delete(start);
         coldStarts += 1;
-        lastColdStartMs = Math.round(performance.now() - started);
-        log.info({ from, pid: instance.pid, ms: lastColdStartMs }, 'instance started');
-        join(instance);
+        lastColdStartMs = Math.round(performance.now() - began);
+        log.info({ from: name, pid: instance.pid, ms: lastColdStartMs }, 'instance started');
+        pool.add(instance);
+        settle();
       },
       (error: unknown) => {
         starts.delete(start);
@@ -201,88 +137,26 @@ export function openRevision({
     starts.add(start);
   }
 
-  function join(instance: Instance) {
-    const member: Member = { instance, inFlight: 0, served: 0, draining: false };
-    members.add(member);
-    void instance.exited.then((how) => {
-      if (!members.delete(member)) return;
-      log.warn({ from, pid: instance.pid }, `instance ${how}`);
-      // An instance that ends before it answered anything will likely do so again.
-      if (member.served === 0) backOff(new Error(`${name} ${how}`));
-      settle();
-    });
-    settle();
-  }
-
   function startFailed(error: unknown) {
-    const delay = backOff(error);
-    log.error({ from }, `instance did not start, next try in ${delay} ms: ${String(error)}`);
-    if (active().length + starts.size === 0) {
-      const refusal = unavailable();
-      for (const waiter of queue) waiter.refuse(refusal);
-      queue.clear();
-    }
+    const pauseMs = backoff.failed(error, performance.now());
+    log.error({ from: name }, `instance did not start, next try in ${pauseMs} ms: ${String(error)}`);
+    if (hasNone()) queue.refuse(unavailable());
     settle();
-  }
-
-  function backOff(error: unknown): number {
-    lastFailure = error;
-    failures += 1;
-    const delay = Math.min(maxBackoffMs, firstBackoffMs * 2 ** (failures - 1));
-    notBefore = performance.now() + delay;
-    return delay;
   }
 
   function unavailable() {
-    const seconds = Math.max(1, Math.ceil((notBefore - performance.now()) / 1000));
-    return new Unavailable(`${name} cannot be started; the runner's log says why.`, seconds, {
-      cause: lastFailure,
-    });
+    const seconds = Math.max(1, Math.ceil((backoff.until() - performance.now()) / 1000));
+    const message = `${name} cannot be started; the runner's log says why.`;
+    return new Unavailable(message, seconds, { cause: backoff.cause() });
   }
 
-  function retireIdle() {
-    for (const member of members) if (member.draining && member.inFlight === 0) retire(member);
-  }
-
-  function retire(member: Member) {
-    members.delete(member);
-    stopping.add(member.instance);
-    void member.instance.stop().then(() => {
-      stopping.delete(member.instance);
-      log.info({ from, pid: member.instance.pid }, 'instance stopped');
-    });
-  }
-
-  function wait(signal: AbortSignal): Promise<Lease> {
-    return new Promise((resolve, reject) => {
-      const onAbort = () => {
-        queue.delete(waiter);
-        reject(signal.reason);
-        settle();
-      };
-      const waiter: Waiter = {
-        take(member) {
-          signal.removeEventListener('abort', onAbort);
-          resolve(lease(member));
-        },
-        refuse(error) {
-          signal.removeEventListener('abort', onAbort);
-          reject(error);
-        },
-      };
-      signal.addEventListener('abort', onAbort);
-      queue.add(waiter);
-      settle();
-    });
-  }
-
-  /** From now on nothing is started and nobody gets a place. */
-  function shut(reason: Error) {
+  /** From now on nothing is started and no request gets a place. */
+  async function shut(reason: Error) {
     refusal = reason;
     closing.abort();
     clearTimeout(timer);
-    for (const waiter of queue) waiter.refuse(reason);
-    queue.clear();
+    queue.refuse(reason);
+    await Promise.all(starts);
   }
 
   settle();
@@ -290,47 +164,40 @@ export function openRevision({
     async acquire(signal) {
       signal.throwIfAborted();
       if (refusal) throw refusal;
-      const member = queue.size === 0 ? pick() : undefined;
-      if (member) {
-        const granted = lease(member);
+      const free = queue.size() === 0 ? place() : undefined;
+      if (free) {
         settle();
-        return granted;
+        return free;
       }
-      if (queue.size >= queueLimit)
+      if (queue.size() >= queueLimit)
         throw new Unavailable(`${name} has ${queueLimit} requests waiting already.`);
-      const pause = notBefore - performance.now();
-      if (pause > maxWaitForRetryMs && active().length + starts.size === 0) throw unavailable();
-      return wait(signal);
+      const pauseMs = backoff.until() - performance.now();
+      if (pauseMs > MAX_WAIT_FOR_RETRY_MS && hasNone()) throw unavailable();
+      const waited = queue.wait(signal);
+      settle();
+      return waited;
     },
-    status() {
-      const ready = active();
-      return {
-        instances: ready.length,
-        wanted: history.max(performance.now()),
-        starting: starts.size,
-        inFlight: count(members),
-        queued: queue.size,
-        requests,
-        coldStarts,
-        pids: [...members].map(({ instance }) => instance.pid),
-        lastColdStartMs,
-        target,
-      };
-    },
+    status: () => ({
+      instances: pool.ready().count,
+      wanted: autoscaler.wanted(performance.now()),
+      starting: starts.size,
+      inFlight: pool.inFlight(),
+      queued: queue.size(),
+      requests: pool.leases(),
+      coldStarts,
+      pids: pool.pids(),
+      lastColdStartMs,
+      target: autoscaler.target,
+    }),
     async drain() {
-      shut(new Retired(`${name} was replaced or removed.`));
-      await Promise.all(starts);
-      for (const member of members) member.draining = true;
-      const all = [...[...members].map(({ instance }) => instance), ...stopping];
-      retireIdle();
+      await shut(new Retired(`${name} was replaced or removed.`));
+      const all = pool.instances();
+      pool.drain(all.length);
       await Promise.all(all.map(({ exited }) => exited));
     },
     async close(graceMs) {
-      shut(new Unavailable(`${name} is being stopped.`));
-      await Promise.all(starts);
-      const all = [...[...members].map(({ instance }) => instance), ...stopping];
-      members.clear();
-      await Promise.all(all.map((instance) => instance.stop(graceMs)));
+      await shut(new Unavailable(`${name} is being stopped.`));
+      await pool.close(graceMs);
     },
   };
 }

@@ -165,7 +165,7 @@ test('a scaled-in instance finishes what it has, gets nothing new, and ends', as
   expect(answers.map(({ status }) => status)).toEqual([200, 200, 200]);
 });
 
-test('an instance killed in the middle of a request gives 503 to its client, and the next request works', async () => {
+test('an instance killed in the middle of a request causes a 503 for its client, and the next request works', async () => {
   const { get, status, gate, log } = await run();
   const held = get('/hold');
   await vi.waitFor(() => expect(gate.count()).toBe(1));
@@ -192,7 +192,7 @@ test('an instance killed in the middle of its answer breaks the connection, not 
   expect((await get()).status).toBe(200);
 });
 
-test('a start that fails gives 503 with Retry-After, and the log names the reason', async () => {
+test('a start that fails is answered 503 with Retry-After, and the log names the reason', async () => {
   const { get, log, status } = await run(
     {},
     { code: `console.error('K_SINK is missing'); process.exit(1);` },
@@ -329,7 +329,7 @@ test('an event is delivered to a URI outside', async () => {
   expect([answer.status, answer.body.toString()]).toEqual([202, '7']);
 });
 
-test('closing turns away who waits, lets instances finish and leaves no process', async () => {
+test('closing rejects queued requests, lets instances finish and leaves no process', async () => {
   const { services, get, gate, status } = await run({ containerConcurrency: 1, maxScale: 1 });
   const held = get('/hold');
   await vi.waitFor(() => expect(gate.count()).toBe(1));

@@ -1,26 +1,14 @@
-import {
-  request as httpRequest,
-  type IncomingMessage,
-  type RequestOptions,
-  type ServerResponse,
-} from 'node:http';
-import { request as httpsRequest } from 'node:https';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { urlToHttpOptions } from 'node:url';
-import type { Answer } from '../../events/outcome.ts';
 import type { Send } from '../delivery/send.ts';
+import { call } from './call.ts';
 import type { Instance } from './instance.ts';
+import type { Lease } from './instance-pool.ts';
 import type { Log } from '../log.ts';
 import type { Service } from '../../manifests/types.ts';
 import { answerProblem } from '../../emulators/web/problem.ts';
 import { forwardedHeaders, NotDelivered, proxy } from './proxy.ts';
-import {
-  openRevision,
-  Retired,
-  Unavailable,
-  type Lease,
-  type Revision,
-  type RevisionStatus,
-} from './revision.ts';
+import { openRevision, Retired, Unavailable, type Revision, type RevisionStatus } from './revision.ts';
 
 /** Every Service's instances. */
 export interface Services {
@@ -50,7 +38,7 @@ class TimedOut extends Error {
 
 /**
  * @param launch starts an instance of a Service
- * @param answered is told of each answer of an instance, and after how many seconds it was there in full
+ * @param answered called for each answer of an instance, with the seconds until it was there in full
  */
 export function openServices({
   services,
@@ -181,7 +169,7 @@ async function place(find: () => Revision, signal: AbortSignal): Promise<Lease> 
 }
 
 /**
- * A revision's timeoutSeconds: from the arrival of a request, waiting for an instance included, to the end of its answer. Gives a
+ * A revision's timeoutSeconds: from the arrival of a request, waiting for an instance included, to the end of its answer. Returns a
  * signal that goes with the given one, too; `AbortSignal.any` takes several times as long.
  */
 function limited(given: AbortSignal, { name, timeoutSeconds }: Service) {
@@ -206,57 +194,8 @@ function answerFailure(res: ServerResponse, error: unknown, name: string) {
     return;
   }
   const seconds = error instanceof Unavailable ? error.retryAfterSeconds : 1;
-  // Knative's queue-proxy answers a time-out with 504; for who fills in a form it is one more reason to send it again.
+  // Knative's queue-proxy answers a time-out with 504; for a person with a form it is one more reason to send it again.
   const isOwn = error instanceof Unavailable || error instanceof TimedOut;
   const detail = isOwn ? error.message : `${name} broke off before it answered; please try again.`;
   answerProblem(res, 503, detail, { headers: { 'retry-after': String(seconds) } });
-}
-
-/** One request with a whole body. */
-function call(
-  target: RequestOptions,
-  { method = 'POST', headers, body, progress }: Parameters<Send>[1],
-  signal: AbortSignal,
-): Promise<Answer> {
-  return new Promise((resolve, reject) => {
-    const request = target.protocol === 'https:' ? httpsRequest : httpRequest;
-    const outgoing = request(
-      { ...target, method, headers: { ...headers, 'content-length': body.length } },
-      (incoming) => {
-        const chunks: Buffer[] = [];
-        progress?.();
-        incoming.on('data', (chunk: Buffer) => {
-          chunks.push(chunk);
-          progress?.();
-        });
-        incoming.once('error', fail);
-        incoming.once('end', () => {
-          signal.removeEventListener('abort', abort);
-          resolve({
-            status: incoming.statusCode ?? 0,
-            headers: Object.fromEntries(
-              Object.entries(incoming.headersDistinct).map(([name, values]) => [
-                name,
-                values?.join(', ') ?? '',
-              ]),
-            ),
-            body: Buffer.concat(chunks),
-          });
-        });
-      },
-    );
-    // The option `signal` would do it as well, and watch the stream's end in several ways, for 30 µs a request.
-    const abort = () => outgoing.destroy(new Error('aborted'));
-    const fail = (cause: NodeJS.ErrnoException) => {
-      signal.removeEventListener('abort', abort);
-      if (signal.aborted) return reject(signal.reason);
-      // An event may be delivered twice, so a connection that was found stale is no reason to fail.
-      const stale = outgoing.reusedSocket && (cause.code === 'ECONNRESET' || cause.code === 'EPIPE');
-      reject(target.agent ? new NotDelivered(stale || cause.code === 'ECONNREFUSED', cause) : cause);
-    };
-    outgoing.once('error', fail);
-    if (signal.aborted) abort();
-    else signal.addEventListener('abort', abort);
-    outgoing.end(body);
-  });
 }

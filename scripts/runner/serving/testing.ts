@@ -91,7 +91,7 @@ export function launcher(
     });
 }
 
-/** A server that lets nobody go until it is opened: holds requests in functions for as long as a test wants. */
+/** A server that answers no request until it is opened: holds requests in functions for as long as a test wants. */
 export async function openGate() {
   const waiting = new Set<ServerResponse>();
   let open = false;

@@ -117,7 +117,7 @@ it('500 submissions are in the archive once, though the database is killed in th
   expect(rows.map(({ id }) => String(id)).toSorted((a, b) => (a < b ? -1 : 1))).toEqual(
     ids.toSorted((a, b) => (a < b ? -1 : 1)),
   );
-  expect(formbus.output()).toMatch(/postgres was ended by SIGKILL; it is started again/);
+  expect(formbus.output()).toMatch(/postgres was ended by SIGKILL; it is being restarted/);
   expect(await formbus.deadLetters()).toEqual([]);
 }, 120_000);
 

@@ -1,14 +1,14 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { HttpError } from '../../serve/http.ts';
 
-/** More than any form has; a body of 100 kB could hold 10⁵ keys. */
+/** More than any form needs; a body of 100 kB could hold 10⁵ keys. */
 const maxKeys = 1_000;
 const maxDepth = 8;
 
 /**
  * Parses a submission: JSON, urlencoded, or multipart without files. Values are as they came, not yet validated.
- * @param options.plain whether JSON may come as text/plain, as by `navigator.sendBeacon`: browsers let every site's page send
- * that without asking, so that the caller has to know the page
+ * @param options.plain whether JSON may come as text/plain, as `navigator.sendBeacon` sends it. Browsers let a page of any site send
+ * that without asking, so allow it for known origins only
  * @throws HttpError 400 or 415
  */
 export async function parseBody(
@@ -31,7 +31,7 @@ export async function parseBody(
     );
   }
   refuseHostile(parsed);
-  if (!isRecord(parsed)) throw new HttpError(400, 'The body is no object with a value for each field.');
+  if (!isRecord(parsed)) throw new HttpError(400, 'The body is not an object with a value for each field.');
   return parsed;
 }
 
@@ -48,14 +48,14 @@ const parsers: Record<string, (body: Buffer, contentType: string) => unknown> = 
   },
   'application/x-www-form-urlencoded': (body) => {
     const source = decode(body);
-    // curl's own label, where it is given none. A form that is sent so has its brace as %7B.
+    // curl's default label. A real urlencoded body has its brace as %7B.
     if (source.trimStart().startsWith('{'))
       throw new HttpError(
         415,
         "The body is JSON, but is labelled as application/x-www-form-urlencoded; with curl, add -H 'content-type: application/json'.",
       );
     const pairs = [...new URLSearchParams(source)];
-    // URLSearchParams puts U+FFFD where the percent-encoded bytes are no UTF-8; what was typed would be lost silently.
+    // URLSearchParams replaces percent-encoded bytes that are not UTF-8 by U+FFFD, which would silently lose what was typed.
     const replaced = pairs.flat().some((part) => part.includes('\uFFFD'));
     if (replaced && !/%EF%BF%BD|\uFFFD/i.test(source))
       throw new HttpError(400, 'The body is not valid UTF-8.');
@@ -72,17 +72,17 @@ const parsers: Record<string, (body: Buffer, contentType: string) => unknown> = 
     }
     const pairs = [...form].flatMap(([key, value]): [string, string][] => {
       if (typeof value === 'string') return [[key, value]];
-      // So a browser sends an <input type=file> in which no file was chosen.
+      // A browser sends this for an <input type=file> in which no file was chosen.
       if (value.size === 0) return [];
       throw new HttpError(415, 'Files are not accepted.');
     });
-    // Likewise here, where everything is a text by now.
+    // FormData also replaces what is not UTF-8, so the check reads the bytes.
     decode(body);
     return collect(pairs);
   },
 };
 
-/** As they stand in the JSON: JSON.parse has rounded a long number. */
+/** Keeps numbers and booleans as they stand in the JSON, because JSON.parse rounds long numbers. */
 function asTexts(_key: string, value: unknown, context?: { source?: string }): unknown {
   return isNoText(value) ? context?.source : value;
 }
@@ -101,7 +101,7 @@ function decode(body: Buffer): string {
   }
 }
 
-/** A name that comes more than once becomes a list. */
+/** Values of a repeated name become a list. */
 function collect(pairs: [string, string][]): Record<string, unknown> {
   if (pairs.length > maxKeys) throw new HttpError(400, `The body has more than ${maxKeys} fields.`);
   const fields = new Map<string, string | string[]>();
@@ -112,7 +112,7 @@ function collect(pairs: [string, string][]): Record<string, unknown> {
   return Object.fromEntries(fields);
 }
 
-/** Nothing that a form's page or an honest client sends; refused as a whole, before any field is looked at. */
+/** Refuses the whole body, before any field is checked, for what no form's page and no honest client sends. */
 function refuseHostile(parsed: unknown) {
   let keys = 0;
   let level: unknown[] = [parsed];

@@ -6,7 +6,7 @@ export function newId(now: number): string {
   return v7({ msecs: now, random: random16() });
 }
 
-/** Randomness for 256 ids; asking the system for it costs about the same each time. */
+/** Randomness for 256 ids: one system call costs about the same whatever its size. */
 const pool = Buffer.allocUnsafe(16 * 256);
 let used = pool.length;
 
@@ -20,8 +20,8 @@ function random16(): Buffer {
 }
 
 /**
- * The id of a submission that came with an idempotency key: the same key, form and fields give the same id (UUIDv8), so that
- * whatever comes twice counts once. The secret keeps two strangers' keys apart from their ids, and keys out of the events.
+ * The id of a submission that came with an idempotency key: the same key, form and fields have the same id (UUIDv8), so that
+ * what is sent twice counts once. Because of the secret nobody can guess an id from a key, or read a key from an event.
  */
 export function keyedId(secret: string, form: string, key: string, data: Record<string, string>): string {
   const canonical = JSON.stringify([

@@ -16,7 +16,7 @@ export async function handleFaults(faults: Faults, req: IncomingMessage, res: Se
   if (req.method === 'POST') {
     const parsed = v.safeParse(Body, (await readBody(req)).toString());
     if (!parsed.success) {
-      const detail = `That is no fault: ${parsed.issues.map(({ message }) => message).join('; ')}`;
+      const detail = `That is not a fault: ${parsed.issues.map(({ message }) => message).join('; ')}`;
       return sendJson(res, 400, {
         type: 'about:blank',
         title: 'Bad Request',

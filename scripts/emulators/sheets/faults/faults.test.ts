@@ -140,7 +140,7 @@ describe('by hand, at /faults', () => {
     expect(sheets.faults.list()).toEqual([]);
   });
 
-  test('what is no fault is refused with the kinds that there are', async () => {
+  test('an unknown fault is refused with the kinds that there are', async () => {
     const { call, sheets } = await open();
     for (const body of [
       '',
@@ -151,7 +151,10 @@ describe('by hand, at /faults', () => {
     ]) {
       const answer = await call('POST', body);
       expect(answer.status).toBe(400);
-      expect(await answer.json()).toMatchObject({ detail: expect.stringContaining('no fault'), kinds: {} });
+      expect(await answer.json()).toMatchObject({
+        detail: expect.stringContaining('not a fault'),
+        kinds: {},
+      });
     }
     const unknown = await (await call('POST', '{"kind":"quota","nonsense":1}')).json();
     expect(unknown).toMatchObject({ detail: expect.stringContaining('"nonsense"') });

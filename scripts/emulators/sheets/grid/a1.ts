@@ -45,7 +45,7 @@ export function parseRange<Sheet extends Grid>(
   return { sheet: named, area: inside(area, named, range) };
 }
 
-/** `'It''s a tab'!A1:C5`, as Google gives a range back. */
+/** `'It''s a tab'!A1:C5`, as Google returns a range. */
 export function formatRange(title: string, { startRow, endRow, startColumn, endColumn }: Area): string {
   const name = /^[A-Za-z_]\w*$/.test(title) ? title : `'${title.replaceAll("'", "''")}'`;
   return `${name}!${columnName(startColumn)}${startRow + 1}:${columnName(endColumn - 1)}${endRow}`;

@@ -2,7 +2,7 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync, type SQLTagStore } from 'node:sqlite';
 
-/** The spreadsheets on disk. Whoever has been answered 200 finds his change again after SIGKILL or a power cut. */
+/** The spreadsheets on disk. What was answered 200 is there after SIGKILL or a power cut. */
 export interface Store {
   sql: SQLTagStore;
   /** Runs the work as one transaction: on disk when it returns, undone when it throws. */

@@ -140,7 +140,7 @@ function tabLists(
   </p>`;
 }
 
-/** Every new spreadsheet has an empty tab that nobody needs. */
+/** Every new spreadsheet has an empty tab that is not needed. */
 function isUsed(sql: SQLTagStore, sheet: Sheet): boolean {
   return sheet.sheetId !== 0 || usedRows(sql, sheet) > 0;
 }

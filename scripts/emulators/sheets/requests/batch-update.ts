@@ -10,7 +10,8 @@ import {
 import { deleteDuplicates } from './delete-duplicates.ts';
 import { appendCells, sortRange, updateCells } from './edit-cells.ts';
 import { GoogleError, invalid } from '../grid/google-error.ts';
-import { BatchUpdate, parseBody, type SheetRequest } from './requests.ts';
+import { BatchUpdate, type SheetRequest } from '../schemas/requests.ts';
+import { parseBody } from '../schemas/parse-body.ts';
 import { getSpreadsheet } from '../grid/sheet.ts';
 import type { Store } from '../grid/store.ts';
 import { duplicateSheet } from './duplicate-sheet.ts';

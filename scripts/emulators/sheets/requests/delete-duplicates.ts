@@ -3,7 +3,7 @@ import { type Cells, formatted, readRow, writeRow } from '../grid/cells.ts';
 import { areaOf } from './edit-cells.ts';
 import { invalid } from '../grid/google-error.ts';
 import { getUnprotected } from './protection.ts';
-import type { RequestOf } from './requests.ts';
+import type { RequestOf } from '../schemas/requests.ts';
 import { guessed } from '../grid/texts.ts';
 
 /**

@@ -5,11 +5,12 @@ import * as v from 'valibot';
 import { bounds } from './dimensions.ts';
 import { invalid } from '../grid/google-error.ts';
 import { checkMetadataLimit } from '../grid/limits.ts';
-import type { DataFilter, RequestOf } from './requests.ts';
+import type { DataFilter } from '../schemas/shapes.ts';
+import type { RequestOf } from '../schemas/requests.ts';
 import { getSheet, listSheets, type Sheet } from '../grid/sheet.ts';
 import { guessed } from '../grid/texts.ts';
 
-/** As the API gives it. `dimensionRange` is where the column is now, not where it was when it was bound. */
+/** As the API returns it. `dimensionRange` is where the column is now, not where it was when it was bound. */
 export interface DeveloperMetadata {
   metadataId: number;
   metadataKey: string;
@@ -33,7 +34,7 @@ const MetadataRecord = v.object({
   col: v.nullable(v.number()),
 });
 
-/** @throws GoogleError 400 when the id is taken: whoever sends a batch twice relies on that */
+/** @throws GoogleError 400 when the id is taken: a client that sends a batch twice relies on that */
 export function createDeveloperMetadata(
   sql: SQLTagStore,
   spreadsheet: string,

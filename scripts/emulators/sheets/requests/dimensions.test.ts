@@ -101,7 +101,7 @@ describe('insertDimension', () => {
     expect(await grid(sheets)).toMatchObject({ rowCount: 101, frozenRowCount: 1 });
   });
 
-  test('adds at the end only when told to inherit from before', async () => {
+  test('adds at the end only when it inherits from before', async () => {
     const sheets = await testSheets();
     await sheets.apply(...tab('Tab', ...COLUMNS));
     const atEnd = { range: range('COLUMNS', 3, 4) };

@@ -3,7 +3,8 @@ import { maskPaths, parseMask } from '../grid/fields.ts';
 import { invalid } from '../grid/google-error.ts';
 import { checkCellLimit, MAX_COLUMNS } from '../grid/limits.ts';
 import { getUnprotected } from './protection.ts';
-import type { DimensionRange, RequestOf } from './requests.ts';
+import type { DimensionRange } from '../schemas/shapes.ts';
+import type { RequestOf } from '../schemas/requests.ts';
 import { newColumns, saveSheet, type Sheet } from '../grid/sheet.ts';
 import { guessed, seen } from '../grid/texts.ts';
 

@@ -1,6 +1,6 @@
 import type { SQLTagStore } from 'node:sqlite';
 import { copyMetadata } from './developer-metadata.ts';
-import type { RequestOf } from './requests.ts';
+import type { RequestOf } from '../schemas/requests.ts';
 import { getSheet, listSheets, saveSheet, type Sheet } from '../grid/sheet.ts';
 import { addSheet } from './tabs.ts';
 

@@ -5,7 +5,8 @@ import { parseMask } from '../grid/fields.ts';
 import { invalid } from '../grid/google-error.ts';
 import { checkCellLimit, MAX_CELL_LENGTH } from '../grid/limits.ts';
 import { checkProtection, getUnprotected } from './protection.ts';
-import type { GridRange, RequestOf } from './requests.ts';
+import type { GridRange } from '../schemas/shapes.ts';
+import type { RequestOf } from '../schemas/requests.ts';
 import { saveSheet, type Sheet } from '../grid/sheet.ts';
 import { guessed, seen } from '../grid/texts.ts';
 

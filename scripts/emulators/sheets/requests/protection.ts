@@ -4,7 +4,7 @@ import { getSheet, type Sheet } from '../grid/sheet.ts';
 import { seen } from '../grid/texts.ts';
 
 /**
- * Protects a tab or one of its columns as its owner does in a browser, from whoever uses the API; `false` lifts all of the tab's protections.
+ * Protects a tab or one of its columns as its owner does in a browser, from all users of the API; `false` lifts all of the tab's protections.
  * At Google's the owner and the editors whom he names may still write.
  */
 export function protect(sql: SQLTagStore, sheet: Sheet, protection: boolean | { column: number }): void {

@@ -9,7 +9,7 @@ const titles = async (sheets: TestSheets) => (await properties(sheets)).map((one
 const add = (title: string, more = {}) => ({ addSheet: { properties: { title, ...more } } });
 
 describe('addSheet', () => {
-  test('makes 1000 rows and 26 columns at the end unless told otherwise', async () => {
+  test('makes 1000 rows and 26 columns at the end by default', async () => {
     const sheets = await testSheets();
     const [reply] = await sheets.apply({ addSheet: {} });
     expect(reply?.addSheet?.properties).toEqual({

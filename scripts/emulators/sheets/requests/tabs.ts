@@ -4,7 +4,7 @@ import { removeColumns, removeRows } from './dimensions.ts';
 import { asksFor, maskPaths, parseMask } from '../grid/fields.ts';
 import { invalid } from '../grid/google-error.ts';
 import { checkCellLimit, MAX_COLUMNS, MAX_SHEETS } from '../grid/limits.ts';
-import type { RequestOf } from './requests.ts';
+import type { RequestOf } from '../schemas/requests.ts';
 import { getSheet, listSheets, newColumns, saveSheet, type Sheet } from '../grid/sheet.ts';
 import { guessed, seen } from '../grid/texts.ts';
 
@@ -17,7 +17,7 @@ const UPDATABLE = {
   gridProperties: { rowCount: {}, columnCount: {}, frozenRowCount: {} },
 };
 
-/** Makes a sheet: 1000 × 26 at the end unless told otherwise, as Google does. */
+/** Makes a sheet: 1000 × 26 at the end unless the request says otherwise, as Google does. */
 export function addSheet(
   sql: SQLTagStore,
   spreadsheet: string,
@@ -93,7 +93,7 @@ export function updateSheetProperties(
   checkCellLimit(sql, spreadsheet);
 }
 
-/** `SheetProperties` as Google gives them; what is not set is not there. */
+/** `SheetProperties` as Google returns them; what is not set is not there. */
 export function sheetProperties(sheet: Sheet, index: number): object {
   const { sheetId, title, hidden, rowCount, columns, frozenRows } = sheet;
   const gridProperties = {

@@ -51,6 +51,8 @@ export function openEventDatabase(file: string): DatabaseSync {
         cause,
       });
     }
-    throw new Error(`${file} cannot be used: ${String(cause)}; move it away to begin anew`, { cause });
+    throw new Error(`${file} cannot be used: ${String(cause)}; move it away to start with an empty one`, {
+      cause,
+    });
   }
 }

@@ -59,7 +59,7 @@ it('keeps of a delivery that is over the end and the reply, or neither, wherever
   expect([...found]).toEqual(['1 waits for task', '1 waits for ,1/reply waits for task']);
 });
 
-it('tells of new deliveries only after the commit', async () => {
+it('reports new deliveries only after the commit', async () => {
   const onNew = vi.fn<(triggers: string[]) => void>(() => expect(log.poll('task', 0, 10)).toHaveLength(1));
   const { log } = open({ onNew });
   const appended = log.append(event('1'));
@@ -68,7 +68,7 @@ it('tells of new deliveries only after the commit', async () => {
   expect(onNew).toHaveBeenCalledExactlyOnceWith(['task']);
 });
 
-it('gives deliveries in the order of the log, and when each is due', async () => {
+it('returns deliveries in the order of the log, and when each is due', async () => {
   const { log } = open({ now: () => 1_000 });
   for (const id of ['1', '2', '3']) await log.append(event(id));
   const [first, second, third] = log.poll('task', 0, 10).map(({ id }) => id);
@@ -125,7 +125,7 @@ it('queues a dead letter again once, for its own Trigger, marked and without the
   expect(log.list(0, 10).flatMap(({ dead }) => dead)).toEqual([]);
 });
 
-it('refuses a file of another version and one that is no database', () => {
+it('refuses a file of another version and one that is not a database', () => {
   const newer = temporaryFile();
   const db = new DatabaseSync(newer);
   db.exec('PRAGMA user_version = 99');

@@ -2,42 +2,26 @@ import * as v from 'valibot';
 import type { CloudEvent } from '../../../events/cloud-event.ts';
 import { openEventDatabase } from './event-database.ts';
 import type { Attributes } from '../../../events/filters.ts';
-
-/** An event that could not be delivered; `attributes` hold knativeerrordest, knativeerrorcode and knativeerrordata. */
-export interface DeadLetter {
-  /** Counts up. */
-  id: number;
-  topic: string;
-  trigger: string;
-  /** When it was given up, RFC 3339. */
-  at: string;
-  /** When its event was queued again, RFC 3339. */
-  redrivenAt: string | undefined;
-  attributes: Attributes;
-  /** The event's data: as text or, if they are no UTF-8, in base64. */
-  data: string | undefined;
-  dataBase64: string | undefined;
-}
-
-/** An event of the log and what is still to come of it. */
-export interface LoggedEvent {
-  /** Its place in the log. */
-  seq: number;
-  attributes: Attributes;
-  /** Triggers that it is for, by their filters of today. */
-  triggers: string[];
-  /** Triggers that it has not been delivered to. */
-  waiting: string[];
-  /** Triggers that gave it up. */
-  dead: string[];
-}
+import {
+  LoggedRow,
+  AttributesRow,
+  PolledRow,
+  LettersRow,
+  WaitingRow,
+  ReadRow,
+  DeadLetterRow,
+  shownDeadLetter,
+  type DeadLetter,
+  type LoggedEvent,
+} from './rows.ts';
+import { openWriter } from './writer.ts';
 
 export interface EventLogOptions {
   /** SQLite file; its folder must exist. */
   file: string;
   /** Names of the Triggers that an event is for. */
   route: (attributes: Attributes) => string[];
-  /** Told after the commit which Triggers have something new to deliver. */
+  /** Called after the commit with the Triggers that have something new to deliver. */
   onNew: (triggers: string[]) => void;
   now: () => number;
 }
@@ -47,7 +31,7 @@ export type EventLog = ReturnType<typeof openEventLog>;
 /**
  * Events, what is still to be delivered of them, and dead letters. What a writing function promises is on disk when its promise
  * resolves: neither kill -9 nor a power cut undoes it. `finish` and `retry` wait for no disk: kill -9 undoes neither; after a power
- * cut a delivery may stand there as if it had not been tried, is made again, and gives its reply again. Writes asked for in one turn
+ * cut a delivery may stand there as if it had not been tried, is made again, and its reply is stored again. Writes asked for in one turn
  * of the event loop share one transaction.
  * @throws Error when the file is in use by another process, or of another version
  */
@@ -88,37 +72,7 @@ export function openEventLog({ file, route, onNew, now }: EventLogOptions) {
     ),
   };
 
-  interface Write {
-    run: () => void;
-    isSynced: boolean;
-    resolve: () => void;
-    reject: (error: unknown) => void;
-  }
-  let batch: Write[] = [];
-
-  function write(run: () => void, { isSynced = true } = {}): Promise<void> {
-    if (batch.length === 0) setImmediate(commit);
-    return new Promise((resolve, reject) => batch.push({ run, isSynced, resolve, reject }));
-  }
-
-  function commit() {
-    const writes = batch;
-    batch = [];
-    if (writes.length === 0) return;
-    try {
-      // NORMAL writes the same, and leaves it to the next FULL to sync it: what is lost is whole transactions, the last ones.
-      // https://www.sqlite.org/pragma.html#pragma_synchronous
-      db.exec(`PRAGMA synchronous = ${writes.some(({ isSynced }) => isSynced) ? 'FULL' : 'NORMAL'}`);
-      db.exec('BEGIN IMMEDIATE');
-      for (const { run } of writes) run();
-      db.exec('COMMIT');
-    } catch (error) {
-      if (db.isTransaction) db.exec('ROLLBACK');
-      for (const { reject } of writes) reject(error);
-      return;
-    }
-    for (const { resolve } of writes) resolve();
-  }
+  const { write, commit } = openWriter(db);
 
   function insert({ attributes, data }: CloudEvent, triggers: string[]) {
     const at = now();
@@ -161,7 +115,7 @@ export function openEventLog({ file, route, onNew, now }: EventLogOptions) {
       onNew(triggers);
     },
 
-    /** Queues events of the log again for one Trigger, unless it does not want them, waits for them, or they are pruned. Gives how many. */
+    /** Queues events of the log again for one Trigger, unless it does not want them, waits for them, or they are pruned. Returns how many. */
     async redeliver(trigger: string, seqs: number[]): Promise<number> {
       let queued = 0;
       await write(() => {
@@ -195,8 +149,8 @@ export function openEventLog({ file, route, onNew, now }: EventLogOptions) {
 
     /**
      * Queues the events of dead letters again, each for the Trigger that it failed for and once only, whatever is asked how often.
-     * The attribute `redriven` tells the task that a person wants it tried again, and which decision of his it was: however often
-     * that is delivered, it is the same. Gives how many were queued: those not that were queued before, or whose Trigger is not
+     * By the attribute `redriven` the task knows that a person wants it tried again, and by which decision: however often
+     * that is delivered, it is the same. Returns how many were queued: not those that were queued before, or whose Trigger is not
      * among `triggers`.
      */
     async redrive(ids: number[], triggers: string[]): Promise<number> {
@@ -243,7 +197,7 @@ export function openEventLog({ file, route, onNew, now }: EventLogOptions) {
           .map((r) => [r.topic, r.count]),
       ),
 
-    /** Removes up to `limit` events that came before `before` and have nothing left to deliver; gives their number. */
+    /** Removes up to `limit` events that came before `before` and have nothing left to deliver; returns their number. */
     prune: (before: number, limit: number) => Number(sql.prune.run(before, limit).changes),
 
     /** Commits what waits and closes the file. */
@@ -251,45 +205,5 @@ export function openEventLog({ file, route, onNew, now }: EventLogOptions) {
       commit();
       db.close();
     },
-  };
-}
-
-const Bytes = v.pipe(
-  v.instance(Uint8Array),
-  v.transform((bytes) => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)),
-);
-const AttributesJson = v.pipe(v.string(), v.parseJson(), v.record(v.string(), v.string()));
-
-const Names = v.pipe(v.string(), v.parseJson(), v.array(v.string()));
-const LoggedRow = v.object({ seq: v.number(), attributes: AttributesJson, waiting: Names, dead: Names });
-const AttributesRow = v.object({ attributes: AttributesJson });
-const PolledRow = v.object({ id: v.number(), failed: v.number(), next_at: v.number() });
-const LettersRow = v.object({ topic: v.string(), count: v.number() });
-const WaitingRow = v.object({ trigger: v.string(), count: v.number() });
-const ReadRow = v.object({ seq: v.number(), attributes: AttributesJson, data: Bytes });
-const DeadLetterRow = v.object({
-  id: v.number(),
-  topic: v.string(),
-  trigger: v.string(),
-  at: v.number(),
-  attributes: AttributesJson,
-  data: Bytes,
-  redriven_at: v.nullable(v.number()),
-});
-
-function shownDeadLetter({
-  at,
-  data,
-  redriven_at: redrivenAt,
-  ...rest
-}: v.InferOutput<typeof DeadLetterRow>): DeadLetter {
-  const text = data.toString('utf8');
-  const isText = Buffer.from(text).equals(data);
-  return {
-    ...rest,
-    at: new Date(at).toISOString(),
-    redrivenAt: redrivenAt === null ? undefined : new Date(redrivenAt).toISOString(),
-    data: isText ? text : undefined,
-    dataBase64: isText ? undefined : data.toString('base64'),
   };
 }

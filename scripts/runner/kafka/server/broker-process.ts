@@ -44,7 +44,7 @@ export async function startBrokerProcess({
   log: Log;
 }): Promise<BrokerProcess> {
   const address = `127.0.0.1:${port}`;
-  /** Told early in a long list of exceptions. */
+  /** Said early in a long list of exceptions. */
   let portIsTaken = false;
   let child = await start();
 

@@ -15,7 +15,7 @@ export async function keepKafka(options: KafkaServerOptions & { log: Log }): Pro
     for (;;) {
       const how = await broker.exited();
       if (closing) return;
-      log.error({ from: 'kafka', broker: broker.id }, `the broker ${how}; it is started again`);
+      log.error({ from: 'kafka', broker: broker.id }, `the broker ${how}; it is being restarted`);
       await sleep(restartPauseMs);
       if (closing) return;
       await broker.restart().catch((error: unknown) => log.error({ from: 'kafka' }, String(error)));

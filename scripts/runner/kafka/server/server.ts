@@ -104,10 +104,10 @@ function propertiesOf(
     'offsets.topic.num.partitions': 5,
     'transaction.state.log.replication.factor': replicas,
     'transaction.state.log.min.isr': Math.min(replicas, 2),
-    // For so long a broker that was killed counts as alive: nobody takes over what it led, and it may not come back itself.
+    // For so long a broker that was killed counts as alive: no other takes over what it led, and it may not come back itself.
     'broker.session.timeout.ms': 4_000,
     'broker.heartbeat.interval.ms': 500,
-    // Nobody else is about to join a group on this machine.
+    // No other consumer is about to join a group on this machine.
     'group.initial.rebalance.delay.ms': 0,
     ...(typeof settings === 'function' ? settings({ port, controllerPort }) : settings),
   };

@@ -3,7 +3,7 @@ import type { Answer } from '../../../events/outcome.ts';
 import type { DeadLetterSink, Send } from '../../delivery/send.ts';
 import { type Clock, pause } from '../../delivery/clock.ts';
 import type { CloudEvent } from '../../../events/cloud-event.ts';
-import { backoffMs, type Delivery } from '../../../manifests/delivery-schema.ts';
+import { backoffMs, type Delivery } from '../../../manifests/schemas/delivery-schema.ts';
 import { MAX_HEADER_BYTES } from '../../../events/limits.ts';
 import type { Log } from '../../log.ts';
 import type { Subscriber } from '../../../manifests/types.ts';
@@ -13,7 +13,7 @@ import { deadLetterOf, type Failure, type Outcome, outcomeOf } from '../../../ev
 const LONGEST_SINK_WAIT_MS = 60_000;
 
 /**
- * Delivers one event of a KafkaSource for as long as it takes: to its sink or, when that refused it for good, to the dead-letter
+ * Delivers one event of a KafkaSource for as long as it takes: to its sink or, when that refused it permanently, to the dead-letter
  * sink. Where Knative gives an event up that the dead-letter sink does not take now, this keeps trying: the record stays uncommitted.
  * Resolves when it is done with.
  * @throws when `signal` broke it off
@@ -37,7 +37,7 @@ export async function deliver({
   deadLetterSink: DeadLetterSink;
   /** Takes a dead letter that its sink would never take. */
   keepLetter: (topic: string, letter: CloudEvent) => Promise<void>;
-  /** Told once, when the first attempt has failed. */
+  /** Called once, when the first attempt has failed. */
   onRetry: () => void;
   /** Bears the fields that name the record. */
   log: (level: keyof Log, message: string, fields?: object) => void;

@@ -44,7 +44,7 @@ describeKafka('a KafkaSource on a real Kafka', { timeout: 180_000 }, () => {
     expect(await committed(topic)).toBe(100);
   });
 
-  test('a record that is no CloudEvent arrives as dev.knative.kafka.event and stops nothing', async () => {
+  test('a record that is not a CloudEvent arrives as dev.knative.kafka.event and stops nothing', async () => {
     const topic = await makeTopic(kafka.url);
     const broken = { value: '{', headers: { 'content-type': 'application/cloudevents+json' } };
     await topic.produce([
@@ -172,7 +172,7 @@ describeKafka('a KafkaSource on a real Kafka', { timeout: 180_000 }, () => {
     expect(inPartition0.slice(-3)).toEqual(['e0', 'e1', 'e2']);
   });
 
-  test('unordered, sixty that are refused for good stall nobody and are dead letters with the reason', async () => {
+  test('unordered, sixty that fail permanently stall nothing and are dead letters with the reason', async () => {
     const topic = await makeTopic(kafka.url);
     await topic.produce([...ids(60).map((id) => eventMessage(id)), eventMessage('good')]);
     const { received, send } = await startSubscriber(({ headers }) =>

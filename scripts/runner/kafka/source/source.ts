@@ -82,21 +82,21 @@ export function startConsumer({
   let joined = false;
   consumer.on(consumer.events.GROUP_JOIN, () => {
     joined = true;
-    startAnew();
+    reset();
   });
   consumer.on(consumer.events.CRASH, ({ payload: { error, restart } }) => {
     // Brokers that have only just started refuse at first.
     const level = joined ? 'warn' : 'info';
-    log[level]({ ...about, error: error.message }, 'the consumer was put off and tries again');
-    startAnew();
+    log[level]({ ...about, error: error.message }, 'the consumer crashed, will be restarted');
+    reset();
     if (!restart) later(run);
   });
   // Before the partitions are given back, as the data plane does: what is done need not come again.
   consumer.on(consumer.events.REBALANCING, () => void commit());
 
-  /** Its partitions are dealt out anew and begin at what is committed: what is under way here comes again. */
-  function startAnew() {
-    generation.abort(new Error('the partitions are dealt out anew'));
+  /** Its partitions are assigned again and begin at what is committed: what is in flight here comes again. */
+  function reset() {
+    generation.abort(new Error('the partitions are assigned again'));
     generation = new AbortController();
     inFlight = 0;
     retried = 0;
@@ -120,7 +120,7 @@ export function startConsumer({
         },
       });
     } catch (error) {
-      log.warn({ ...about, error: String(error) }, 'the consumer could not start and tries again');
+      log.warn({ ...about, error: String(error) }, 'the consumer could not start, will be retried');
       later(run);
     }
   }
@@ -145,7 +145,7 @@ export function startConsumer({
     }
   }
 
-  /** Gives how many were started. */
+  /** Returns how many were started. */
   function poll(): number {
     const before = inFlight;
     if (before >= MAX_POLL_RECORDS) return 0;
@@ -192,8 +192,9 @@ export function startConsumer({
         pump();
       },
       (error: unknown) => {
-        // Broken off: whoever has the partition now gets it again.
-        if (!signal.aborted) log.error({ ...about, offset, error: String(error) }, 'a delivery failed oddly');
+        // Broken off: the consumer that has the partition now gets it again.
+        if (!signal.aborted)
+          log.error({ ...about, offset, error: String(error) }, 'a delivery failed unexpectedly');
       },
     );
   }
@@ -223,7 +224,7 @@ export function startConsumer({
       for (const { taken, offset } of done) taken.committed(offset);
     } catch (error) {
       if (closed) return;
-      log.warn({ ...about, error: String(error) }, 'a commit failed and is tried again');
+      log.warn({ ...about, error: String(error) }, 'commit failed, will be retried');
       commitWithin(AGAIN_MS);
     }
   }
@@ -248,7 +249,7 @@ export function startConsumer({
   };
 }
 
-/** With no broker left there is nobody to say goodbye to. */
+/** Without a broker there is no group to leave. */
 async function disconnect(consumer: Consumer) {
   await consumer.disconnect().catch(() => {});
 }

@@ -1,4 +1,5 @@
 import * as v from 'valibot';
+import { ownAnnotations } from '../annotations.ts';
 import { keys, Name, NoKeys } from './metadata-schema.ts';
 
 /**
@@ -35,7 +36,7 @@ const RESERVED = ['PORT', 'K_SERVICE', 'K_CONFIGURATION', 'K_REVISION'];
 const EnvEntry = v.strictObject({
   name: v.pipe(
     v.string(),
-    v.regex(/^[A-Za-z_][A-Za-z0-9_]*$/, 'is no name of an environment variable'),
+    v.regex(/^[A-Za-z_][A-Za-z0-9_]*$/, 'is not the name of an environment variable'),
     v.check((name) => !RESERVED.includes(name), 'is set by Knative itself'),
   ),
   value: v.optional(
@@ -128,7 +129,7 @@ export const ServiceSchema = v.strictObject({
   kind: v.literal('Service'),
   metadata: v.strictObject({
     name: Name,
-    annotations: NoKeys,
+    annotations: v.optional(v.pipe(keys({}), ownAnnotations('Service')), {}),
     labels: v.optional(
       keys({ 'networking.knative.dev/visibility': v.optional(v.literal('cluster-local')) }),
       {},

@@ -1,4 +1,5 @@
 import * as v from 'valibot';
+import { ownAnnotations } from '../annotations.ts';
 
 /** Labels or annotations: those of Knative's that are not in `known` are refused, those of other tools are theirs. */
 export function keys<const E extends v.ObjectEntries>(known: E) {
@@ -17,9 +18,17 @@ export function keys<const E extends v.ObjectEntries>(known: E) {
   );
 }
 
-export const Name = v.pipe(v.string(), v.regex(/^[a-z0-9]([-.a-z0-9]*[a-z0-9])?$/, 'is no Kubernetes name'));
+export const Name = v.pipe(
+  v.string(),
+  v.regex(/^[a-z0-9]([-.a-z0-9]*[a-z0-9])?$/, 'is not a Kubernetes name'),
+);
 
 export const NoKeys = v.optional(keys({}), {});
 
 /** `metadata` of a resource that the runner runs. It has one namespace, so none is named. */
-export const Metadata = v.strictObject({ name: Name, annotations: NoKeys, labels: NoKeys });
+export const metadataOf = (kind: string) =>
+  v.strictObject({
+    name: Name,
+    annotations: v.optional(v.pipe(keys({}), ownAnnotations(kind)), {}),
+    labels: NoKeys,
+  });

@@ -1,9 +1,10 @@
 import { Cron } from 'croner';
 import * as v from 'valibot';
+import { ownAnnotations } from '../annotations.ts';
 import { DeliverySchema } from './delivery-schema.ts';
-import { AttributesFilterSchema, FilterSchema } from '../events/filters.ts';
-import type { Subscriber } from './types.ts';
-import { keys, Metadata, Name, NoKeys } from './metadata-schema.ts';
+import { AttributesFilterSchema, FilterSchema } from '../../events/filters.ts';
+import type { Subscriber } from '../types.ts';
+import { keys, metadataOf, Name, NoKeys } from './metadata-schema.ts';
 
 /** Broker, Trigger, PingSource and ConfigMap as far as the one-machine runner honours them; other fields are refused. */
 const absoluteUri = v.pipe(
@@ -42,7 +43,7 @@ export const Destination = v.pipe(
 export const TriggerSchema = v.strictObject({
   apiVersion: v.literal('eventing.knative.dev/v1'),
   kind: v.literal('Trigger'),
-  metadata: Metadata,
+  metadata: metadataOf('Trigger'),
   spec: v.strictObject({
     broker: v.string(),
     filter: v.optional(AttributesFilterSchema),
@@ -86,7 +87,7 @@ const Schedule = v.pipe(
       if (CRONER_ONLY.test(dataset.value)) throw new Error('Knative has no L, W, # and +');
       new Cron(dataset.value, { paused: true, mode: '5-or-6-parts' }).stop();
     } catch (error) {
-      addIssue({ message: `"${dataset.value}" is no cron schedule: ${String(error)}` });
+      addIssue({ message: `"${dataset.value}" is not a cron schedule: ${String(error)}` });
     }
   }),
 );
@@ -99,13 +100,13 @@ const Timezone = v.pipe(
     } catch {
       return false;
     }
-  }, 'is no time zone such as Europe/Berlin'),
+  }, 'is not a time zone such as Europe/Berlin'),
 );
 
 export const PingSourceSchema = v.strictObject({
   apiVersion: v.literal('sources.knative.dev/v1'),
   kind: v.literal('PingSource'),
-  metadata: Metadata,
+  metadata: metadataOf('PingSource'),
   spec: v.strictObject({
     schedule: v.optional(Schedule, '* * * * *'),
     timezone: v.optional(Timezone),
@@ -120,7 +121,7 @@ export const ConfigMapSchema = v.strictObject({
   kind: v.literal('ConfigMap'),
   metadata: v.strictObject({
     name: v.string(),
-    annotations: v.optional(v.record(v.string(), v.string()), {}),
+    annotations: v.optional(v.pipe(v.record(v.string(), v.string()), ownAnnotations('ConfigMap')), {}),
     labels: v.optional(v.record(v.string(), v.string())),
   }),
   data: v.optional(v.record(v.string(), v.string('must be text; put it in quotes')), {}),

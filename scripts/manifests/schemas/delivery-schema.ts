@@ -12,7 +12,7 @@ export interface Delivery {
   deadLetterSink: string | undefined;
 }
 
-/** An ISO 8601 duration without years and months, whose length would depend on the day. Gives milliseconds. */
+/** An ISO 8601 duration without years and months, whose length would depend on the day. Returns milliseconds. */
 const Duration = v.pipe(
   v.string(),
   v.rawTransform(({ dataset, addIssue, NEVER }) => {
@@ -22,7 +22,7 @@ const Duration = v.pipe(
       const { weeks = 0, days = 0, hours = 0, minutes = 0, seconds = 0 } = rest;
       return Math.round(((((weeks * 7 + days) * 24 + hours) * 60 + minutes) * 60 + seconds) * 1_000);
     } catch {
-      addIssue({ message: `"${dataset.value}" is no duration such as PT1S, PT1M30S or P1D` });
+      addIssue({ message: `"${dataset.value}" is not a duration such as PT1S, PT1M30S or P1D` });
       return NEVER;
     }
   }),

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { load, problems, sink, toTask, yaml } from './manifests-testing.ts';
+import { load, problems, sink, toTask, yaml } from '../manifests-testing.ts';
 
 const file = 'eventing/sources/orders.yaml';
 const toBroker = { ref: { apiVersion: 'eventing.knative.dev/v1', kind: 'Broker', name: 'bus' } };
@@ -43,7 +43,7 @@ describe('a KafkaSource', () => {
     ],
     ['no consumer group', { consumerGroup: undefined }, 'spec.consumerGroup: is missing'],
     ['no topic', { topics: [] }, 'spec.topics: must name a topic'],
-    ['a topic of no possible name', { topics: ['a b'] }, 'spec.topics.0: is no name of a topic'],
+    ['a topic of no possible name', { topics: ['a b'] }, 'spec.topics.0: is not a topic name'],
     ['no consumers', { consumers: 0 }, 'spec.consumers'],
     ['another order', { ordering: 'random' }, 'spec.ordering'],
     ['another begin', { initialOffset: 'yesterday' }, 'spec.initialOffset'],

@@ -1,13 +1,13 @@
 import * as v from 'valibot';
 import { DeliverySchema } from './delivery-schema.ts';
 import { Destination } from './eventing-schemas.ts';
-import { Metadata, Name } from './metadata-schema.ts';
+import { metadataOf, Name } from './metadata-schema.ts';
 
 /** KafkaSource, KafkaSink and KafkaTopic as far as the one-machine runner honours them; other fields are refused. */
 
-const TopicName = v.pipe(v.string(), v.regex(/^(?!\.{1,2}$)[-._a-zA-Z0-9]{1,249}$/, 'is no name of a topic'));
+const TopicName = v.pipe(v.string(), v.regex(/^(?!\.{1,2}$)[-._a-zA-Z0-9]{1,249}$/, 'is not a topic name'));
 
-/** How to reach the cluster and who one is there; the runner has a Kafka of its own, or is told where one is. */
+/** How to reach the cluster and log in there; the runner has a Kafka of its own, or uses one that is given. */
 const Elsewhere = v.optional(v.unknown());
 
 const BrokerRef = v.pipe(
@@ -28,7 +28,7 @@ const isBrokerRef = (sink: unknown) =>
 export const KafkaSourceSchema = v.strictObject({
   apiVersion: v.picklist(['sources.knative.dev/v1', 'sources.knative.dev/v1beta1']),
   kind: v.literal('KafkaSource'),
-  metadata: Metadata,
+  metadata: metadataOf('KafkaSource'),
   spec: v.strictObject({
     bootstrapServers: Elsewhere,
     net: Elsewhere,
@@ -45,7 +45,7 @@ export const KafkaSourceSchema = v.strictObject({
 export const KafkaSinkSchema = v.strictObject({
   apiVersion: v.literal('eventing.knative.dev/v1alpha1'),
   kind: v.literal('KafkaSink'),
-  metadata: Metadata,
+  metadata: metadataOf('KafkaSink'),
   spec: v.strictObject({
     bootstrapServers: Elsewhere,
     auth: Elsewhere,

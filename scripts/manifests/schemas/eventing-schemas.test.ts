@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { broker, load, ping, problems, sink, toTask, trigger } from './manifests-testing.ts';
+import { broker, load, ping, problems, sink, toTask, trigger } from '../manifests-testing.ts';
 
 const trigger1 = (spec: object = {}) => load({ 'eventing/triggers/task.yaml': trigger(spec) }).triggers[0];
 
@@ -99,8 +99,16 @@ describe('a Trigger', () => {
       { delivery: { deadLetterSink: toTask } },
       'deadLetterSink.ref.kind: must be "KafkaSink", not "Service"',
     ],
-    ['a duration in words', { delivery: { timeout: '30s' } }, 'spec.delivery.timeout: "30s" is no duration'],
-    ['a duration in months', { delivery: { timeout: 'P1M' } }, 'spec.delivery.timeout: "P1M" is no duration'],
+    [
+      'a duration in words',
+      { delivery: { timeout: '30s' } },
+      'spec.delivery.timeout: "30s" is not a duration',
+    ],
+    [
+      'a duration in months',
+      { delivery: { timeout: 'P1M' } },
+      'spec.delivery.timeout: "P1M" is not a duration',
+    ],
     ['a negative number of retries', { delivery: { retry: -1 } }, 'spec.delivery.retry'],
     ['retryAfterMax', { delivery: { retryAfterMax: 'PT5S' } }, 'spec.delivery.retryAfterMax: is an unknown'],
   ])('is refused with %s', (_, spec, problem) => {
@@ -133,10 +141,10 @@ describe('a PingSource', () => {
     [
       'a schedule that is none',
       { schedule: '61 * * * *' },
-      'spec.schedule: "61 * * * *" is no cron schedule',
+      'spec.schedule: "61 * * * *" is not a cron schedule',
     ],
-    ['a schedule that Knative does not know', { schedule: '0 0 L * *' }, 'is no cron schedule'],
-    ['a time zone that is none', { timezone: 'Mars/Olympus' }, 'spec.timezone: is no time zone'],
+    ['a schedule that Knative does not know', { schedule: '0 0 L * *' }, 'is not a cron schedule'],
+    ['a time zone that is none', { timezone: 'Mars/Olympus' }, 'spec.timezone: is not a time zone'],
     ['extensions', { ceOverrides: { extensions: {} } }, 'spec.ceOverrides: is an unknown'],
     ['an unknown sink', { sink: { ref: { ...toTask.ref, name: 'x' } } }, 'there is no Service "x"'],
   ])('is refused with %s', (_, spec, problem) => {

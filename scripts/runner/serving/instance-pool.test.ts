@@ -1,0 +1,76 @@
+import { Agent } from 'node:http';
+import { expect, test } from 'vitest';
+import type { Instance } from './instance.ts';
+import { openInstancePool } from './instance-pool.ts';
+
+/** An instance without a process: it is gone as soon as it is stopped. */
+function instance(pid: number) {
+  const { promise: exited, resolve } = Promise.withResolvers<string>();
+  const stops: (number | undefined)[] = [];
+  const fake: Instance = {
+    pid,
+    port: pid,
+    agent: new Agent(),
+    exited,
+    async stop(graceMs) {
+      stops.push(graceMs);
+      resolve('was stopped');
+    },
+  };
+  return { ...fake, stops, die: resolve };
+}
+
+function open() {
+  const seen: string[] = [];
+  const pool = openInstancePool({
+    onRelease: (isMember) => seen.push(`released ${isMember ? 'in' : 'outside'} the pool`),
+    onExit: ({ pid }, how, served) => seen.push(`${pid} ${how} after ${served}`),
+    onStopped: ({ pid }) => seen.push(`${pid} stopped`),
+  });
+  return { pool, seen };
+}
+
+test('leases the instance with the fewest requests, and none beyond the limit', () => {
+  const { pool } = open();
+  for (const pid of [1, 2]) pool.add(instance(pid));
+  const leases = [pool.lease(2), pool.lease(2), pool.lease(2), pool.lease(2), pool.lease(2)];
+  expect(leases.map((lease) => lease?.instance.pid)).toEqual([1, 2, 1, 2, undefined]);
+  leases[1]?.release();
+  leases[1]?.release();
+  expect(pool.lease(2)?.instance.pid).toBe(2);
+  expect(pool.lease(2)).toBeUndefined();
+  expect([pool.inFlight(), pool.leases()]).toEqual([4, 5]);
+});
+
+test('drains the idlest ones first, each after its last request, and leases them no more', async () => {
+  const { pool, seen } = open();
+  const [busy, one] = [instance(1), instance(2)];
+  pool.add(busy);
+  const leases = [pool.lease(9), pool.lease(9)];
+  pool.add(one);
+  const last = pool.lease(9);
+  expect(last?.instance.pid).toBe(2);
+  pool.drain(1);
+  expect(pool.lease(9)?.instance.pid).toBe(1);
+  expect([pool.ready(), pool.inFlight(), one.stops]).toEqual([{ count: 1, inFlight: 3 }, 4, []]);
+  last?.release();
+  pool.retireIdle();
+  expect(one.stops).toEqual([undefined]);
+  await expect.poll(() => seen).toEqual(['released in the pool', '2 stopped']);
+  expect([pool.pids(), leases.length]).toEqual([[1], 2]);
+});
+
+test('reports an instance that ends by itself, and one that it stopped as stopped only', async () => {
+  const { pool, seen } = open();
+  const one = instance(1);
+  pool.add(one);
+  const lease = pool.lease(9);
+  one.die('exited with code 3');
+  await expect.poll(() => seen).toEqual(['1 exited with code 3 after 0']);
+  lease?.release();
+  expect(seen.at(-1)).toBe('released outside the pool');
+  const two = instance(2);
+  pool.add(two);
+  await pool.close(70);
+  expect([two.stops, pool.instances(), seen.length]).toEqual([[70], [], 2]);
+});
