@@ -1,6 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { cpSync, globSync, readFileSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, globSync, readFileSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { DatabaseSync } from 'node:sqlite';
 import { tmpdir } from 'node:os';
@@ -55,7 +55,9 @@ export async function startFormbus(
   data: string,
   { root = join(import.meta.dirname, '../..'), port = 0, kafka = false, log, env = {} }: StartOptions = {},
 ): Promise<StartedFormbus> {
-  const script = join(root, 'scripts/commands/start.ts');
+  const own = join(root, 'scripts/commands/start.ts');
+  // A project has Formbus among its packages.
+  const script = existsSync(own) ? own : join(root, 'node_modules/formbus/scripts/commands/start.js');
   const options = ['--port', String(port), '--data', data, ...(kafka ? ['--kafka'] : [])];
   const child = spawn(process.execPath, [...nodeOptions, script, ...options], {
     cwd: root,

@@ -42,6 +42,8 @@ function openProject() {
     },
     copy: (file: string, to: string, from: string, name: string) =>
       write(to, read(file).replaceAll(from, name)),
+    /** Of the first line with that text, from 1. */
+    lineOf: (file: string, text: string) => read(file).split(text)[0]?.split('\n').length,
     remove: (file: string) => rmSync(join(root, file), { recursive: true }),
     said: (text: string) => vi.waitFor(() => expect(log.lines.join('\n')).toContain(text)),
     count: (text: string) => log.lines.filter((line) => line.includes(text)).length,
@@ -111,7 +113,7 @@ test('a form and a task that are new run at once, others keep their instances; w
 }, 120_000);
 
 test('a mistake in a manifest or in code is reported with its file, what runs goes on, and the next save repairs it', async () => {
-  const { root, edit, said, submit, count } = await start();
+  const { root, edit, lineOf, said, submit, count } = await start();
   const status = async () => (await submit('demo-form', demo)).status;
   expect(await status()).toBe(202);
 
@@ -124,7 +126,7 @@ test('a mistake in a manifest or in code is reported with its file, what runs go
 
   const code = 'functions/forms/demo-form/demo-form.ts';
   edit(code, "'demo-form',", "'demo-form' oops,");
-  await said('functions/forms/demo-form/demo-form.ts:7:14');
+  await said(`${code}:${lineOf(code, 'oops')}:`);
   expect(await status()).toBe(202);
   edit(code, "'demo-form' oops,", "String(JSON.parse('{')),");
   await said('knative/forms/demo-form.yaml: demo-form exited with code 1');
@@ -155,10 +157,12 @@ test('a form that changes restarts the tasks that read its titles and words as w
 });
 
 test('a mistake in types is reported with its file and line, harms nothing that runs, and its end is reported, too', async () => {
-  const { edit, said, submit, count } = await start();
+  const { edit, lineOf, said, submit, count } = await start();
   const code = 'functions/forms/demo-form/demo-form.ts';
   edit(code, 'max: 100', 'maxx: 100');
-  await said(`warn types: ${code}(9,31): error TS2561: Object literal may only specify known properties`);
+  await said(
+    `warn types: ${code}(${lineOf(code, 'maxx')},31): error TS2561: Object literal may only specify known properties`,
+  );
   expect((await submit('demo-form', demo)).status).toBe(202);
   edit(code, 'maxx: 100', 'max: 100');
   await said('info types: the types are right again');
@@ -166,13 +170,13 @@ test('a mistake in types is reported with its file and line, harms nothing that 
 });
 
 test('the stack of a task that fails names the line of its source', async () => {
-  const { edit, said, submit } = await start();
+  const { edit, lineOf, said, submit } = await start();
   const code = 'functions/tasks/demo-task/demo-task.ts';
   edit(code, 'log.info(', "JSON.parse('{'); log.info(");
   await said('changed: demo-task');
   expect((await submit('demo-form', demo)).status).toBe(202);
   await said('error demo-task: failed permanently');
-  await said(`"${code}:6:`);
+  await said(`"${code}:${lineOf(code, 'JSON.parse')}:`);
 });
 
 test('changes under load: every submission is taken, and each task gets it once', async () => {
@@ -187,10 +191,10 @@ test('changes under load: every submission is taken, and each task gets it once'
   await said('info demo-task: seen');
   for (const [round, [file, from, to]] of [
     ['functions/forms/demo-form/demo-form.ts', 'max: 100', 'max: 101'],
-    ['functions/tasks/demo-task/demo-task.ts', "'seen'", "'seen anew'"],
+    ['functions/tasks/demo-task/demo-task.ts', "'seen'", "'seen again'"],
     ['eventing/triggers/demo-task.yaml', 'broker: formbus', 'broker: formbus\n  delivery: { retry: 499 }'],
     ['knative/config.yaml', 'LOG_LEVEL: info', 'LOG_LEVEL: debug'],
-    ['functions/lib/task/task.ts', "'failed permanently'", "'failed for ever'"],
+    ['functions/lib/task/judge-event.ts', "'failed permanently'", "'failed for ever'"],
   ].entries()) {
     edit(file ?? '', from ?? '', to ?? '');
     await vi.waitFor(() => expect(running()).toBe(round + 1));
