@@ -1,6 +1,6 @@
 import { parse } from 'yaml';
 import { digestOf, isManifest } from '../../tools/init/baseline.ts';
-import type { Template } from '../../tools/init/template.ts';
+import type { Template } from '../../tools/init/template-type.ts';
 
 /** A manifest of the project that is not what this Formbus wants; what only the project has changed is its own affair. */
 export type Finding = { file: string } & (
