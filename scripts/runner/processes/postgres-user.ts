@@ -21,6 +21,8 @@ export async function userFor(data: string): Promise<User> {
   const capability = '+dac_override';
   const options = ['--reuid', String(uid), '--regid', String(gid), '--clear-groups'];
   options.push('--inh-caps', capability, '--ambient-caps', capability);
+  // Without it the kernel leaves that right out in access(), with which initdb looks for its programs.
+  options.push('--securebits', '+no_setuid_fixup');
   // A process that changes its user is no longer tied to the runner.
   options.push('--pdeathsig', 'KILL');
   if (spawnSync('setpriv', [...options, '--', 'true']).status !== 0) {
