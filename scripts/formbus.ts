@@ -2,6 +2,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { commands, developerCommands } from './cli/commands.ts';
+import { requireNode } from './cli/node-version.ts';
 
 const folder = join(import.meta.dirname, 'commands');
 /** Here it is TypeScript, in the package JavaScript. */
@@ -15,6 +16,8 @@ async function main(): Promise<void> {
   if (name === '--version') return console.log(version());
   if (!(name in all()))
     throw new Error(`There is no command ${name}; there are ${Object.keys(all()).join(', ')}.`);
+  // It writes a project that brings its own Node.
+  if (name !== 'init') requireNode();
   process.argv = [process.argv[0] ?? 'node', fileOf(name), ...args];
   await import(fileOf(name));
 }

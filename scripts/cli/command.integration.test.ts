@@ -6,9 +6,12 @@ import { tempFolder } from '../runner/serving/testing.ts';
 import { commands, developerCommands } from './commands.ts';
 import { formbusOf, projectRoot } from './root.ts';
 
-const formbus = (...args: string[]) => {
+const formbus = (...args: string[]) => formbusOn([], ...args);
+const formbusOn = (options: string[], ...args: string[]) => {
   const script = join(import.meta.dirname, '../formbus.ts');
-  const { status, stdout, stderr } = spawnSync(process.execPath, [script, ...args], { encoding: 'utf8' });
+  const { status, stdout, stderr } = spawnSync(process.execPath, [...options, script, ...args], {
+    encoding: 'utf8',
+  });
   return { status, stdout, stderr };
 };
 
@@ -24,6 +27,19 @@ it('lists every command there is, each with a line', () => {
 it('prints the help of one command, and starts none', () => {
   expect(formbus('new', '--help')).toMatchObject({ status: 0, stderr: '' });
   expect(formbus('new', '--help').stdout).toContain('form NAME');
+});
+
+it('refuses an old Node before any command but init', () => {
+  const old = `Object.defineProperty(process, 'versions', { value: { ...process.versions, node: '22.18.0' } })`;
+  const onOldNode = (...args: string[]) =>
+    formbusOn(['--import', `data:text/javascript,${encodeURIComponent(old)}`], ...args);
+  const refused = {
+    status: 2,
+    stderr: expect.stringMatching(/^Formbus needs Node 24 or newer, and this is 22\.18\.0\. /),
+  };
+  expect(onOldNode('check')).toMatchObject(refused);
+  expect(onOldNode('start', '--help')).toMatchObject(refused);
+  expect(onOldNode('init', '--help')).toMatchObject({ status: 0 });
 });
 
 it('names the commands when it does not know one', () => {

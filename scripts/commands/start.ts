@@ -1,6 +1,7 @@
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { command } from '../cli/command.ts';
+import { requireNode } from '../cli/node-version.ts';
 import { projectRoot } from '../cli/root.ts';
 import type { Runner } from '../runner/runner.ts';
 
@@ -12,25 +13,21 @@ const help = `Runs Formbus on this machine.
   --data DIR    the folder for events, rows, sheets and bundles (default .formbus)
   --host ADDR   the address to listen on (default 127.0.0.1: this machine only)
   --kafka       runs an Apache Kafka, too, and sends events through it; needs Java and, the first time, Maven
-  --help        this text
+  --help        prints this text
 
-What is saved in functions/, eventing/ and knative/ is taken up at once. Ctrl-C stops it cleanly, a second one at once. A later start with the same folder goes on where this one stopped.
-With KAFKA_BROKERS in the environment (and KAFKA_TLS, KAFKA_CA_FILE, KAFKA_USERNAME, KAFKA_PASSWORD), events go through that Kafka and none is started.
-With REDIS_URL in the environment (and REDIS_PASSWORD, REDIS_REPLICAS), rows are buffered in that Redis, or by its Sentinels, and none is started.
-With DATABASE_URL in the environment, the archive is in that PostgreSQL and none is started.
+It takes up at once what you save in functions/, eventing/ and knative/. Ctrl-C stops it cleanly, a second one at once. The next start with the same folder continues where this one stopped.
+With KAFKA_BROKERS in the environment (and KAFKA_TLS, KAFKA_CA_FILE, KAFKA_USERNAME, KAFKA_PASSWORD), it sends events through that Kafka and starts none.
+With REDIS_URL in the environment (and REDIS_PASSWORD, REDIS_REPLICAS), it buffers rows in that Redis, or the one its Sentinels name, and starts none.
+With DATABASE_URL in the environment, the archive is in that PostgreSQL and it starts none.
 With GOOGLE_APPLICATION_CREDENTIALS (a file) and SPREADSHEET_ID in the environment, rows go to the real Google Sheets.
-With SMTP_URL in the environment (and SMTP_USER, SMTP_PASSWORD, MAIL_FROM), mails are really sent.
+With SMTP_URL in the environment (and SMTP_USER, SMTP_PASSWORD, MAIL_FROM), it sends real mails.
 `;
 
 /** npm hands on a Ctrl-C that the terminal has sent here as well; a person's second one comes later. */
 const againMs = 500;
 
 async function main() {
-  if (Number(process.versions.node.split('.')[0]) < 24) {
-    throw new Error(
-      `Formbus needs Node 24 or newer, this is ${process.version}; use npm start, which brings its own.`,
-    );
-  }
+  requireNode();
   const { port, data, host, kafka } = readOptions();
   const root = projectRoot();
 
@@ -72,7 +69,7 @@ async function main() {
   await stopEsbuild();
 }
 
-/** npm that is killed tells nobody; nobody would know then that Formbus still runs. */
+/** A killed npm passes no signal on; Formbus would run on unnoticed. */
 function whenParentIsGone(act: () => void) {
   const parent = process.ppid;
   const watch = setInterval(() => {

@@ -7,11 +7,6 @@ import { howToInstall } from '../../runner/processes/packages.ts';
 /** What this machine lacks for the project, with what to do; `npm start` installs some of it by itself on Debian and Ubuntu. */
 export function machineFindings(root: string, env: Record<string, string | undefined>): string[] {
   const found: string[] = [];
-  const major = Number(process.versions.node.split('.')[0]);
-  if (major < 24)
-    found.push(
-      `Node ${process.version} is too old: use Node 24, which npm scripts have from the package node`,
-    );
   const redis = env['REDIS_URL'] ? undefined : howToInstall(['redis-server']);
   if (redis !== undefined) found.push(redis);
   const needsArchive = loadManifests(root).services.some((service) =>
