@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { chmodSync, readdirSync, writeFileSync } from 'node:fs';
+import { readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 import { startFunction } from '../../functions/testing/process.ts';
@@ -19,8 +19,6 @@ const formbus = (...args: string[]) => run(root, join(root, 'node_modules/.bin/f
 /** What an organisation does: packs as from npm, a project made by `npm create formbus`, one install. */
 beforeAll(async () => {
   folder = await temporaryFolder();
-  // PostgreSQL's programs are among the project's packages, and run as nobody when this runs as root.
-  chmodSync(folder.path, 0o755);
   root = join(folder.path, 'my-forms');
   const { formbus: built, create } = await buildPackages(join(folder.path, 'dist'));
   expect(run(folder.path, 'npm', 'pack', '--silent', built)).toMatchObject({ status: 0 });
@@ -44,6 +42,11 @@ it('keeps the rules as it was made, and the doctor finds nothing in its manifest
     status: 0,
     output: 'Everything is as this Formbus wants it.\n',
   });
+});
+
+it('starts by the command of its package.json', () => {
+  const { status, output } = run(root, 'npm', 'start', '--silent', '--', '--help');
+  expect([status, output]).toEqual([0, expect.stringMatching(/^Runs Formbus on this machine/)]);
 });
 
 it('says what to install for a command that needs more', () => {
