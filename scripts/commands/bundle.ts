@@ -9,7 +9,7 @@ const help = `Bundles functions/ and the built-in tasks, as the image does.
   formbus bundle [--out DIR]
 
   --out DIR   the folder for the bundle (default dist); replaces the bundle in it
-  --help      this text
+  --help      prints this text
 `;
 
 async function main(): Promise<void> {

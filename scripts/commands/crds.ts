@@ -6,7 +6,7 @@ const help = `Downloads the CRDs of the pinned versions, so that npm test checks
 
   node scripts/commands/crds.ts FOLDER && CRDS_DIR=FOLDER npm test
 
-  --help   this text
+  --help   prints this text
 `;
 
 async function main(): Promise<void> {

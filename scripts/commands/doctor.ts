@@ -17,7 +17,7 @@ const help = `Says what this machine lacks, and which manifests of the project a
   --update        takes over the manifests that you have not changed, and those that are new
   --merged FILE   records that FILE has what you want of this Formbus; may be given several times
   --show FILE     prints what this Formbus wants in FILE
-  --help          this text
+  --help          prints this text
 
 Exit code 1 when it finds something.
 `;

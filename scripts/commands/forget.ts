@@ -15,7 +15,7 @@ const help = `Removes one person's submission for good: from the archive, the bu
 ${placeHelp(12)}  --kafka     on a cluster: the event goes to its Kafka, named by KAFKA_BROKERS as for a form (KAFKA_TLS, KAFKA_CA_FILE, KAFKA_USERNAME,
               KAFKA_PASSWORD), and DATABASE_URL is its archive's
 
-It tells each task by an event, waits until all have done it, and says what it can't reach. A mark with the id, and nothing else, stays in
+It publishes an event for the tasks, waits until all have processed it, and lists what it cannot reach. A mark with the id, and nothing else, stays in
 the archive and in the buffer, so that no late delivery and no replay brings the submission back. It may be run again at any time.
 Exit code 1 when something is not removed yet; then run it again.
 `;

@@ -11,7 +11,7 @@ const help = `Makes a project for forms and tasks of your own, with a form and a
 
   FOLDER           a folder that is empty or does not exist; its name becomes the project's
   --formbus SPEC   what npm installs as formbus (default: this version), such as file:../formbus-0.1.0.tgz
-  --help           this text
+  --help           prints this text
 `;
 
 async function main(): Promise<void> {

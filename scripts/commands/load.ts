@@ -23,7 +23,7 @@ const help = `Submits to a running form, many times, and prints how long the ans
   --patience S   after so long without anything new in the sheets, what is missing counts as lost (default 120)
   --json         print the report as JSON
   --data DIR     without a URL: the data folder of the Formbus, as for npm start (default .formbus)
-  --help         this text
+  --help         prints this text
 
 Exit code 1 when nothing was accepted, or when --verify finds a submission that is lost or duplicated; 2 when it could not run.
 `;

@@ -14,7 +14,7 @@ const help = `Writes a new form or task: the code, its test and the manifests, m
   NAME       small letters, digits and dashes, such as visitor-book
   --form F   the task takes what this form sends (default: what any form sends)
   --type T   the type of event that it takes (default form.submitted)
-  --help     this text
+  --help     prints this text
 
 No file that stands is changed. An npm start that runs takes the new function up at once.
 `;

@@ -16,7 +16,7 @@ const help = `Shows how forms and tasks scale, once a second.
 ${placeHelp(16)}  --context C     instead: a cluster, by its name in the kubeconfig (KUBECONFIG, or ~/.kube/config)
   --namespace N   the namespace of Formbus there (default formbus); without --context: in the kubeconfig's current context
   --json          one line of JSON a second
-  --help          this text
+  --help          prints this text
 
 Instances are ready → wanted. Cold starts count from when the watch began. – stands for an unknown value: on a cluster, each
 instance's queue-proxy reports its requests, through the API server. Without a terminal it prints a line for each change. Ctrl-C
