@@ -12,16 +12,11 @@ import type { FunctionDefinition } from '../serve/definition.ts';
 import { HttpError, type HttpAnswer, type HttpRequest } from '../serve/http.ts';
 import { openedTo, methods } from './access.ts';
 import { html, problem } from './answers.ts';
+import { bodyLimits } from './body-limits.ts';
 import { formEnv, sheetOf, type FormEnv } from './form-env.ts';
 import { submissionCounter } from './form-metrics.ts';
 import { formPage, thanksPage } from './page/page.ts';
 import { submitTo } from './submission/submit.ts';
-
-/**
- * The longest body that a form takes, in bytes, and how long the body may take to arrive. knative/platform/edge/nginx.conf has the same
- * two numbers (client_max_body_size, client_body_timeout); body-limits.test.ts compares them.
- */
-const limits = { maxBytes: 100_000, deadlineMs: 10_000 };
 
 /**
  * A form, as `form` makes it; `submissionOf` takes it.
@@ -74,7 +69,7 @@ export function form<S extends FormSchema>(
     mail: texts,
     columns: sheetColumns(schema.entries),
     env: formEnv,
-    limits,
+    limits: bodyLimits,
     start(env: FormEnv, log) {
       checkAttributes({ form: name, dataschema, mail, ...sheetOf(env, name) });
       const publisher = openPublisher(env, log);
