@@ -1,5 +1,5 @@
 import * as v from 'valibot';
-import type { Attributes } from './filters.ts';
+import type { Attributes } from './trigger-filter.ts';
 
 /** A CloudEvent that passes through: attributes and data stay as they came, apart from the form of `time`. */
 export interface CloudEvent {

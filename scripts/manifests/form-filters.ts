@@ -1,4 +1,4 @@
-import type { Filter } from '../events/filters.ts';
+import type { Filter } from '../events/trigger-filter.ts';
 
 /** The forms that a filter asks for by name and that are not among these. */
 export function unknownForms(filter: Filter, forms: string[]): string[] {

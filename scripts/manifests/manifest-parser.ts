@@ -7,7 +7,7 @@ import {
   PingSourceSchema,
   TriggerSchema,
 } from './schemas/eventing-schemas.ts';
-import type { Filter } from '../events/filters.ts';
+import type { Filter } from '../events/trigger-filter.ts';
 import { KafkaSinkSchema, KafkaSourceSchema, KafkaTopicSchema } from './schemas/kafka-schemas.ts';
 import type { Resource } from './manifest-files.ts';
 import type { Report } from './report.ts';

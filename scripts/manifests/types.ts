@@ -1,4 +1,4 @@
-import type { Filter } from '../events/filters.ts';
+import type { Filter } from '../events/trigger-filter.ts';
 import type { ContentMode } from '../events/kafka-record.ts';
 import type { Delivery } from './schemas/delivery-schema.ts';
 import type { Resource } from './manifest-files.ts';

@@ -89,7 +89,8 @@ test('a Secret without a value stops the start, names the manifest and what to s
 test('a manifest field that is not known stops the start before anything is made', async () => {
   const data = join(tempFolder(), 'data');
   const root = projectWith('knative/tasks/demo-task.yaml', 'timeoutSeconds:', 'timeoutSecond:');
-  await expect(start(root, data)).rejects.toThrow(/knative\/tasks\/demo-task\.yaml: .*timeoutSecond/);
+  const starting = startRunner({ root, data, port: 0, log: recordingLog(), say: () => {}, env: {} });
+  await expect(starting).rejects.toThrow(/knative\/tasks\/demo-task\.yaml: .*timeoutSecond/);
   expect(existsSync(data)).toBe(false);
 });
 

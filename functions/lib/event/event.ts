@@ -1,5 +1,5 @@
 import type { CloudEventV1 } from 'cloudevents';
-import type { MailAttributes } from '../schema/mail-texts.ts';
+import type { MailAttributes } from '../form-schema/mail-texts.ts';
 
 type SubmissionType = 'form.submitted' | 'form.suspected';
 

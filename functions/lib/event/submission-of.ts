@@ -1,6 +1,6 @@
 import * as v from 'valibot';
 import { isOptional } from '../fields/field.ts';
-import type { FormSchema } from '../schema/form-schema.ts';
+import type { FormSchema } from '../form-schema/form-schema.ts';
 import { Submission } from './submission.ts';
 
 type TextsOf<S extends FormSchema> = Record<keyof S['entries'] & string, string>;

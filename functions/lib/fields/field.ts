@@ -39,7 +39,8 @@ interface FieldType {
 
 /**
  * Makes a field of a type. Each type is a file of this folder that calls this; it travels in the schema as valibot metadata.
- * A new type is such a file and its line in `lib/index.ts`; a new widget is also a case in form/page/control.ts.
+ * A new type is such a file and its line in `lib/index.ts`. A new widget is also an entry of `Widget` above and a case in
+ * form/page/control.ts; a new kind of cell one of `Column` below.
  */
 export function field(
   title: string,

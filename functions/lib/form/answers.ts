@@ -1,6 +1,6 @@
 import { messagePage } from './page/page.ts';
 import { pageHeaders } from './page/page-style.ts';
-import type { FieldError } from '../schema/form-schema.ts';
+import type { FieldError } from '../form-schema/form-schema.ts';
 import type { HttpAnswer, HttpError, HttpRequest } from '../serve/http.ts';
 
 export function wantsHtml({ headers }: Pick<HttpRequest, 'headers'>): boolean {

@@ -2,26 +2,21 @@ import { createHash } from 'node:crypto';
 import * as v from 'valibot';
 import { checkAttributes } from '../event/attribute-bytes.ts';
 import { openPublisher } from '../publish/publish.ts';
-import { refuseColumns } from '../schema/column-names.ts';
-import { fieldChecker, type FormSchema } from '../schema/form-schema.ts';
-import { humanName } from '../schema/human-name.ts';
-import { formJsonSchema } from '../schema/json-schema.ts';
-import { mailAttributes, type MailTexts } from '../schema/mail-texts.ts';
-import { sheetColumns, type SheetColumns } from '../schema/sheet-columns.ts';
+import { refuseColumns } from '../form-schema/column-names.ts';
+import { fieldChecker, type FormSchema } from '../form-schema/form-schema.ts';
+import { humanName } from '../form-schema/human-name.ts';
+import { formJsonSchema } from '../form-schema/json-schema.ts';
+import { mailAttributes, type MailTexts } from '../form-schema/mail-texts.ts';
+import { sheetColumns, type SheetColumns } from '../form-schema/sheet-columns.ts';
 import type { FunctionDefinition } from '../serve/definition.ts';
 import { HttpError, type HttpAnswer, type HttpRequest } from '../serve/http.ts';
 import { openedTo, methods } from './access.ts';
 import { html, problem } from './answers.ts';
+import { bodyLimits } from './body-limits.ts';
 import { formEnv, sheetOf, type FormEnv } from './form-env.ts';
 import { submissionCounter } from './form-metrics.ts';
 import { formPage, thanksPage } from './page/page.ts';
 import { submitTo } from './submission/submit.ts';
-
-/**
- * The longest body that a form takes, in bytes, and how long the body may take to arrive. knative/platform/edge/nginx.conf has the same
- * two numbers (client_max_body_size, client_body_timeout); edge-limits.test.ts compares them.
- */
-const limits = { maxBytes: 100_000, deadlineMs: 10_000 };
 
 /**
  * A form, as `form` makes it; `submissionOf` takes it.
@@ -74,7 +69,7 @@ export function form<S extends FormSchema>(
     mail: texts,
     columns: sheetColumns(schema.entries),
     env: formEnv,
-    limits,
+    limits: bodyLimits,
     start(env: FormEnv, log) {
       checkAttributes({ form: name, dataschema, mail, ...sheetOf(env, name) });
       const publisher = openPublisher(env, log);

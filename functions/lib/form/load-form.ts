@@ -1,7 +1,7 @@
 import * as v from 'valibot';
-import { MailTexts } from '../schema/mail-texts.ts';
+import { MailTexts } from '../form-schema/mail-texts.ts';
 import { loadModule } from '../runtime/load.ts';
-import { SheetColumns } from '../schema/sheet-columns.ts';
+import { SheetColumns } from '../form-schema/sheet-columns.ts';
 
 const Form = v.looseObject({
   name: v.string(),

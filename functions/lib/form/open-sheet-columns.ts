@@ -1,6 +1,6 @@
 import { loadForm } from './load-form.ts';
 import { reasonOf, type Log } from '../runtime/log.ts';
-import type { SheetColumns } from '../schema/sheet-columns.ts';
+import type { SheetColumns } from '../form-schema/sheet-columns.ts';
 
 /**
  * Reads the columns of a form's fields from its module in this image, because events carry texts only. Fields of a form that is not in

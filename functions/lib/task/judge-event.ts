@@ -45,7 +45,7 @@ export async function judgeEvent<T extends { id: string; type: string }>(
   }
 }
 
-/** Knative retries these statuses, and makes the event a dead letter at once after any other. */
+/** Knative retries these statuses, and makes the event a dead letter at once after any other; scripts/events/delivery-outcome.ts has the same. */
 function failed(error: HttpError): Verdict {
   const { status: code } = error;
   const isRetried = code >= 500 || [404, 408, 409, 429].includes(code);

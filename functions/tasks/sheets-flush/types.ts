@@ -1,5 +1,5 @@
 import type { RowBuffer } from '../../lib/buffer/buffer.ts';
-import type { SheetColumns } from '../../lib/schema/sheet-columns.ts';
+import type { SheetColumns } from '../../lib/form-schema/sheet-columns.ts';
 import type { Log } from '../../lib/runtime/log.ts';
 import type { SheetsError } from '../../lib/sheets/sheets-error.ts';
 import type { Sheets } from '../../lib/sheets/sheets.ts';

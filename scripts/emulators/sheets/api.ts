@@ -3,7 +3,7 @@ import { batchUpdate } from './requests/batch-update.ts';
 import { listMetadata, matches } from './requests/developer-metadata.ts';
 import { applyMask, asksFor, parseMask, type Shape } from './grid/fields.ts';
 import { badField, GoogleError, notFound } from './grid/google-error.ts';
-import type { Quota, QuotaMetric } from './faults/quota.ts';
+import type { Quota, QuotaMetric } from './quota.ts';
 import { parseBody } from './schemas/parse-body.ts';
 import { SearchMetadata } from './schemas/requests.ts';
 import { getSpreadsheet } from './grid/sheet.ts';

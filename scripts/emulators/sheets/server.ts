@@ -8,7 +8,7 @@ import { handlePages } from './pages/pages.ts';
 import { handleFaults } from './faults/faults-page.ts';
 import { openFaults, type Faults } from './faults/faults.ts';
 import { protect } from './requests/protection.ts';
-import { createQuota, type QuotaLimits } from './faults/quota.ts';
+import { createQuota, type QuotaLimits } from './quota.ts';
 import { listSheets } from './grid/sheet.ts';
 import { createSpreadsheet } from './spreadsheet.ts';
 import { openStore } from './grid/store.ts';

@@ -1,4 +1,4 @@
-import { type Filter, matches } from '../../events/filters.ts';
+import { type Filter, matches } from '../../events/trigger-filter.ts';
 import { annotationItems } from '../annotations.ts';
 import { unknownForms } from '../form-filters.ts';
 import { at, ofKind, type Repository, type Rule } from './repository.ts';

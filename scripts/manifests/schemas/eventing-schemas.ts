@@ -2,7 +2,7 @@ import { Cron } from 'croner';
 import * as v from 'valibot';
 import { ownAnnotations } from '../annotations.ts';
 import { DeliverySchema } from './delivery-schema.ts';
-import { AttributesFilterSchema, FilterSchema } from '../../events/filters.ts';
+import { AttributesFilterSchema, FilterSchema } from '../../events/trigger-filter.ts';
 import type { Subscriber } from '../types.ts';
 import { keys, metadataOf, Name, NoKeys } from './metadata-schema.ts';
 

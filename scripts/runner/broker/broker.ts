@@ -4,7 +4,7 @@ import { startDispatcher } from './dispatcher.ts';
 import { openEventLog } from './event-log/event-log.ts';
 import type { DeadLetter, LoggedEvent } from './event-log/rows.ts';
 import type { DeadLetterSink, Send } from '../delivery/send.ts';
-import { matches } from '../../events/filters.ts';
+import { matches } from '../../events/trigger-filter.ts';
 import { type Ingress, startIngress } from './ingress.ts';
 import type { Log } from '../log.ts';
 import type { Trigger } from '../../manifests/types.ts';

@@ -7,7 +7,7 @@ import type { EventLog } from './event-log/event-log.ts';
 import { MAX_HEADER_BYTES, MAX_POLL_RECORDS } from '../../events/limits.ts';
 import type { Log } from '../log.ts';
 import type { Trigger } from '../../manifests/types.ts';
-import { deadLetterOf, type Outcome, outcomeOf } from '../../events/outcome.ts';
+import { deadLetterOf, type Outcome, outcomeOf } from '../../events/delivery-outcome.ts';
 import { openStandstill } from '../delivery/standstill.ts';
 
 /** How long a delivery is left alone whose outcome could not be written, as on a full disk. */

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { createServer, type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from 'node:http';
 import * as v from 'valibot';
-import type { Answer } from '../../events/outcome.ts';
+import type { Answer } from '../../events/delivery-outcome.ts';
 import { type CloudEvent, readEvent } from '../../events/cloud-event.ts';
 import { refuseForeign } from '../../emulators/web/hosts.ts';
 import { headerBytes, isTooLarge, MAX_HEADER_BYTES, MAX_RECORD_BYTES } from '../../events/limits.ts';

@@ -5,7 +5,7 @@ import { beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { describeKafka, kafkaStartMs, sharedKafka } from '../../testing/kafka.ts';
 import { keptLog, manualClock, publish, startBroker, triggerOf } from './broker-testing.ts';
 import type { Broker } from './broker.ts';
-import { AttributesFilterSchema } from '../../events/filters.ts';
+import { AttributesFilterSchema } from '../../events/trigger-filter.ts';
 import { makeTopic, runSource, type TestMessage } from '../kafka/testing.ts';
 import { openSchedules } from '../schedules/ping.ts';
 import { openServices } from '../serving/services.ts';

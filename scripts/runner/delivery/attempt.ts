@@ -1,11 +1,11 @@
-import type { Answer } from '../../events/outcome.ts';
+import type { Answer } from '../../events/delivery-outcome.ts';
 import type { Send } from './send.ts';
 import type { Clock } from './clock.ts';
 import { binaryRequest, type CloudEvent } from '../../events/cloud-event.ts';
 import { headerBytes, MAX_HEADER_BYTES } from '../../events/limits.ts';
 import type { Subscriber } from '../../manifests/types.ts';
 import { NAMESPACE } from '../../events/namespace.ts';
-import { noAnswer, type Outcome } from '../../events/outcome.ts';
+import { noAnswer, type Outcome } from '../../events/delivery-outcome.ts';
 
 /** Vert.x's `maxRedirects`. */
 const MAX_REDIRECTS = 16;

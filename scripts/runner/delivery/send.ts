@@ -1,5 +1,5 @@
 import type { CloudEvent } from '../../events/cloud-event.ts';
-import type { Answer } from '../../events/outcome.ts';
+import type { Answer } from '../../events/delivery-outcome.ts';
 import type { Subscriber } from '../../manifests/types.ts';
 
 /**

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
 import { Cron } from 'croner';
-import type { Answer } from '../../events/outcome.ts';
+import type { Answer } from '../../events/delivery-outcome.ts';
 import type { Send } from '../delivery/send.ts';
 import { type Clock, pause, systemClock } from '../delivery/clock.ts';
 import type { Log } from '../log.ts';

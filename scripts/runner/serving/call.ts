@@ -1,6 +1,6 @@
 import { request as httpRequest, type RequestOptions } from 'node:http';
 import { request as httpsRequest } from 'node:https';
-import type { Answer } from '../../events/outcome.ts';
+import type { Answer } from '../../events/delivery-outcome.ts';
 import type { Send } from '../delivery/send.ts';
 import { NotDelivered } from './proxy.ts';
 

@@ -1,24 +1,10 @@
 import * as v from 'valibot';
 import { placeOf } from '../../../functions/lib/event/destination.ts';
 import { call } from '../client/call.ts';
+import { LoggedEvents } from '../client/logged-events.ts';
 import type { LoggedRow } from './report.ts';
 
-const Events = v.array(
-  v.object({
-    seq: v.number(),
-    attributes: v.looseObject({
-      id: v.string(),
-      type: v.string(),
-      time: v.optional(v.string()),
-      sheet: v.optional(v.string()),
-      form: v.optional(v.string()),
-    }),
-    triggers: v.array(v.string()),
-    waiting: v.array(v.string()),
-    dead: v.array(v.string()),
-  }),
-);
-type LoggedEvent = v.InferOutput<typeof Events>[number];
+type LoggedEvent = v.InferOutput<typeof LoggedEvents>[number];
 
 /** A Formbus on this machine. All reject with an Error that says what to do. */
 export interface Formbus {
@@ -36,7 +22,7 @@ export function openFormbus(url: string): Formbus {
     async rows(after = 0) {
       const rows: LoggedRow[] = [];
       for (;;) {
-        const page: LoggedEvent[] = await call(Events, url, `/_/events?after=${after}`);
+        const page: LoggedEvent[] = await call(LoggedEvents, url, `/_/events?after=${after}`);
         const last = page.at(-1);
         if (!last) return rows;
         after = last.seq;

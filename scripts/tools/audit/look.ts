@@ -1,7 +1,7 @@
 import { isFull } from '../../../functions/lib/sheets/spreadsheet-pool.ts';
 import { readStanding, type ReadSheets } from '../../../functions/lib/sheets/standing.ts';
 import type { AuditedBuffer } from './buffer.ts';
-import { settle } from './reconcile.ts';
+import { settle } from './compare-with-sheet.ts';
 import { keyOf, keyOfMember, tabKey, type Found } from './report.ts';
 
 /**

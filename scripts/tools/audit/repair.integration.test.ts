@@ -13,7 +13,7 @@ import { openAuditedBuffer, type AuditedBuffer } from './buffer.ts';
 import { look } from './look.ts';
 import type { ReadSheets } from '../../../functions/lib/sheets/standing.ts';
 import type { LoggedRow } from './report.ts';
-import { reconcile } from './reconcile.ts';
+import { reconcile } from './compare-with-sheet.ts';
 import { repair } from './repair.ts';
 
 const log = openLog('test', 'silent');

@@ -13,7 +13,7 @@ import { temporaryFolder } from '../../testing/formbus.ts';
 import { openAuditedBuffer, type AuditedBuffer } from './buffer.ts';
 import { look } from './look.ts';
 import { keyOf, type LoggedRow } from './report.ts';
-import { reconcile } from './reconcile.ts';
+import { reconcile } from './compare-with-sheet.ts';
 import { repair } from './repair.ts';
 
 let folder: Awaited<ReturnType<typeof temporaryFolder>>;

@@ -1,8 +1,8 @@
 import { request, type IncomingMessage } from 'node:http';
 import { buffer } from 'node:stream/consumers';
-import type { Answer } from '../../events/outcome.ts';
+import type { Answer } from '../../events/delivery-outcome.ts';
 import { binaryRequest, type CloudEvent } from '../../events/cloud-event.ts';
-import { noAnswer, outcomeOf, type Outcome } from '../../events/outcome.ts';
+import { noAnswer, outcomeOf, type Outcome } from '../../events/delivery-outcome.ts';
 
 /** Delivers an event to the task of that host only, and publishes its reply as the Broker would. Tries once. */
 export type HandOver = (host: string, event: CloudEvent) => Promise<Exclude<Outcome, { kind: 'reply' }>>;

@@ -2,7 +2,7 @@ import type { Cluster } from '../client/kafka-cluster.ts';
 import { readTopic } from '../client/read-topic.ts';
 import type { CloudEvent } from '../../events/cloud-event.ts';
 import { eventOf, type ConsumedRecord } from '../../events/kafka-record.ts';
-import { describeFailure } from '../../events/outcome.ts';
+import { describeFailure } from '../../events/delivery-outcome.ts';
 import type { Letter, Letters } from './letters.ts';
 
 export interface TopicLettersOptions {

@@ -4,6 +4,7 @@ import { belongsTo } from '../../../functions/lib/buffer/erasure.ts';
 import { keys } from '../../../functions/lib/buffer/keys.ts';
 import { connectRedis } from '../../../functions/lib/stores/redis-address.ts';
 import { call } from '../client/call.ts';
+import { LoggedEvents } from '../client/logged-events.ts';
 import { connectArchive, isNotMadeYet, type Archive } from '../client/database.ts';
 import { redisFailure } from '../client/redis.ts';
 import { connectionsOf } from '../client/running.ts';
@@ -34,21 +35,6 @@ export interface Stores {
   close(): Promise<void>;
 }
 
-const Events = v.array(
-  v.object({
-    seq: v.number(),
-    attributes: v.looseObject({
-      id: v.string(),
-      type: v.string(),
-      time: v.optional(v.string()),
-      form: v.optional(v.string()),
-      sheet: v.optional(v.string()),
-    }),
-    triggers: v.array(v.string()),
-    waiting: v.array(v.string()),
-    dead: v.array(v.string()),
-  }),
-);
 const DeadLetters = v.array(v.object({ id: v.number(), attributes: v.looseObject({ id: v.string() }) }));
 const Archived = v.array(v.object({ form: v.string(), sheet: v.string(), isForgotten: v.boolean() }));
 
@@ -64,7 +50,7 @@ export async function openStores(url: string): Promise<Stores> {
 
   async function* eventsAfter(place: number) {
     for (;;) {
-      const page = await call(Events, url, `/_/events?after=${place}`);
+      const page = await call(LoggedEvents, url, `/_/events?after=${place}`);
       const last = page.at(-1);
       if (!last) return;
       place = last.seq;

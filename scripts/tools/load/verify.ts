@@ -7,7 +7,7 @@ import { openAuditedBuffer } from '../audit/buffer.ts';
 import { openFormbus } from '../audit/formbus.ts';
 import { look, lookUntilSure } from '../audit/look.ts';
 import { waitForQuota } from '../audit/quota.ts';
-import { reconcile } from '../audit/reconcile.ts';
+import { reconcile } from '../audit/compare-with-sheet.ts';
 import { rowIn, type Found } from '../audit/report.ts';
 
 export interface Verified {

@@ -3,9 +3,9 @@ import * as v from 'valibot';
 import type { Cluster } from '../client/kafka-cluster.ts';
 import { readTopic } from '../client/read-topic.ts';
 import type { CloudEvent } from '../../events/cloud-event.ts';
-import { matches, type Filter } from '../../events/filters.ts';
+import { matches, type Filter } from '../../events/trigger-filter.ts';
 import { eventOf } from '../../events/kafka-record.ts';
-import { deadLetterOf, describeFailure } from '../../events/outcome.ts';
+import { deadLetterOf, describeFailure } from '../../events/delivery-outcome.ts';
 import type { History, PastEvent } from './history.ts';
 
 export interface TopicHistoryOptions {

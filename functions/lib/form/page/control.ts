@@ -1,6 +1,6 @@
 import { descriptionOf, isOptional, titleOf, widgetOf, type Field } from '../../fields/field.ts';
 import { escapeHtml } from '../../runtime/escape-html.ts';
-import { humanName } from '../../schema/human-name.ts';
+import { humanName } from '../../form-schema/human-name.ts';
 
 /** A field's label. */
 export function labelOf(key: string, field: Field): string {

@@ -1,8 +1,8 @@
 import * as v from 'valibot';
 import { isOptional } from '../../fields/field.ts';
 import { escapeHtml } from '../../runtime/escape-html.ts';
-import type { FieldError, FormSchema } from '../../schema/form-schema.ts';
-import { humanName } from '../../schema/human-name.ts';
+import type { FieldError, FormSchema } from '../../form-schema/form-schema.ts';
+import { humanName } from '../../form-schema/human-name.ts';
 import { control, labelOf } from './control.ts';
 import { style } from './page-style.ts';
 import { newId } from '../submission/submission-id.ts';

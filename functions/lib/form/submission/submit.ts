@@ -1,8 +1,8 @@
 import { submissionEvent, traceparentOf } from '../../event/event.ts';
 import type { openPublisher } from '../../publish/publish.ts';
 import { reasonOf, type Log } from '../../runtime/log.ts';
-import type { fieldChecker, FieldError, FormSchema } from '../../schema/form-schema.ts';
-import type { MailAttributes } from '../../schema/mail-texts.ts';
+import type { fieldChecker, FieldError, FormSchema } from '../../form-schema/form-schema.ts';
+import type { MailAttributes } from '../../form-schema/mail-texts.ts';
 import { HttpError, httpErrorOf, type HttpAnswer, type HttpRequest } from '../../serve/http.ts';
 import { isAllowed } from '../access.ts';
 import { html, problem, wantsHtml } from '../answers.ts';

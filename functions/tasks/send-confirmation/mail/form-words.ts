@@ -1,5 +1,5 @@
-import type { MailTexts } from '../../../lib/schema/mail-texts.ts';
-import { humanName } from '../../../lib/schema/human-name.ts';
+import type { MailTexts } from '../../../lib/form-schema/mail-texts.ts';
+import { humanName } from '../../../lib/form-schema/human-name.ts';
 import { loadForm } from '../../../lib/form/load-form.ts';
 import { reasonOf, type Log } from '../../../lib/runtime/log.ts';
 

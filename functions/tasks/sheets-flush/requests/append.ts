@@ -1,5 +1,5 @@
 import type { Cells } from '../../../lib/buffer/types.ts';
-import type { SheetColumns } from '../../../lib/schema/sheet-columns.ts';
+import type { SheetColumns } from '../../../lib/form-schema/sheet-columns.ts';
 import { timeColumn } from '../../../lib/sheets/keys.ts';
 import { cellOf, type SheetCell } from '../../../lib/sheets/sheet-cells.ts';
 import type { SheetRequest } from '../../../lib/sheets/sheets.ts';

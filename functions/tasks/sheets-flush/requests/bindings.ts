@@ -1,4 +1,4 @@
-import type { SheetColumns } from '../../../lib/schema/sheet-columns.ts';
+import type { SheetColumns } from '../../../lib/form-schema/sheet-columns.ts';
 import { idColumn, metadataKeys } from '../../../lib/sheets/keys.ts';
 import type { TabLayout } from '../../../lib/sheets/layout.ts';
 import type { SheetRequest } from '../../../lib/sheets/sheets.ts';

@@ -2,7 +2,7 @@ import type { Batch } from '../../../lib/buffer/types.ts';
 import type { Collaborators } from '../types.ts';
 import type { TabLayout } from '../../../lib/sheets/layout.ts';
 import { growingTabs, type ColumnsOf } from './tabs.ts';
-import { sharedColumns } from '../../../lib/schema/sheet-columns.ts';
+import { sharedColumns } from '../../../lib/form-schema/sheet-columns.ts';
 
 /** The columns for a batch's fields. The moderators' tab has fields of many forms, as texts under their names. */
 export async function readColumns(

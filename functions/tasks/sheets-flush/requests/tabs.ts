@@ -1,5 +1,5 @@
 import type { Batch, Cells } from '../../../lib/buffer/types.ts';
-import type { SheetColumns } from '../../../lib/schema/sheet-columns.ts';
+import type { SheetColumns } from '../../../lib/form-schema/sheet-columns.ts';
 import { idColumn } from '../../../lib/sheets/keys.ts';
 import type { TabLayout } from '../../../lib/sheets/layout.ts';
 import type { SheetRequest } from '../../../lib/sheets/sheets.ts';

@@ -6,7 +6,7 @@ import { recordedLog } from '../../../testing/log.ts';
 import { decimal } from '../../../lib/fields/decimal.ts';
 import { openSheetColumns } from '../../../lib/form/open-sheet-columns.ts';
 import { cellOf, timeIn } from '../../../lib/sheets/sheet-cells.ts';
-import { sharedColumns, sheetColumns } from '../../../lib/schema/sheet-columns.ts';
+import { sharedColumns, sheetColumns } from '../../../lib/form-schema/sheet-columns.ts';
 
 let at: Flushing;
 let sheet: string;

@@ -1,7 +1,7 @@
 import * as v from 'valibot';
 import type { CloudEvent } from '../../../events/cloud-event.ts';
 import { openEventDatabase } from './event-database.ts';
-import type { Attributes } from '../../../events/filters.ts';
+import type { Attributes } from '../../../events/trigger-filter.ts';
 import {
   LoggedRow,
   AttributesRow,

@@ -1,5 +1,5 @@
 import * as v from 'valibot';
-import type { Attributes } from '../../../events/filters.ts';
+import type { Attributes } from '../../../events/trigger-filter.ts';
 
 /** An event that could not be delivered; `attributes` hold knativeerrordest, knativeerrorcode and knativeerrordata. */
 export interface DeadLetter {

@@ -1,5 +1,5 @@
 import { attempt, LOST, refusedBytes, urlOf } from '../../delivery/attempt.ts';
-import type { Answer } from '../../../events/outcome.ts';
+import type { Answer } from '../../../events/delivery-outcome.ts';
 import type { DeadLetterSink, Send } from '../../delivery/send.ts';
 import { type Clock, pause } from '../../delivery/clock.ts';
 import type { CloudEvent } from '../../../events/cloud-event.ts';
@@ -7,7 +7,7 @@ import { backoffMs, type Delivery } from '../../../manifests/schemas/delivery-sc
 import { MAX_HEADER_BYTES } from '../../../events/limits.ts';
 import type { Log } from '../../log.ts';
 import type { Subscriber } from '../../../manifests/types.ts';
-import { deadLetterOf, type Failure, type Outcome, outcomeOf } from '../../../events/outcome.ts';
+import { deadLetterOf, type Failure, type Outcome, outcomeOf } from '../../../events/delivery-outcome.ts';
 
 /** The longest that a dead letter waits for its sink to come back. */
 const LONGEST_SINK_WAIT_MS = 60_000;

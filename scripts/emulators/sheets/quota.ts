@@ -1,5 +1,5 @@
-import { GoogleError } from '../grid/google-error.ts';
-import { seen } from '../grid/texts.ts';
+import { GoogleError } from './grid/google-error.ts';
+import { seen } from './grid/texts.ts';
 
 /** Requests per minute. Google's defaults: https://developers.google.com/workspace/sheets/api/limits */
 export interface QuotaLimits {

@@ -3,11 +3,11 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { stringify } from 'yaml';
-import { howToInstall } from '../runner/processes/packages.ts';
-import { tempFolder } from '../runner/serving/testing.ts';
-import type { Course } from './cases/case.ts';
-import { CASES } from './cases/cases.ts';
-import { type AlertRule, alertsOf, readRuleGroups, ROOT, rulesFile } from './rules.ts';
+import { howToInstall } from '../../runner/processes/packages.ts';
+import { tempFolder } from '../../runner/serving/testing.ts';
+import type { Course } from './case.ts';
+import { CASES } from './cases.ts';
+import { type AlertRule, alertsOf, readRuleGroups, ROOT, rulesFile } from '../rules.ts';
 
 const groups = readRuleGroups(ROOT);
 const rules = alertsOf(groups);

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { keyOf, type Found, type LoggedRow } from './report.ts';
-import { countUnlogged, reconcile, settle } from './reconcile.ts';
+import { countUnlogged, reconcile, settle } from './compare-with-sheet.ts';
 
 const row = (id: string, more: Partial<LoggedRow> = {}): LoggedRow => ({
   seq: 1,

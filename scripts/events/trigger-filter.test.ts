@@ -1,7 +1,7 @@
 import { array, assert, constantFrom, dictionary, letrec, oneof, property, record, string } from 'fast-check';
 import * as v from 'valibot';
 import { describe, expect, it } from 'vitest';
-import { AttributesFilterSchema, type Filter, FilterSchema, matches } from './filters.ts';
+import { AttributesFilterSchema, type Filter, FilterSchema, matches } from './trigger-filter.ts';
 
 const event = { type: 'form.submitted', source: '/forms/demo-form', form: 'demo-form' };
 
