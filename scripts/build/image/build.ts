@@ -9,6 +9,16 @@ export interface BuiltImage {
   rootfs: string;
   /** By the image's own word. */
   config: ImageConfig;
+}
+
+export interface ImageBuilder {
+  /**
+   * Builds the Dockerfile of a project.
+   * @param volumes folders and files of this machine, by where they are during the build
+   * @throws Error with the output of the step that failed
+   */
+  build(project: string, volumes?: Record<string, string>): Promise<BuiltImage>;
+  /** Removes all images. */
   remove(): Promise<void>;
 }
 
@@ -19,36 +29,40 @@ interface ImageConfig {
   WorkingDir: string;
 }
 
-const IMAGE = 'dev.local/formbus';
 const AUTHORITIES = '/etc/ssl/certs/ca-certificates.crt';
 
 /**
- * Builds the Dockerfile where no registry can be reached, as root: on a base made from this system's own packages, this
- * Node and this npm. All lies in `dir`.
+ * Builds images where no registry can be reached, as root: on a base made from this system's own packages, this Node and this npm,
+ * under the name of the image that the Dockerfile of `root` names. All lies in `dir`.
  * @throws Error with the output of the step that failed
  */
-export async function buildImage({ root, dir }: { root: string; dir: string }): Promise<BuiltImage> {
+export async function openBuilder({ root, dir }: { root: string; dir: string }): Promise<ImageBuilder> {
   const storage = ['--root', join(dir, 'storage'), '--runroot', join(dir, 'run')];
   const buildah = (...args: string[]) => run('buildah', [...storage, ...args]);
-  // By the name of the real one: a digest is nothing that one can give to an image.
+  // The real one's name without its digest, which cannot be chosen.
   const [name = ''] = (readVersions(root).images['node'] ?? '').split('@');
   const base = join(dir, 'base');
   await makeBase(base);
-
   const empty = await buildah('from', 'scratch');
   await buildah('add', '--quiet', empty, base, '/');
   await buildah('commit', '--quiet', '--rm', empty, name);
-  const isolated = ['--isolation', 'chroot', '--pull-never', '--layers=false'];
-  const cache = ['--volume', `${npm('config', 'get', 'cache')}:/root/.npm`];
-  await buildah('bud', ...isolated, ...cache, '--build-arg', `NODE_IMAGE=${name}`, '--tag', IMAGE, root);
 
-  const inspected: { OCIv1: { config: ImageConfig } } = JSON.parse(
-    await buildah('inspect', '--type', 'image', IMAGE),
-  );
-  const container = await buildah('from', '--pull-never', IMAGE);
+  let built = 0;
   return {
-    rootfs: await buildah('mount', container),
-    config: inspected.OCIv1.config,
+    async build(project, volumes = {}) {
+      built += 1;
+      const tag = `dev.local/image-${built}`;
+      const isolated = ['--isolation', 'chroot', '--pull-never', '--layers=false'];
+      const mounts = Object.entries({ '/root/.npm': npm('config', 'get', 'cache'), ...volumes });
+      const volume = mounts.flatMap(([there, here]) => ['--volume', `${here}:${there}`]);
+      const argument = ['--build-arg', `NODE_IMAGE=${name}`];
+      await buildah('bud', ...isolated, ...volume, ...argument, '--tag', tag, project);
+      const inspected: { OCIv1: { config: ImageConfig } } = JSON.parse(
+        await buildah('inspect', '--type', 'image', tag),
+      );
+      const container = await buildah('from', '--pull-never', tag);
+      return { rootfs: await buildah('mount', container), config: inspected.OCIv1.config };
+    },
     async remove() {
       await buildah('umount', '--all');
       await buildah('rm', '--all');

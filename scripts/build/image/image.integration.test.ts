@@ -1,3 +1,5 @@
+import { execFileSync } from 'node:child_process';
+import { readdirSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -5,8 +7,9 @@ import { HTTP } from 'cloudevents';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { submissionEvent } from '../../../functions/lib/event/event.ts';
 import { postJson, startSink, student, type Sink } from '../../../functions/testing/sink.ts';
-import { buildImage, type BuiltImage } from './build.ts';
+import { openBuilder, type BuiltImage, type ImageBuilder } from './build.ts';
 import { startContainer } from './container.ts';
+import { buildPackages } from '../package/package.ts';
 import { loadManifests } from '../../manifests/manifests.ts';
 import type { Service } from '../../manifests/types.ts';
 import { howToInstall } from '../../runner/processes/packages.ts';
@@ -21,25 +24,27 @@ if (skipped)
 
 describe.skipIf(skipped)('the image', () => {
   let dir: string;
+  let builder: ImageBuilder;
   let image: BuiltImage;
   let sink: Sink;
   beforeAll(async () => {
     if (missing) throw new Error(missing);
     dir = await mkdtemp(join(tmpdir(), 'formbus-image-'));
     sink = await startSink();
-    image = await buildImage({ root, dir });
+    builder = await openBuilder({ root, dir });
+    image = await builder.build(root);
   }, 400_000);
   afterAll(async () => {
     await sink?.close();
-    await image?.remove();
+    await builder?.remove();
     await rm(dir, { recursive: true, force: true });
   }, 60_000);
 
   /** As Knative starts it, with the environment of its manifest; forms send to a sink here. */
-  async function start(service: Service, user = { uid: 65_532, gid: 65_532 }) {
+  async function start(service: Service, user = { uid: 65_532, gid: 65_532 }, from = image) {
     const started = await startContainer({
-      image,
-      dir: join(dir, `${service.name}-${user.uid}`),
+      image: from,
+      dir: await mkdtemp(join(dir, `${service.name}-`)),
       env: { ...environment(service, sink.url), PORT: '0', K_SERVICE: service.name },
       user,
     });
@@ -92,6 +97,28 @@ describe.skipIf(skipped)('the image', () => {
     const sent = Object.entries(headers).map(([key, value]): [string, string] => [key, String(value)]);
     const answer = await fetch(task.url, { method: 'POST', headers: sent, body: String(body) });
     expect(answer.status).toBe(204);
+  });
+
+  it('of a project that formbus init has made has its own form and the built-in tasks', async () => {
+    const { formbus, create } = await buildPackages(join(dir, 'dist'));
+    const npm = (cwd: string, ...args: string[]) => execFileSync('npm', args, { cwd, encoding: 'utf8' });
+    const tarball = npm(dir, 'pack', '--silent', formbus).trim();
+    const init = join(create, 'scripts/commands/init.js');
+    execFileSync(process.execPath, [init, 'my-forms', '--formbus', `file:../${tarball}`], { cwd: dir });
+    const project = join(dir, 'my-forms');
+    // The image leaves them out; without them there is less to resolve.
+    npm(project, 'pkg', 'delete', 'devDependencies');
+    npm(project, 'install', '--package-lock-only', '--prefer-offline');
+    // The build's folder lies at the root of the file system.
+    const own = await builder.build(project, { [`/${tarball}`]: join(dir, tarball) });
+    const files = readdirSync(join(own.rootfs, 'app'));
+    expect(files).toEqual(expect.arrayContaining(['main.mjs', 'demo-form.mjs', 'sheets-flush.mjs']));
+    expect(files).not.toContain('student-data-form.mjs');
+    expect(readdirSync(join(own.rootfs, 'app/cache'))).not.toEqual([]);
+    const form = await start(named('demo-form'), undefined, own);
+    expect((await postJson(form.url, { name: 'Asha', message: 'Hello' })).status).toBe(202);
+    const task = await start(named('archive'), undefined, own);
+    expect((await postJson(task.url, {})).status).toBe(400);
   });
 });
 
