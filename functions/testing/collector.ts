@@ -10,11 +10,11 @@ export interface Collector {
   pushes: Push[];
   /** Answers instead of taking a push; leaving it unanswered hangs the sender. */
   answer: ((res: ServerResponse) => void) | undefined;
-  /** Instead of the answer to a push that is taken, the connection breaks off. */
+  /** Takes a push, but breaks the connection off instead of answering. */
   losesAnswers: boolean;
   /** The value of a metric's series, all labels' values in order, that of `service` first. */
   total(name: string, ...labels: string[]): number | undefined;
-  /** From now on nobody is there; `back` undoes that, on the same port. */
+  /** Stops listening, until `back` listens on the same port again. */
   away(): Promise<void>;
   back(): Promise<void>;
 }

@@ -11,8 +11,8 @@ export interface KillPoint {
 }
 
 /**
- * A process that is killed at its n-th chance: with n even before step n / 2, with n odd once that step is done and before its
- * answer is heard. A step is a script of Redis, a call to Google or what a test says. From then on nothing that it begins is done.
+ * A process that is killed at its n-th chance: an even n kills it before step n / 2, an odd n after that step and before its
+ * answer arrives. A step is a script of Redis, a call to Google or a test's `call`. After that, every further step fails.
  */
 export function killPoint(n: number): KillPoint {
   let chances = 0;

@@ -4,7 +4,7 @@ import type { Log } from '../lib/runtime/log.ts';
 
 const Line = v.pipe(v.string(), v.parseJson(), v.looseObject({ msg: v.string() }));
 
-/** A log that is kept: `messages` has what was said, oldest first, `lines` all that was with it. */
+/** A log that is kept: `messages` has the messages, oldest first, `lines` the whole lines. */
 export function recordedLog(): { log: Log; messages: string[]; lines: v.InferOutput<typeof Line>[] } {
   const messages: string[] = [];
   const lines: v.InferOutput<typeof Line>[] = [];

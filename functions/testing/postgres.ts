@@ -7,7 +7,7 @@ export interface TestPostgres {
   url: string;
   /** The rows of one statement, on a connection of its own. */
   query(text: string, values?: unknown[]): Promise<Record<string, unknown>[]>;
-  /** SIGKILL; it is being restarted by itself. */
+  /** Sends SIGKILL; the server restarts by itself. */
   kill(): Promise<void>;
   /** SIGSTOP to all its processes; returns what lets them go on. */
   freeze(): Promise<() => void>;

@@ -11,7 +11,7 @@ export interface TestRedis {
   url: string;
   port: number;
   pid: number;
-  /** A connection for looking on. */
+  /** A connection through which a test inspects the data. */
   look: Redis;
   kill(signal: NodeJS.Signals): void;
   /** Starts it again on its port and its data, after a kill. */

@@ -16,7 +16,7 @@ export interface TestSheets {
   url: string;
   /** Makes spreadsheets that are missing. */
   make(spreadsheets: string[]): Promise<void>;
-  /** Takes a spreadsheet's access from everybody (403), or returns it. */
+  /** Withdraws everybody's access to a spreadsheet (403), or restores it. */
   setRevoked(spreadsheet: string, isRevoked: boolean): Promise<void>;
   /** Protects a tab, or one of its columns by its index, from all who use the API, or lifts all protection of the tab. */
   setProtected(spreadsheet: string, title: string, protection: boolean | { column: number }): Promise<void>;

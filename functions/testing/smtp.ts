@@ -5,14 +5,14 @@ import * as v from 'valibot';
 /** What a client may be doing when the server misbehaves; `content` is the end of the mail, with its final dot. */
 export type Stage = 'connect' | 'EHLO' | 'AUTH' | 'MAIL' | 'RCPT' | 'DATA' | 'content';
 
-/** An answer in place of the usual one. `drop`: the connection is broken. `silence`: nothing is said any more. */
+/** An answer in place of the usual one. `drop`: the connection is broken. `silence`: the server says nothing any more. */
 type Misbehaviour = string;
 
 export interface TestSmtp {
   url: URL;
-  /** Mails that it took, whether or not it said so. */
+  /** Mails that it took, whether or not it acknowledged them. */
   mails: string[];
-  /** What clients said, but for mails. */
+  /** What clients sent, except mails. */
   commands: string[];
   /** Set by a test. */
   at: Partial<Record<Stage, Misbehaviour>>;
@@ -21,7 +21,7 @@ export interface TestSmtp {
   /** Called when a mail is there in full and not answered yet. */
   onMail: (mail: string) => Promise<void> | void;
   connections(): number;
-  /** Says something to all clients, after a silence; after `354` a mail is expected. */
+  /** Sends a line to all clients, after a silence; after `354` the server expects a mail. */
   say(answer: string): void;
   close(): Promise<void>;
 }
@@ -64,7 +64,7 @@ export async function startTestSmtp({ pipelining = false } = {}): Promise<TestSm
         rest = rest.slice(end + (inContent ? 5 : 2));
         if (inContent) {
           inContent = false;
-          // One that is refused is not kept.
+          // A refused mail is not kept.
           if (!/^[45]/.test(smtp.at.content ?? '')) smtp.mails.push(text);
           await smtp.onMail(text);
           answer('content');
@@ -74,7 +74,7 @@ export async function startTestSmtp({ pipelining = false } = {}): Promise<TestSm
         const command = /^\w+/.exec(text)?.[0] ?? '';
         const stage = v.safeParse(v.picklist(['EHLO', 'AUTH', 'MAIL', 'RCPT', 'DATA']), command);
         if (!stage.success) socket.write(command === 'STARTTLS' ? '502 no\r\n' : '250 fine\r\n');
-        // A client that does not wait for answers asks for it although its sender or recipient was refused.
+        // A client that does not wait for answers sends DATA although its sender or recipient was refused.
         else if (stage.output === 'DATA' && !isWanted) socket.write('554 for nobody\r\n');
         else {
           const said = answer(stage.output, text);

@@ -4,7 +4,7 @@ import * as v from 'valibot';
 import { parseAllDocuments } from 'yaml';
 import { formbusOf } from '../cli/root.ts';
 
-/** A resource as it stands in its file. */
+/** A resource as its file has it. */
 export interface Resource {
   /** Path below the root, for messages. */
   file: string;

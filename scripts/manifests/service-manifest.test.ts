@@ -144,7 +144,7 @@ describe('a Service', () => {
           env: [{ name: 'A', value: 'x', valueFrom: { secretKeyRef: { name: 'config', key: 'key-one' } } }],
         },
       },
-      'env.0.valueFrom: cannot stand beside a value',
+      'env.0.valueFrom: cannot be combined with a value',
     ],
     ['PORT', { container: { env: [{ name: 'PORT', value: '1' }] } }, 'env.0.name: is set by Knative itself'],
     [

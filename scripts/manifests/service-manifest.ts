@@ -77,7 +77,7 @@ function environment(file: string, container: Container, context: Context): EnvV
   });
   container.env.forEach(({ name, value, valueFrom }, index) => {
     const at = `${path}.env.${index}.valueFrom`;
-    if (valueFrom && value !== undefined) context.report(file, at, 'cannot stand beside a value');
+    if (valueFrom && value !== undefined) context.report(file, at, 'cannot be combined with a value');
     if (valueFrom?.secretKeyRef) {
       const { name: secret, key, optional } = valueFrom.secretKeyRef;
       checkSecret(file, `${at}.secretKeyRef`, valueFrom.secretKeyRef, context);

@@ -33,7 +33,7 @@ test('a part that fails is not stopped; those before it are, in reverse order', 
   expect(seen).toEqual(['start one', 'start two', 'stop two', 'stop one']);
 });
 
-test('what still comes up beside a part that failed is waited for and stopped', async () => {
+test('when a part fails, the parts that are still starting are waited for and stopped', async () => {
   const { parts, stop, fails, seen } = open();
   const slow = Promise.withResolvers<string>();
   const start = parts.group();

@@ -38,7 +38,7 @@ const COMING_UP_MS = 5_000;
 /** Longer than all parts but the servers of the data folder need. */
 const STOP_MS = 8_500;
 
-/** @param stopping gives the start up; what does not come up within seconds then is left to the end of this process */
+/** @param stopping ends the start; a part that does not come up within seconds of it is left to the end of this process */
 export function openParts({
   log,
   stopping,

@@ -22,7 +22,7 @@ async function campaign(options: Omit<CampaignOptions, 'folder' | 'say'>) {
 const notMails = (byTrigger: Record<string, number>) =>
   Object.keys(byTrigger).filter((trigger) => trigger !== 'send-confirmation');
 
-it('loses nothing and doubles nothing while every process is killed or frozen and Google misbehaves', async () => {
+it('loses nothing and duplicates nothing while every process is killed or frozen and Google misbehaves', async () => {
   const report = await campaign({ seed: 4, lengthMs: 45_000, rate: 40 });
   const { accepted, deadLetters, faults, mailed, deferred } = report;
   expect(accepted).toBeGreaterThan(100);
@@ -33,7 +33,7 @@ it('loses nothing and doubles nothing while every process is killed or frozen an
   expect(sum(faults)).toBeGreaterThan(5);
 }, 400_000);
 
-it('loses nothing and doubles nothing while the master of its Redis is cut off, the next one frozen and the one after that killed', async () => {
+it('loses nothing and duplicates nothing while the master of its Redis is cut off, the next one frozen and the one after that killed', async () => {
   const sentinels = await startSentinels({ quick: true });
   onTestFinished(sentinels.close);
   const options = { seed: 6849, lengthMs: 22_000, rate: 40, services: ['sheets-buffer'] };
@@ -48,7 +48,7 @@ it('loses nothing and doubles nothing while the master of its Redis is cut off, 
 }, 400_000);
 
 describeKafka('with a Kafka', () => {
-  it('that is killed and frozen as well, it loses nothing and doubles nothing either', async () => {
+  it('that is killed and frozen as well, it loses nothing and duplicates nothing either', async () => {
     // With these few, Kafka is killed early on, whatever tasks there are.
     const services = ['demo-form', 'sheets-buffer'];
     const options = { seed: 26, lengthMs: 45_000, rate: 20, kafka: true, services };

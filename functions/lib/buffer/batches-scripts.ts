@@ -6,7 +6,7 @@ const trustedSeconds = 3_600;
 
 /**
  * ARGV: spreadsheet, time up to which rows are taken, most rows, most bytes, an id for this installation if it has none yet.
- * Returns sequence, members, cells, target, 1 when it is old: rows are older than its `since`, or its number was given long ago; when that was;
+ * Returns sequence, members, cells, target, 1 when it is old: rows are older than its `since`, or its number was assigned long ago; when that was;
  * the installation; members that had no row and were removed; how many rows were put aside. Sequence 0: there is no batch.
  */
 export const nextBatchScript = `${evenWhenFull}
@@ -68,13 +68,13 @@ return {
 }
 `;
 
-/** How many numbers are given from one deletion of old tokens to the next. */
+/** How many numbers are assigned between two deletions of old tokens. */
 const deleteEvery = 64;
 
 /**
  * ARGV: spreadsheet, sequence number, SHA-1 of the members with \0 between them, target, tabs. Returns 1, 2 when it is time to delete old tokens,
  * or 0 when this batch is not in flight.
- * A Redis that lost a batch gives its number again, to other rows: the number alone does not prove which rows are written.
+ * A Redis that lost a batch assigns its number again, to other rows: the number alone does not prove which rows are written.
  */
 export const acknowledgeScript = `${evenWhenFull}
 ${luaKeys}
@@ -124,7 +124,7 @@ return 1
 /**
  * ARGV: spreadsheet, sequence number of a batch of one row, cells of the mark, reason. Returns `again` to send the row once more with
  * a new number, because one refusal may be a mistake, or when the batch is not in flight any more; `kept` when the row is kept aside and a mark
- * is sent instead; `restored` when it was a mark already: then the row is not at fault, and it is itself again, its number out of use.
+ * is sent instead; `restored` when it was a mark already: then the row is not at fault and replaces its mark again; the number is out of use.
  */
 export const refuseScript = `${evenWhenFull}
 ${nextNumber}
@@ -152,7 +152,7 @@ nextNumber(sheet)
 return isSuspect and 'kept' or 'again'
 `;
 
-/** ARGV: spreadsheet, members that stand in the sheet: they are neither sent nor kept. Returns how many were still in the buffer. */
+/** ARGV: spreadsheet, members that are in the sheet: they are neither sent nor kept. Returns how many were still in the buffer. */
 export const dropScript = `${evenWhenFull}
 ${luaKeys}
 local sheet, count = ARGV[1], 0

@@ -14,15 +14,15 @@ export interface Batches {
   acknowledge(batch: Batch): Promise<{ wasInFlight: boolean; deleteTokens: boolean }>;
   /** Renumbers the batch; rows but for the first `keep` of the tab, or of all, wait again. Does nothing when it is not in flight any more. */
   reissue(batch: Batch, options: { keep: number; tab?: string }): Promise<void>;
-  /** Notes that the only row of a batch was refused, its number being out of use. */
+  /** Notes that the only row of a batch was refused. The batch's number must be out of use. */
   refuse(batch: Batch, options: { mark: Cells; reason: string }): Promise<Refusal>;
-  /** Drops rows that are known to stand in the sheet, and returns how many were still in the buffer. */
+  /** Drops rows that are known to be in the sheet, and returns how many were still in the buffer. */
   dropWritten(spreadsheetId: string, written: Place[]): Promise<number>;
 }
 
 /**
  * `again`: send it once more. `kept`: the second time it is kept with the reason, and a mark is sent instead. `restored`: not
- * even the mark was taken, so the row is not at fault, and it is itself again.
+ * even the mark was taken, so the row is not at fault and replaces its mark again.
  */
 type Refusal = v.InferOutput<typeof Refusal>;
 const Refusal = v.picklist(['again', 'kept', 'restored']);

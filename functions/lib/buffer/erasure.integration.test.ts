@@ -47,7 +47,7 @@ const push = (id: string, { tab = 'form', to = queue, name = secret } = {}) =>
 const run = (more: { sheets?: Sheets; buffer?: RowBuffer } = {}) =>
   flush({ buffer, sheets, log, settleMs: 0, ...more });
 
-/** Everything that stands in the spreadsheet, row by row; empty rows left out. */
+/** Everything in the spreadsheet, row by row; empty rows left out. */
 async function standing(): Promise<string[][]> {
   const tabs = (await sheets.layout(sheet)).filter(({ tab }) => tab !== undefined);
   const rows: string[][] = [];
@@ -214,7 +214,7 @@ it('deletes no other row when people sort, insert or move rows meanwhile', async
     };
     expect(await run({ sheets: { ...sheets, apply: meddled } })).toMatchObject({ failed: [] });
     const left = (await standing()).flat();
-    // The one that deletes a row has deleted the first one.
+    // The change that deletes a row has deleted Zoe's.
     for (const name of ['Zoe', 'Ben', 'Cleo', 'Dan', 'by hand'])
       if (!('deleteDimension' in changed && name === 'Zoe')) expect(left).toContain(name);
     await expectForgotten();

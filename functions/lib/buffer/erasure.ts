@@ -12,7 +12,7 @@ export interface Erasure {
   erase(spreadsheetId: string, id: string): Promise<void>;
   /** Ids of the submissions whose rows are still to be taken out of the spreadsheet. */
   erasures(spreadsheetId: string): Promise<string[]>;
-  /** Notes that no row of these stands in the spreadsheet any more. */
+  /** Notes that the spreadsheet holds no row of these any more. */
   erased(spreadsheetId: string, ids: string[]): Promise<void>;
 }
 

@@ -3,7 +3,7 @@ import type { DurableRedis } from '../stores/redis.ts';
 import { keys, luaKeys } from './keys.ts';
 import { isForgotten } from './lua.ts';
 
-/** Why an id need not stand in the sheet (yet). */
+/** Why an id need not be in the sheet (yet). */
 export type Held = v.InferOutput<typeof Held>;
 const Held = v.picklist(['buffered', 'in flight', 'refused', 'forgotten']);
 

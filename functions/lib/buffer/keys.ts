@@ -15,7 +15,7 @@ export const keys = {
   inFlight: 'buffer:frozen:',
   /** + S: sequence number of the batch in flight. */
   inFlightNumber: 'buffer:inflight:',
-  /** + S: the last sequence number given. */
+  /** + S: the last sequence number assigned. */
   sequence: 'buffer:sequence:',
   /** + S: when that was, seconds since 1970. */
   numbered: 'buffer:numbered:',
@@ -27,7 +27,7 @@ export const keys = {
   seen: 'buffer:seen:',
   /** + S:T: set of the forms whose rows come to tab T. */
   forms: 'buffer:forms:',
-  /** + S: hash, member → { cells, reason, at }: rows that Google refused; a mark stands in their place. */
+  /** + S: hash, member → { cells, reason, at }: rows that Google refused; a mark is written in their place. */
   refused: 'buffer:refused:',
   /** Set of the spreadsheets that ever had such rows. */
   refusing: 'buffer:refusing',
@@ -43,13 +43,13 @@ export const keys = {
   spares: 'buffer:spares',
   /** + S: set of the tabs that rows were written to in the spreadsheet S. */
   tabs: 'buffer:tabs:',
-  /** Distinguishes this Redis, for good, from another one that writes to the same spreadsheets. */
+  /** Distinguishes this Redis, permanently, from any other that writes to the same spreadsheets. */
   installation: 'buffer:installation',
   /** How many rows came again. */
   duplicates: 'buffer:duplicates',
   /** + S: when S was found to have rows that this Redis does not know, milliseconds since 1970; five minutes more, because clocks differ. */
   since: 'buffer:since:',
-  /** + S: who may write to the spreadsheet now. */
+  /** + S: the process that may write to the spreadsheet now. */
   lease: 'buffer:lease:',
   /** Hash, submission's id → when, seconds since 1970: forgotten, and never accepted again. */
   forgotten: 'buffer:forgotten',

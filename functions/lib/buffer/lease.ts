@@ -12,7 +12,7 @@ export interface Leases {
 }
 
 export function openLeases(redis: Pick<DurableRedis, 'run'>): Leases {
-  /** Holders of leases that Redis was not there to take back: they hold them still, or everybody would wait until they run out. */
+  /** Holders whose leases could not be released because Redis was away: they may use them again, or every process would wait until they expire. */
   const kept = new Map<string, string>();
   return {
     async withLease(spreadsheetId, work) {

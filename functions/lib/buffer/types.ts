@@ -27,12 +27,12 @@ export interface Batch {
   /** 16 hexadecimal characters over the rows' tabs and ids in order. */
   digest: string;
   rows: { tab: string; id: string; cells: Cells }[];
-  /** When its number was given, in milliseconds since 1970. */
+  /** When its number was assigned, in milliseconds since 1970. */
   numberedAt: number;
-  /** Six characters that identify the Redis that gave the number: another installation may give the same numbers in the same spreadsheet. */
+  /** Six characters that identify the Redis that assigned the number: another installation may use the same numbers in the same spreadsheet. */
   installation: string;
   /**
-   * The rows may stand in the sheet already: some were submitted before the spreadsheet was found to have rows that this Redis does
+   * The rows may be in the sheet already: some were submitted before the spreadsheet was found to have rows that this Redis does
    * not know, or the number was given more than an hour ago and its token may be gone.
    */
   isOld: boolean;

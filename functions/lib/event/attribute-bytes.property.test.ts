@@ -17,7 +17,7 @@ beforeAll(async () => {
 });
 afterAll(() => sink.close());
 
-/** Letters of 1 to 4 bytes, from left to right and from right to left, joined ones and such that are encoded already. */
+/** Letters of 1 to 4 bytes, left-to-right and right-to-left, joined letters, and text that is already percent-encoded. */
 const scripts = ['aZ9 %"/', 'äßñ', 'नमस्ते', '漢字カナ한', '😀👩‍🔬🇮🇳', 'مرحباשלום'];
 const letters = fc.constantFrom(...scripts).chain((script) => fc.constantFrom(...Array.from(script)));
 const words = (max: number) =>
@@ -36,7 +36,7 @@ const cases = fc.record({
   mail: fc.record({ subject: words(150), intro: words(1_000), outro: words(1_000) }),
 });
 
-/** As the ingress sees them: what is no plain ASCII encoded, and a percent sign as well. */
+/** As the ingress sees them: everything but plain ASCII is percent-encoded, percent signs included. */
 function headerBytes(event: object): number {
   const { data: _, ...attributes } = v.parse(v.looseObject({}), JSON.parse(JSON.stringify(event)));
   return Object.entries(attributes)
@@ -44,7 +44,7 @@ function headerBytes(event: object): number {
     .reduce((sum, bytes) => sum + bytes, 0);
 }
 
-it('whatever script a form’s tab, name and mail are in, its events, and what follows from them, fit through Knative’s ingresses', async () => {
+it('a form’s events, and the events made from them, fit through Knative’s ingresses, whatever the script of its tab, name and e-mail field', async () => {
   await fc.assert(
     fc.asyncProperty(cases, async ({ name, field, tab, mail }) => {
       const schema = v.object({ name: text('Name', { max: 100 }), [field]: email('Mail') });
@@ -71,7 +71,7 @@ it('whatever script a form’s tab, name and mail are in, its events, and what f
   );
 });
 
-it('counts what is encoded as three for each of its bytes, a percent sign and a quote included; the data is no attribute', () => {
+it('counts three bytes for each encoded byte, percent signs and quotes included, and leaves out the data', () => {
   expect(attributeBytes({ a: '~%" ä', b: undefined, data: 'x' })).toBe(
     'ce-a: \r\n'.length + 1 + 3 + 3 + 3 + 6,
   );

@@ -16,7 +16,7 @@ const event = {
   data: { name: 'Asha', age: 7.5, ok: true, none: null, list: ['a', 1], 'a@b': '' },
 };
 
-it('a submission is taken as it is, attributes that are not known included', () => {
+it('a submission is accepted unchanged, unknown attributes included', () => {
   expect(v.parse(Submission, { ...event, mailto: 'mail', data: {} })).toEqual({
     ...event,
     mailto: 'mail',
@@ -52,7 +52,7 @@ it.each<Record<string, unknown>>([
   { data: JSON.parse('{"__proto__": "a"}') },
   { data: { constructor: 'a' } },
   { data: { prototype: 'a' } },
-])('a submission with %j is none', (wrong) => {
+])('a submission with %j is refused', (wrong) => {
   expect(v.safeParse(Submission, { ...event, ...wrong }).success).toBe(false);
 });
 
@@ -64,13 +64,13 @@ it('an event of any kind has an id, a type and a source', () => {
 });
 
 it.each(['constructor', 'prototype', '__proto__', '', '1a', '_a', 'a b', 'a.b', 'ä'])(
-  '%j is no name of a field',
+  '%j cannot be the name of a field',
   (name) => {
     expect(isFieldName(name)).toBe(false);
   },
 );
 
-it('traceparent is carried on as it stands in its own recommendation, and not otherwise', () => {
+it('a traceparent is passed on if it has the form that W3C specifies, and is dropped otherwise', () => {
   const good = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01';
   expect(traceparentOf(good)).toBe(good);
   for (const bad of [
@@ -97,7 +97,7 @@ const facts = {
   traceparent: undefined,
 };
 
-it("a submission's event is the same in binary mode, whatever its attributes are made of", () => {
+it("a submission's event survives binary mode, whatever the types and characters of its attributes", () => {
   const made = { ...submissionEvent(facts), count: 7, flagged: true, word: 'naïve\n', none: undefined };
   const { headers, body } = binaryMessage(made);
   expect(headers).toEqual({

@@ -1,7 +1,7 @@
 import { CloudEvent, type CloudEventV1 } from 'cloudevents';
 import { Forgotten } from './forgotten.ts';
 
-/** The event that asks every task to forget a submission. Its id follows from the submission's, so that asking twice is asking once. */
+/** The event that asks every task to forget a submission. Its id follows from the submission's, so that asking twice counts once. */
 export function forgottenEvent(
   { id, form, sheet }: { id: string; form: string; sheet: string },
   now = new Date(),

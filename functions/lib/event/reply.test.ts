@@ -31,7 +31,7 @@ function reply(attributes: Record<string, unknown> = {}) {
   });
 }
 
-it('follows from the submission alone, so that a redelivery gives the same event', () => {
+it('depends on the submission alone, so that a redelivery yields the same event', () => {
   expect(binaryMessage(reply())).toEqual({
     headers: {
       'content-type': 'application/json',
@@ -51,7 +51,7 @@ it('follows from the submission alone, so that a redelivery gives the same event
   expect(binaryMessage(reply())).toEqual(binaryMessage(reply()));
 });
 
-it('does without a traceparent, or with one that is none', () => {
+it('has no traceparent when the submission has none, or a malformed one', () => {
   expect(reply({ traceparent: undefined })).not.toHaveProperty('traceparent');
   expect(reply({ traceparent: 'forged\n' })).not.toHaveProperty('traceparent');
 });

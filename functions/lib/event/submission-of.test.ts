@@ -49,7 +49,7 @@ async function post(attributes: object) {
   return { status: answer.status, text: await answer.text() };
 }
 
-it('a task of one form knows the names of its fields, and replies as any other', async () => {
+it('a task of one form knows the names of its fields, and replies like any other', async () => {
   expect(await post({})).toEqual({ status: 200, text: '{"name":"Asha"}' });
   expect(greeted).toEqual(['Asha,Hello,undefined']);
 });
@@ -69,7 +69,7 @@ it.each([
   ['a required field missing', { data: { message: 'Hello' } }, 'data.name'],
   ['a field that is not a text', { data: { name: 7, message: 'Hello' } }, 'data.name'],
   ['data that is not an object', { data: 'Asha' }, 'data'],
-])('refuses an event with %s for good, and names what is wrong', async (_, attributes, wrong) => {
+])('refuses an event with %s permanently, and names what is wrong', async (_, attributes, wrong) => {
   const { status, text: body } = await post(attributes);
   expect(status).toBe(400);
   expect(body).toContain(`wrong or missing: ${wrong}.`);

@@ -1,7 +1,7 @@
 import * as v from 'valibot';
 import { lostNames } from './field-name.ts';
 
-/** 1e999 is valid JSON, and read as Infinity, which JSON has no text for. */
+/** JSON.parse reads 1e999 as Infinity, which JSON cannot express. */
 const Finite = v.pipe(v.number(), v.finite());
 const Value = v.union([v.string(), Finite, v.boolean(), v.null(), v.array(v.union([v.string(), Finite]))]);
 

@@ -1,6 +1,6 @@
 import { numeric } from './normalise.ts';
 
-/** The form that is kept and sent on: a point, no separators of thousands. */
+/** The form that is kept and sent on: a decimal point, no thousands separators. */
 export const plainDecimal = /^[+-]?\d+(?:\.\d+)?$/;
 
 export const maxDecimalLength = 30;

@@ -27,7 +27,7 @@ export interface FieldOptions {
   required?: boolean;
 }
 
-/** What tells one type of field from the others. */
+/** What distinguishes one type of field from the others. */
 interface FieldType {
   widget: v.InferInput<typeof Widget>;
   /** Turns what was typed into what `schema` checks and the event carries. */

@@ -23,7 +23,7 @@ const fields = {
   }),
 };
 type Key = keyof typeof fields;
-/** A form with one field each: what is refused is refused for that. */
+/** One form for each field, so that a refusal concerns that field. */
 const forms = Object.entries(fields).map(([key, field]): [string, ReturnType<typeof form>] => [
   key,
   form(`form-${key}`, v.object({ [key]: field })),
@@ -142,7 +142,7 @@ const notSeen = [
   '\u115f',
   '\u0085',
 ];
-it.each(notSeen)('a text of nothing but %j is none', async (typed) => {
+it.each(notSeen)('a text of nothing but %j counts as empty', async (typed) => {
   expect(await send('line', typed.repeat(3))).toBe('Fill in “Line”.');
   expect(await send('lines', typed)).toBe('Fill in “Lines”.');
 });
@@ -214,7 +214,7 @@ it.each<[Key, string, unknown]>([
 });
 
 describe('a choice', () => {
-  it('is shown in the order of its pairs, and a person is told of its labels', async () => {
+  it('shows its options in the order of its pairs, and names their labels to a person', async () => {
     const url = served.get('minutes')?.url ?? '';
     const page = await (await fetch(url)).text();
     expect([...page.matchAll(/<option value="(\w*)"/g)].map(([, value]) => value)).toEqual([
@@ -223,13 +223,13 @@ describe('a choice', () => {
       '10',
       'other',
     ]);
-    const told = async (minutes: string) =>
+    const shown = async (minutes: string) =>
       await (await postJson(url, { minutes }, { accept: 'text/html' })).text();
-    expect(await told('20')).toContain('Choose one of: Half an hour, Ten minutes, Something else.');
-    expect(await told('')).toContain('Choose an option for “Minutes”.');
+    expect(await shown('20')).toContain('Choose one of: Half an hour, Ten minutes, Something else.');
+    expect(await shown('')).toContain('Choose an option for “Minutes”.');
   });
 
-  it.each([[''], [' a'], ['a\u200b']])('can have no value %j', (value) => {
+  it.each([[''], [' a'], ['a\u200b']])('cannot have the value %j', (value) => {
     expect(() => choice('Odd', { options: { a: 'A', [value]: 'B' } })).toThrow(`“${value}” is empty, has`);
   });
 
@@ -248,7 +248,7 @@ const bound = fc.oneof(
   fc.integer({ min: -1_000, max: 1_000 }).map((n) => n / 100),
 );
 
-it('the example in a message is always one that the field takes', () => {
+it('the example in a message is always a value that the field accepts', () => {
   const exampleOf = (field: Field) => {
     const { issues } = v.safeParse(field, 'no number');
     return / like (\S+)\.$/.exec(issues?.[0].message ?? '')?.[1];
@@ -280,7 +280,7 @@ it.each([
   expect(() => decimal('Odd', { min, max })).toThrow(`there is no number from ${min} to ${max}`);
 });
 
-it('a number as any language writes it is read as that number, or refused: never as another one', async () => {
+it('a number as any language writes it is read as that number or refused, never read as another number', async () => {
   const languages = ['en', 'de', 'de-CH', 'fr', 'en-IN', 'hi-u-nu-deva', 'ar-EG', 'fa', 'bn', 'sv', 'pt-PT'];
   let taken = 0;
   await fc.assert(
@@ -305,7 +305,7 @@ it('a number as any language writes it is read as that number, or refused: never
   expect(taken).toBeGreaterThan(300);
 });
 
-it('digits of every script that there is are read', async () => {
+it('a telephone number may have the digits of any script', async () => {
   const typed = Intl.supportedValuesOf('numberingSystem')
     .map((system) => new Intl.NumberFormat(`en-u-nu-${system}`, { useGrouping: false }).format(9_876_543_210))
     .filter((digits) => /^\p{Nd}+$/u.test(digits));

@@ -12,7 +12,7 @@ const name = text('Name', { max: 100_000 });
 const attributes = (entries: FieldEntries, texts?: MailTexts) =>
   mailAttributes('a-form', v.object(entries), texts);
 
-describe('who gets the confirmation', () => {
+describe('the recipient of the confirmation', () => {
   it('is the address of the only e-mail field', () => {
     expect(attributes({ name, mail: email('Mail') })).toEqual({ mailto: 'mail' });
     expect(attributes({ name, mail: email('Mail', { required: false, description: 'x' }) })).toEqual({
@@ -20,12 +20,12 @@ describe('who gets the confirmation', () => {
     });
   });
 
-  it('is nobody without such a field, or when it says so', () => {
+  it('is missing without an e-mail field, or when the field says confirm: false', () => {
     expect(attributes({ name })).toEqual({});
     expect(attributes({ teacher: email('Teacher', { confirm: false }) })).toEqual({});
   });
 
-  it('is said by the schema where there are several', () => {
+  it('is chosen by the schema where there are several e-mail fields', () => {
     const [own, other] = [email('Own', { confirm: true }), email('Other')];
     expect(attributes({ other, own, third: email('Third', { confirm: false }) })).toEqual({ mailto: 'own' });
     expect(attributes({ other, third: email('Third', { confirm: false }) })).toEqual({ mailto: 'other' });
@@ -48,12 +48,12 @@ describe('a form’s own texts', () => {
     expect(() => attributes({ mail: email('Mail') }, texts)).toThrow(problem);
   });
 
-  it('are refused for a form that mails nobody', () => {
+  it('are refused for a form that sends no mail', () => {
     expect(() => attributes({ name }, { subject: 'x' })).toThrow('no e-mail field');
   });
 });
 
-it('a submission says where its mail goes, and nothing of its words; a suspected one does not', async () => {
+it('the event of a submission names the field of its address and carries none of the mail’s words; a suspected one names none', async () => {
   const sink = await startSink();
   const schema = v.object({ name, mail: email('Mail') });
   const served = await serve(form('a-form', schema, { mail: { subject: 'Welcome' } }), {

@@ -25,8 +25,8 @@ export interface MailAttributes {
 }
 
 /**
- * Chooses the field whose address gets the mail: the only e-mail field, or the one with `confirm: true`. Without one nobody gets a mail.
- * @throws Error when the schema leaves the choice open, or a text cannot stand in a mail
+ * Chooses the field whose address gets the mail: the only e-mail field, or the one with `confirm: true`. Without either, no mail is sent.
+ * @throws Error when the schema leaves the choice open, or a text is not allowed in a mail
  */
 export function mailAttributes(name: string, schema: FormSchema, texts: MailTexts = {}): MailAttributes {
   const fields = Object.entries(schema.entries);

@@ -132,7 +132,7 @@ it('an optional field of plain valibot is kept as its default when it was left e
   await close();
 });
 
-it('a field may have the name of what every object has', async () => {
+it('a field may be named like a property of every object', async () => {
   const odd = form('odd-form', v.object({ toString: text('To a string', { max: 10, required }) }));
   const { url, close } = await serve(odd, { env: formEnv(sink) });
   expect((await postJson(url, {})).status).toBe(202);
@@ -172,7 +172,7 @@ describe.skipIf(!hasBrowser)('a page with optional fields, in Chromium', () => {
     await page.close();
   });
 
-  it('marks them, plain ones and wrapped ones included, and says the name of each that is wrong', async () => {
+  it('marks them all, plain and wrapped ones included, and names each that is wrong', async () => {
     const page = await browser.newPage();
     await page.goto(served.url);
     expect(await page.locator('label', { hasText: '(optional)' }).count()).toBe(keys.length);

@@ -9,7 +9,7 @@ import { formEnv, postJson, startSink, type Sink } from '../../testing/sink.ts';
 import { serve, type Served } from '../serve/serve.ts';
 
 let sink: Sink;
-/** Pages of a site of somebody else; any address has one. */
+/** Another site, which has a page at any address. */
 let school: string;
 const schoolServer = createServer((_, res) =>
   res.writeHead(200, { 'content-type': 'text/html' }).end('<p>School'),
@@ -65,7 +65,7 @@ const answers: [number, (url: string, origin: string) => Promise<Response | stri
 
 describe('a page of another site', () => {
   it.each(answers)(
-    'may read an answer %i where its origin is allowed, and nowhere else',
+    'may read an answer %i if its origin is allowed, and not otherwise',
     async (status, ask) => {
       const { url } = await open({ CORS_ORIGINS: `https://other.example, ${school},app://localhost` });
       for (const origin of [school, 'https://other.example', 'app://localhost']) {
@@ -81,7 +81,7 @@ describe('a page of another site', () => {
   );
 
   it.each(answers)(
-    'may read an answer %i wherever it is when all may, and nowhere when none may',
+    'may read an answer %i from any origin when all are allowed, and from none when none is',
     async (status, ask) => {
       const all = headersOf(await ask((await open({ CORS_ORIGINS: '*' })).url, school), status);
       expect([all.get('access-control-allow-origin'), all.get('vary')]).toEqual(['*', null]);
@@ -98,7 +98,7 @@ describe('a page of another site', () => {
     expect(headers.get('access-control-max-age')).toBe('86400');
   });
 
-  it('may read what is answered to what is no HTTP, if all may', async () => {
+  it('may read the answer to bytes that are not HTTP, if all origins are allowed', async () => {
     for (const [allowed, header] of [
       ['*', 'access-control-allow-origin: *'],
       [school, 'vary: Origin'],
@@ -131,7 +131,7 @@ describe('a page of another site', () => {
 });
 
 it.each(['CORS_ORIGINS', 'FRAME_ANCESTORS'])(
-  '%s that no browser sends so are refused at the start',
+  'origins in %s that are not as browsers send them are refused at the start',
   async (name) => {
     for (const odd of [
       'https://school.example/',
@@ -172,7 +172,7 @@ describe('a page of the form', () => {
     );
 
   it.each(['/', '/thanks', '/nothing', '/%'])(
-    'at %s may be embedded nowhere, unless a site is named',
+    'at %s may be embedded by the named sites alone',
     async (path) => {
       expect(await policyOf({}, path)).toMatch(/^default-src 'none'; .*; frame-ancestors 'none'$/);
       expect(await policyOf({ FRAME_ANCESTORS: `${school},https://b.example` }, path)).toMatch(

@@ -38,7 +38,7 @@ it.each<[number, string, Ask]>([
   ],
   [422, 'Unprocessable Content', (headers) => postJson(demo.url, {}, headers)],
 ])(
-  'a problem %i is entitled “%s”, is not to be kept, and is a page for a browser',
+  'a problem %i is entitled “%s”, must not be stored, and is a page for a browser',
   async (status, title, ask) => {
     const answer = await ask({});
     expect([answer.status, answer.headers.get('cache-control')]).toEqual([status, 'no-store']);
@@ -49,13 +49,13 @@ it.each<[number, string, Ask]>([
   },
 );
 
-it('headers that are too long are a problem 431 as well', async () => {
+it('headers that are too long are answered 431 as a problem, too', async () => {
   const answer = await fetch(demo.url, { headers: { x: 'x'.repeat(70_000) } });
   const problem = { type: 'about:blank', title: 'Request Header Fields Too Large', status: 431 };
   expect(await bodyOf(answer)).toMatchObject(problem);
 });
 
-it('GET /schema.json is the JSON Schema, made from the same schema as everything else', async () => {
+it('GET /schema.json returns the JSON Schema, made from the same schema as everything else', async () => {
   const answer = await fetch(`${demo.url}/schema.json`);
   expect(answer.headers.get('content-type')).toBe('application/schema+json');
   expect(await answer.json()).toMatchObject({
@@ -66,7 +66,7 @@ it('GET /schema.json is the JSON Schema, made from the same schema as everything
   });
 });
 
-it('HEAD is GET without its body', async () => {
+it('HEAD is answered like GET, without the body', async () => {
   const answer = await fetch(demo.url, { method: 'HEAD' });
   expect(answer.status).toBe(200);
   expect(await answer.text()).toBe('');

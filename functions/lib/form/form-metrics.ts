@@ -1,7 +1,7 @@
 import { counter, histogram } from '../metrics/metrics.ts';
 import type { FunctionDefinition } from '../serve/definition.ts';
 
-/** The reason of a refusal, where the answer has none of its own. */
+/** The reason of a refusal, where the answer itself names none. */
 const reasons: Record<number, string> = {
   400: 'malformed',
   404: 'address',

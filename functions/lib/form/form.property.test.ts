@@ -129,7 +129,7 @@ function send(
 
 const expected = new Set([200, 202, 204, 303, 400, 404, 405, 413, 415, 422]);
 
-it(`answers ${requestCount} generated requests with a 2xx, 303 or 4xx, tells errors as problem details or a page, and publishes what it accepts and nothing else`, async () => {
+it(`answers ${requestCount} generated requests with a 2xx, 303 or 4xx, reports errors as problem details or a page, and publishes what it accepts and nothing else`, async () => {
   const seen = new Map<number, number>();
   await fc.assert(
     fc.asyncProperty(fc.array(generated, { minLength: 100, maxLength: 100 }), async (requests) => {
@@ -146,11 +146,11 @@ it(`answers ${requestCount} generated requests with a 2xx, 303 or 4xx, tells err
     }),
     { numRuns: requestCount / 100, endOnFailure: true },
   );
-  // The generator reaches every answer; else the test would say little.
+  // The generator must reach every answer, or the test would prove little.
   for (const status of [202, 303, 400, 404, 405, 415, 422]) expect(seen.get(status)).toBeGreaterThan(10);
 }, 300_000);
 
-/** What is pasted along and not seen, white space included. */
+/** Invisible characters that come along with pasted text, white space included. */
 const unseen = fc.constantFrom(
   '\u200b',
   '\u200c',
@@ -227,7 +227,7 @@ const address = fc
   )
   .map(([local, domain]) => `${local}@${domain}`);
 
-/** Something typed, with what nobody sees around it and in it. */
+/** Typed text with invisible characters around it and in it. */
 const pasted = (typed: fc.Arbitrary<string>) =>
   fc
     .tuple(fc.array(unseen, { maxLength: 2 }), typed, fc.array(unseen, { maxLength: 2 }), fc.nat())

@@ -42,7 +42,7 @@ describe('a submission', () => {
     let status = 0;
     const answered = postJson(demo.url, valid).then((answer) => (status = answer.status));
     await expect.poll(() => held.length).toBe(1);
-    // An answer given too early would have overtaken this one.
+    // A premature answer would have arrived before this.
     expect((await fetch(demo.url)).status).toBe(200);
     expect(status).toBe(0);
     held[0]?.();
@@ -58,7 +58,7 @@ describe('a submission', () => {
     expect(demo.sink.events.map((event) => event.data)).toEqual([valid, valid]);
   });
 
-  it('leads a browser to the thank-you page', async () => {
+  it('redirects a browser to the thank-you page', async () => {
     const body = new URLSearchParams(valid);
     const headers = { accept: 'text/html,application/xhtml+xml' };
     const answer = await fetch(demo.url, { method: 'POST', body, headers, redirect: 'manual' });
@@ -70,7 +70,7 @@ describe('a submission', () => {
     expect(page).toContain(demo.sink.events[0]?.id);
   });
 
-  it('loses control characters and outer white space, and keeps lines where lines are asked for', async () => {
+  it('loses control characters and outer white space, and keeps line breaks where the field has lines', async () => {
     await postJson(demo.url, { name: ' A\u0007s\nha\u200d ', message: '\u0001one\r\ntwo\tthree ' });
     expect(demo.sink.events[0]?.data).toEqual({ name: 'As ha\u200d', message: 'one\ntwo\tthree' });
   });
@@ -89,14 +89,14 @@ describe('a submission', () => {
     expect(demo.sink.events).toEqual([expect.objectContaining({ type: 'form.suspected', data: valid })]);
   });
 
-  it('with the honeypot filled the second time that it comes is suspected, too', async () => {
+  it('with a second, filled value of the honeypot is suspected, too', async () => {
     const body = new URLSearchParams([...Object.entries(valid), ['_url', ''], ['_url', 'spam']]);
     expect((await fetch(demo.url, { method: 'POST', body })).status).toBe(202);
     expect(demo.sink.events).toEqual([expect.objectContaining({ type: 'form.suspected', data: valid })]);
   });
 
   it.each<unknown>(['', null, [], ['', ''], undefined])(
-    'with %j in the honeypot is a plain one',
+    'with %j in the honeypot is a plain submission',
     async (_url) => {
       await postJson(demo.url, { ...valid, _url });
       expect(demo.sink.events).toEqual([expect.objectContaining({ type: 'form.submitted', data: valid })]);

@@ -8,7 +8,7 @@ const patienceMs = 10_000;
 export type DeadLetters = (letter: { message: BinaryMessage; code: number; text: string }) => Promise<void>;
 
 /**
- * Makes dead letters with the attributes that the Broker gives to undeliverable events, so that they are listed and redriven like any
+ * Makes dead letters with the attributes that the Broker adds to undeliverable events, so that they are listed and redriven like any
  * other. https://knative.dev/docs/eventing/event-delivery/
  * @param sink the address of a KafkaSink: `…/NAMESPACE/NAME`
  */

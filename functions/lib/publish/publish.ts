@@ -29,7 +29,7 @@ export function openPublisher(env: Env<typeof publisherEnv>, log: Log): Publishe
   }
   if (sink === undefined)
     throw new EnvError(
-      'The environment is not complete:\n  KAFKA_BROKERS and K_SINK are missing; set the one to the addresses of Kafka, or the other to the address of a Broker',
+      'The environment is not complete:\n  KAFKA_BROKERS and K_SINK are missing; set KAFKA_BROKERS to the addresses of Kafka, or K_SINK to the address of a Broker',
     );
   log.info({ sink }, 'events go to a sink over HTTP');
   return openHttpPublisher(sink);

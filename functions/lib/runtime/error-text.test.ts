@@ -26,7 +26,7 @@ const event = submissionEvent({
   traceparent: undefined,
 });
 
-/** What a task answers that throws so; it stands in a dead letter's `knativeerrordata`. */
+/** The answer of a task that throws this; it becomes a dead letter's `knativeerrordata`. */
 async function answerTo(fail: (event: Submission) => void | Promise<void>): Promise<[number, string]> {
   const definition = task('failing-task', Submission, async ({ event }) => {
     await fail(event);
@@ -61,7 +61,7 @@ it.each<[string, (event: Submission) => void | Promise<void>, string]>([
     'TypeError: fetch failed (Error ECONNREFUSED: connect)',
   ],
   [
-    'its code, and of a quoted value nothing',
+    'its code, and nothing of a quoted value',
     raise(database()),
     'DatabaseError 22P02: invalid input syntax for type integer: "…"',
   ],
@@ -82,12 +82,12 @@ it.each<[string, (event: Submission) => void | Promise<void>, string]>([
     'ValiError: wrong or missing: name',
   ],
   [
-    'of JSON nothing',
+    'nothing of the JSON',
     ({ data }) => void JSON.parse(String(data['message'])),
     'SyntaxError: this is not JSON',
   ],
   ['not more than is read', raise(new Error('y'.repeat(5_000))), `Error: ${'y'.repeat(293)}`],
-  ['that it was no error', raise('Asha Rao'), 'The task threw a string, which is not an Error.'],
+  ['that it was not an Error', raise('Asha Rao'), 'The task threw a string, which is not an Error.'],
   [
     'a reason of the task’s own as it is',
     raise(new Refused('The webhook refuses: 404')),

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 
 /**
- * Bundled, this file is beside the functions or in `chunks`; from its source it is in `functions/lib/runtime`. The functions of the
+ * Bundled, this file is next to the functions or in `chunks`; from its source it is in `functions/lib/runtime`. The functions of the
  * project, whose folder is the current one, come before those that Formbus brings.
  */
 const roots = [
@@ -14,7 +14,7 @@ const roots = [
 
 /**
  * Imports the form or the task of that name from this image, from its source or from the bundle, and returns what it exports;
- * undefined when there is none, or the name is no function's name, as `../x`.
+ * undefined when there is none, or the name cannot be a function's, like `../x`.
  * Tasks load forms by `load-form.ts`, by which `npm start` knows that they depend on them.
  */
 export async function loadModule(

@@ -11,19 +11,19 @@ import { serve } from './serve.ts';
 
 const env = { PORT: '0', HOST: '127.0.0.1', LOG_LEVEL: 'silent' };
 
-interface Told {
+interface Reported {
   method: string;
   status: number;
   reason?: string | undefined;
   seconds: number;
 }
 
-/** A function that does as `handle` does, and keeps what it is told. */
+/** A function that runs `handle` and keeps the answers that are reported to it. */
 async function open(
   handle: (request: HttpRequest) => HttpAnswer | Promise<HttpAnswer>,
   more: Partial<FunctionDefinition> = {},
 ) {
-  const told: Told[] = [];
+  const reported: Reported[] = [];
   const state = { closed: 0 };
   const definition: FunctionDefinition = {
     name: 'any-function',
@@ -36,17 +36,17 @@ async function open(
       },
     }),
     answerError: ({ status, message }) => plainText(status, message, { 'x-error': 'yes' }),
-    answered: (answer) => void told.push(answer),
+    answered: (answer) => void reported.push(answer),
     ...more,
   };
   const served = await serve(definition, { env });
   onTestFinished(() => served.close());
-  return { ...served, told, state };
+  return { ...served, reported, state };
 }
 
 it('passes the request on, and reports each answer', async () => {
   let seen: HttpRequest | undefined;
-  const { url, told } = await open((given) => {
+  const { url, reported } = await open((given) => {
     seen = given;
     return { status: 201, headers: { 'x-a': 'b' }, body: 'Grüße', reason: 'new' };
   });
@@ -66,9 +66,9 @@ it('passes the request on, and reports each answer', async () => {
   expect(seen).toMatchObject({ method: 'PUT', path: '/a%20b', body: Buffer.from('hello') });
   expect(seen?.query.getAll('c')).toEqual(['d', 'e']);
   expect(seen?.headers['x-c']).toBe('d');
-  expect(told).toEqual([{ method: 'PUT', status: 201, reason: 'new', seconds: expect.any(Number) }]);
-  expect(told[0]?.seconds).toBeGreaterThan(0);
-  expect(told[0]?.seconds).toBeLessThan(60);
+  expect(reported).toEqual([{ method: 'PUT', status: 201, reason: 'new', seconds: expect.any(Number) }]);
+  expect(reported[0]?.seconds).toBeGreaterThan(0);
+  expect(reported[0]?.seconds).toBeLessThan(60);
 });
 
 it('an answer 204 has neither a body nor a content-length', async () => {
@@ -79,7 +79,7 @@ it('an answer 204 has neither a body nor a content-length', async () => {
 
 it('answers an HttpError in the words of the function, and a bug with 500 and without its message', async () => {
   const errors = [new HttpError(409, 'Not now.', { reason: 'busy' }), new Error('a secret'), 'a text'];
-  const { url, told } = await open(() => {
+  const { url, reported } = await open(() => {
     throw errors.shift();
   });
   for (const [status, text] of [
@@ -94,7 +94,7 @@ it('answers an HttpError in the words of the function, and a bug with 500 and wi
       'yes',
     ]);
   }
-  expect(told.map(({ status, reason }) => [status, reason])).toEqual([
+  expect(reported.map(({ status, reason }) => [status, reason])).toEqual([
     [409, 'busy'],
     [500, undefined],
     [500, undefined],
@@ -125,7 +125,7 @@ it('logs an unexpected error with its stack, and no expected one', () => {
 
 it('a body that is too large or broken off never reaches the function', async () => {
   let calls = 0;
-  const { url, told } = await open(() => {
+  const { url, reported } = await open(() => {
     calls += 1;
     return { status: 200 };
   });
@@ -137,7 +137,7 @@ it('a body that is too large or broken off never reaches the function', async ()
     socket.destroySoon();
   });
   await expect
-    .poll(() => told.map(({ status, reason }) => [status, reason]))
+    .poll(() => reported.map(({ status, reason }) => [status, reason]))
     .toContainEqual([400, 'broken-off']);
   expect(calls).toBe(1);
 });

@@ -3,7 +3,7 @@ import type { TabLayout } from './layout.ts';
 /** About 4 MB of ids. */
 export const rowsOfAPage = 100_000;
 
-/** How many rows stand above each page of a column. */
+/** How many rows are above each page of a column. */
 export function pagesOf({ rowCount }: Pick<TabLayout, 'rowCount'>): number[] {
   return Array.from({ length: Math.ceil(rowCount / rowsOfAPage) }, (_, n) => n * rowsOfAPage);
 }

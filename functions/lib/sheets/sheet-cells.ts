@@ -56,7 +56,7 @@ function timeCell(text: string): SheetCell | undefined {
   };
 }
 
-/** Reads a cell of times, whether it holds a number or a text: ISO 8601, or whatever else stands there. */
+/** Reads a cell of times, whether it holds a number or a text: ISO 8601, or whatever else the cell holds. */
 export function timeIn(cell: string): string {
   const ms = /^\d+(?:\.\d+)?$/.test(cell)
     ? Math.round((Number(cell) - daysBefore1970) * msOfDay)

@@ -2,7 +2,7 @@ import * as v from 'valibot';
 
 /*
  * The parts of Google's answers that Formbus reads. An answer that lacks any of them is not Google's, but perhaps a proxy's login page with
- * status 200: then nobody knows whether the call was carried out.
+ * status 200: then it is unknown whether the call was carried out.
  */
 
 const Metadata = v.object({
@@ -77,7 +77,7 @@ const Refusal = v.object({ error: v.object({ code: v.number() }) });
 export interface FailedCall {
   /** The status of the answer, whoever sent it. */
   answered: number | undefined;
-  /** The same if the Sheets API itself certainly sent it; undefined when nobody knows whether the call was carried out. */
+  /** The same if the Sheets API itself certainly sent it; undefined when it is unknown whether the call was carried out. */
   status: number | undefined;
   reason: string;
 }

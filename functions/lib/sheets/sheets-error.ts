@@ -1,4 +1,4 @@
-/** A call to Google failed. `status` is undefined when no answer of Google's came; then nobody knows whether the call was carried out. */
+/** A call to Google failed. `status` is undefined when Google did not answer; then it is unknown whether the call was carried out. */
 export class SheetsError extends Error {
   override name = 'SheetsError';
   readonly status: number | undefined;

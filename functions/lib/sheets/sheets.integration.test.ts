@@ -31,7 +31,7 @@ describe('a page that a proxy answers with status 200', () => {
     },
   );
 
-  it('in place of what was to be read ends the turn, parks nothing, and reports no deleted tab', async () => {
+  it('in place of what the flush reads ends the turn, parks nothing, and reports no deleted tab', async () => {
     await at.push(sheet, 1);
     await at.flush();
     await at.push(sheet, 2);
@@ -87,7 +87,7 @@ it.each([
 });
 
 it.each([400, 403, 404])(
-  'a %i that is not Google’s is not a refusal: nobody knows what was done',
+  'a %i that is not from Google is not a refusal: the outcome is unknown',
   async (status) => {
     const root = await answering(status, 'text/html', '<h1>no</h1>');
     const sheets = openSheets({ SHEETS_URL: root });

@@ -10,9 +10,9 @@ export type ReadSheets = Pick<Sheets, 'layout' | 'page' | 'successor'>;
 
 export interface ReadTab {
   tab: string;
-  /** How often each id stands there; undefined when the tab has no column of ids. */
+  /** How often the tab holds each id; undefined when the tab has no column of ids. */
   ids: Map<string, number> | undefined;
-  /** How often each time stands in the column of times, in ISO 8601; empty when not asked for. */
+  /** How often the column of times holds each time, in ISO 8601; empty when not asked for. */
   times: Map<string, number>;
 }
 
@@ -22,7 +22,7 @@ export interface ReadOptions {
   wanted?: (tab: string) => { has(id: string): boolean } | undefined;
 }
 
-/** How often ids stand in a spreadsheet and those in which its rows continued. */
+/** How often ids are in a spreadsheet and those in which its rows continued. */
 export interface Standing {
   /** By tab and id. A tab that does not exist (any more) is left out. */
   counts: Map<string, Map<string, number>>;
@@ -52,7 +52,7 @@ export async function readStanding(
   return standing;
 }
 
-/** A tab that a person copied has the same binding: an id that stands once in each of the two is not duplicated. */
+/** A tab that a person copied has the same binding: an id that is once in each of the two is not duplicated. */
 function mostOf([first, ...copies]: ReadTab[]): Map<string, number> {
   const most = first?.ids ?? new Map<string, number>();
   for (const { ids = new Map<string, number>() } of copies)
@@ -61,7 +61,7 @@ function mostOf([first, ...copies]: ReadTab[]): Map<string, number> {
 }
 
 /**
- * Reads the ids, and if wanted the times, that stand in Formbus's tabs, 100,000 rows at a time.
+ * Reads the ids, and if wanted the times, in Formbus's tabs, 100,000 rows at a time.
  * @throws SheetsError, or Error when people keep moving columns
  */
 export async function readTabs(

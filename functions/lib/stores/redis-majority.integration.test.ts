@@ -23,17 +23,17 @@ describe('of three Sentinels', () => {
       [sure, flagged('disconnected'), flagged('disconnected')],
       'unsettled',
     ],
-    ['one is about to promote another one', [sure, sure, flagged('failover_in_progress')], 'unsettled'],
+    ['one is about to promote another server', [sure, sure, flagged('failover_in_progress')], 'unsettled'],
     ['one knows of a failover already', [sure, sure, other], 'replaced'],
     ['all know of it', [other, other, other], 'replaced'],
-    ['one was cut off and still has the master of before', [sure, sure, { ...other, epoch: 2 }], 'named'],
+    ['one was cut off and still has the former master', [sure, sure, { ...other, epoch: 2 }], 'named'],
     [
-      'two do not know it since it restarted',
+      'two have not seen it since it restarted',
       [sure, { ...sure, runId: 'a0' }, { ...sure, runId: 'a0' }],
       'unsettled',
     ],
     [
-      'they have yet to ask the new master who it is',
+      'they have yet to ask the new master for its run id',
       [
         { ...sure, runId: '' },
         { ...sure, runId: '' },
@@ -41,7 +41,7 @@ describe('of three Sentinels', () => {
       'named',
     ],
     [
-      'the one that led the failover to it is about to tell the last replica',
+      'the Sentinel that led the failover to it is about to reconfigure the last replica',
       [sure, sure, { ...other, epoch: 3, flags: ['master', 'o_down', 'failover_in_progress'] }],
       'named',
     ],

@@ -17,7 +17,7 @@ it('writes do not count on an island of a master that was restarted abruptly and
   const load = underLoad((id) => client.write(keep, [id]));
   await load.more(50);
 
-  // The order in which a rolling restart goes that takes the next one as soon as this one answers.
+  // The order of a rolling restart that goes on to the next server as soon as this one answers.
   const old = await sentinels.master();
   const [next] = sentinels.redis.filter((pod) => pod !== old);
   const manifest = { ...redisManifest(), lifecycle: undefined };

@@ -37,7 +37,7 @@ export async function answerEvent(
   if (verdict.kind === 'later') {
     const { message: reason, destination } = verdict.error;
     if (!later)
-      throw new Unavailable(`${reason} (This task throws TryLater but has no queue: give it a later queue.)`);
+      throw new Unavailable(`${reason} (This task throws TryLater but has no queue: add a later queue.)`);
     const redriven = event['redriven'] !== undefined;
     await later.put({ id: event.id, message: messageOf(request, event), destination, reason, redriven });
     return { status: 204 };

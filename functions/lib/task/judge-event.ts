@@ -23,7 +23,7 @@ export async function judgeEvent<T extends { id: string; type: string }>(
 ): Promise<Verdict> {
   const parsed = v.safeParse(schema, { ...received });
   if (!parsed.success) {
-    // valibot's messages quote what was received, which may be somebody's answer.
+    // valibot's messages quote what was received, which may be a person's answer.
     const wrong = parsed.issues.map((issue) => v.getDotPath(issue) ?? 'the event').join(', ');
     return failed(new HttpError(400, `The event is not what this task takes; wrong or missing: ${wrong}.`));
   }

@@ -105,7 +105,7 @@ it('answers a reply as a CloudEvent in binary mode', async () => {
   expect(await answer.json()).toEqual({ ok: true });
 });
 
-it('answers 400 to a reply of the type that it answers, which would go round for ever', async () => {
+it('answers 400 to a reply of the type that it answers, which would loop', async () => {
   expect((await post(async () => event)).status).toBe(400);
 });
 
@@ -131,13 +131,13 @@ it('answers 400 to any other error, without the data in its text, so that Knativ
   expect(await answer.text()).not.toContain('Asha');
 });
 
-it('answers 400 to a reply whose attributes Knative would lose it for, and says how many bytes it may have', async () => {
+it('answers 400 to a reply whose attributes are too large for Knative, and says how many bytes they may take', async () => {
   const reply = { type: 'form.analyzed', source: '/tasks/tried-task', data: {}, found: 'ऋ'.repeat(500) };
   const answer = await post(async () => new CloudEvent(reply));
   expect([answer.status, await answer.text()]).toEqual([400, expect.stringContaining('and may take 4000')]);
 });
 
-it('cannot both reply and try later: nobody waits for a reply then', () => {
+it('cannot both reply and try later, because nothing waits for the reply then', () => {
   const later = { queue: laterQueue, options: () => ({ pauses: inTurn(1) }) };
   const setup = { env: {}, later, start: () => ({ handle: async () => {} }) };
   expect(() => task('both', Submission, setup, { replies: ['form.analyzed'] })).toThrow('cannot reply');
@@ -164,8 +164,8 @@ it('keeps a status that the task chose', async () => {
 });
 
 it.each([
-  ['a request that is no event', { headers: { 'content-type': 'application/json' }, body: '{}' }],
-  ['an event whose data is no JSON', { ...HTTP.binary(event), body: '{' }],
+  ['a request that is not an event', { headers: { 'content-type': 'application/json' }, body: '{}' }],
+  ['an event whose data is not JSON', { ...HTTP.binary(event), body: '{' }],
   [
     'an event without the attributes of a submission',
     HTTP.binary(new CloudEvent({ type: 'x', source: '/x', data: {} })),
@@ -186,7 +186,7 @@ it.each([
   expect(called).toBe(false);
 });
 
-it('does not repeat what somebody wrote in the reason for a refusal', async () => {
+it('does not repeat what a person wrote in the reason for a refusal', async () => {
   const odd = new CloudEvent({ ...event, data: { name: { secret: 'Asha' } } });
   const answer = await post(async () => {}, HTTP.binary(odd));
   const text = await answer.text();

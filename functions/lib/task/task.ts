@@ -77,7 +77,7 @@ export function task<T extends { id: string; type: string }, E extends EnvEntrie
     : work;
   if (setup.later && replies.length > 0)
     throw new Error(
-      `Task ${name}: a task that tries events later cannot reply, because by then nobody waits for the reply; remove later or replies.`,
+      `Task ${name}: a task that tries events later cannot reply, because by then nothing waits for the reply; remove later or replies.`,
     );
   return {
     name,

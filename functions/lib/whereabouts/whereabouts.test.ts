@@ -11,14 +11,14 @@ it.each<[Whereabouts, Partial<Traces>, string]>([
   ['dead letters', { event: 'dead letters' }, 'the buffer gave up its event'],
   ['buffered', { held: 'buffered', event: 'waiting' }, 'the buffer has it and its event comes again'],
   ['in flight', { held: 'in flight' }, 'it is in a batch'],
-  ['in sheet', { times: 1 }, 'it stands in the sheet'],
-  ['in sheet', { times: 2 }, 'it stands there twice'],
-  ['in sheet', { times: 1, held: 'in flight' }, 'it stands in the sheet and its batch is not acknowledged'],
-  ['in sheet', { times: 1, event: 'dead letters' }, 'it stands in the sheet and its event died'],
+  ['in sheet', { times: 1 }, 'it is in the sheet'],
+  ['in sheet', { times: 2 }, 'it is there twice'],
+  ['in sheet', { times: 1, held: 'in flight' }, 'it is in the sheet and its batch is not acknowledged'],
+  ['in sheet', { times: 1, event: 'dead letters' }, 'it is in the sheet and its event died'],
   ['refused', { held: 'refused' }, 'Google refused it'],
-  ['refused', { held: 'refused', times: 1 }, 'Google refused it and its mark stands in the sheet'],
+  ['refused', { held: 'refused', times: 1 }, 'Google refused it and its mark is in the sheet'],
   ['forgotten', { held: 'forgotten' }, 'its submission is forgotten'],
-  ['forgotten', { held: 'forgotten', times: 1 }, 'it is forgotten and still stands in the sheet'],
+  ['forgotten', { held: 'forgotten', times: 1 }, 'it is forgotten and is still in the sheet'],
 ])('a row is %s: %o (%s)', (where, traces) => {
   expect(whereIs({ ...nothing, ...traces })).toBe(where);
 });

@@ -2,7 +2,7 @@ import type { Held } from '../buffer/held.ts';
 
 /** All that is known of a submission's row. */
 export interface Traces {
-  /** How often its id stands in the sheet, see `timesSeen`. */
+  /** How often its id is in the sheet, see `timesSeen`. */
   times: number;
   /** Whether the buffer holds it. */
   held: Held | undefined;
@@ -14,7 +14,7 @@ export interface Traces {
 
 /**
  * Where a row is, the most certain first: a row that has reached the sheet and is still in the buffer is in the sheet, and a row that Google
- * refused stays refused although a mark with its id stands in the sheet.
+ * refused stays refused although a mark with its id is in the sheet.
  */
 export type Whereabouts = Held | 'in sheet' | 'waiting' | 'dead letters' | 'not checked' | 'lost';
 
@@ -25,7 +25,7 @@ export function whereIs({ times, held, event, isReadable }: Traces): Whereabouts
 }
 
 /**
- * Several looks at the same id as one: it is there when any look found it, and duplicated when every look found it so often. So a person who
+ * Combines several looks at the same id: it is there when any look found it, and duplicated when every look found it so often. So a person who
  * sorts a long tab while it is read page by page makes nothing lost or duplicated.
  */
 export function timesSeen(looks: number[]): number {

@@ -7,7 +7,7 @@ export interface Analysis {
   submission: string;
   /** Names of the fields in which something was found. */
   fields: string[];
-  /** As they stand in the list, each once. */
+  /** As the list has them, each once. */
   terms: string[];
   /** How often something was found. */
   findings: number;

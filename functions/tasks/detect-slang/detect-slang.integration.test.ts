@@ -91,7 +91,7 @@ it('replies to a clean submission as well, not flagged and with none of its word
   expect(text).not.toMatch(/Asha|Scunthorpe/);
 });
 
-it('gives the same event again to a submission that comes again, in whichever order and mode', async () => {
+it('replies with the same event when a submission comes again, in whichever order and mode', async () => {
   const { date: _, ...first } = (await analyze({ message: 'shit' })).headers;
   const other = await analyze({ message: 'hello' }, { id: '0199-2' });
   expect(other.headers['ce-id']).toBe('0199-2/detect-slang');
@@ -102,7 +102,7 @@ it('gives the same event again to a submission that comes again, in whichever or
   expect(second).toEqual(first);
 });
 
-it('looks for an organisation’s own words and leaves out what it allows; the list’s version tells the two apart', async () => {
+it('looks for an organisation’s own words and leaves out what it allows; the version of the list changes with both', async () => {
   const own = await serve(detectSlang, {
     env: { ...env, SLANG_WORDS: 'Flubber*, grüner Kram, дурак', SLANG_ALLOWED: 'shit, bitch peak' },
   });
@@ -117,7 +117,7 @@ it('looks for an organisation’s own words and leaves out what it allows; the l
   await own.close();
 });
 
-it.each(['42', 'x', 'sh1t', '**'])('does not start with %o as a word of its own', async (word) => {
+it.each(['42', 'x', 'sh1t', '**'])('does not start with %o among the organisation’s words', async (word) => {
   await expect(serve(detectSlang, { env: { ...env, SLANG_WORDS: `fine, ${word}` } })).rejects.toThrow(
     'SLANG_WORDS',
   );

@@ -8,7 +8,7 @@ import dutch from './words/nl.json' with { type: 'json' };
 import nordic from './words/nordic.json' with { type: 'json' };
 import { fold, words } from './readings.ts';
 
-/** A word or phrase to look for, folded as texts are. Open means that it may go on there. */
+/** A word or phrase to look for, folded as texts are. Open means that the word may go on there. */
 export interface Word {
   term: string;
   text: string;
@@ -33,7 +33,7 @@ const folded = v.pipe(
 );
 
 /**
- * A file of `words/`, one a language: a term's forms, whole words or phrases, with `*` at an end where a word may go on. `marks` are
+ * A file of `words/`, one for each language: a term's forms, whole words or phrases, with `*` at an end where a word may go on. `marks` are
  * words by which a text of that language is known; in such a text no other language's list judges those that are `common` there.
  */
 const Language = v.object({

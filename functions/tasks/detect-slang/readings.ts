@@ -1,6 +1,6 @@
 import { resolveConfusablesTransformer, resolveLeetSpeakTransformer } from 'obscenity';
 
-/** A text as somebody may read it; `at` has for each of its UTF-16 units the place in the original. */
+/** A text as a person may read it; `at` maps each of its UTF-16 units to its place in the original. */
 export interface Reading {
   text: string;
   at: number[];
@@ -61,7 +61,7 @@ function latin(char: string): string {
   return found <= '\x7f' || letter.test(found) ? found : ' ';
 }
 
-/** Its words: all but letters parts them. */
+/** Its words: everything but letters separates them. */
 export function words({ text, at }: Reading): Reading {
   return { text: text.replace(/[^a-z\x80-\u{10ffff}]/gu, ' '), at };
 }
@@ -80,8 +80,8 @@ function leetLetter(char: string): string {
 }
 
 /**
- * Letters that were set apart are joined: `f u c k`, `f.u.c.k`, `sh.it`. Spaces between whole words stay, as does what parts two
- * words or a word and a name; dots and dashes of an address part words.
+ * Letters that were set apart are joined: `f u c k`, `f.u.c.k`, `sh.it`. Spaces between whole words stay, as does what separates two
+ * words or a word and a name; dots and dashes of an address separate words.
  */
 export function joined({ text, at }: Reading, original: string): Reading {
   const isKept = addressesIn(text);
@@ -114,7 +114,7 @@ export function joined({ text, at }: Reading, original: string): Reading {
 
 const apart = /(?<=[a-z\d@$\x80-\uffff])[-._~:;,]+(?=[a-z\d@$\x80-\uffff])/g;
 
-/** Mail addresses and those of pages, from space to space. */
+/** Mail and web addresses, from space to space. */
 const address = /(?<!\S)(?:[^\s@]{1,100}@[^\s@]{1,200}\.[^\s@]|(?:[a-z]{2,10}:\/\/|www\.)\S)\S*/g;
 
 function addressesIn(text: string): (index: number) => boolean {

@@ -5,7 +5,7 @@ import { maskedWords } from './masked.ts';
 import { fold, joined, leetWords, words, type Reading } from './readings.ts';
 
 export interface Finding {
-  /** As it stands in the list. */
+  /** As the list has it. */
   term: string;
   /** UTF-16 units of the text, from `start` up to before `end`. */
   start: number;
@@ -25,7 +25,7 @@ export function slangFinder({ words: listed, languages, allowed }: SlangList): (
     if (possible.length === 0) return [];
     const matcher = new RegExpMatcher({
       blacklistedTerms: possible.map(({ pattern }, id) => ({ id, pattern: pattern() })),
-      // Of what is repeated two are left, so that an "as" is no "ass".
+      // Two of each repeated letter stay, so that "as" does not match "ass".
       blacklistMatcherTransformers: [collapseDuplicatesTransformer({ defaultThreshold: 2 })],
     });
     return matcher.getAllMatches(text).flatMap(({ termId, startIndex, endIndex }) => {
@@ -75,7 +75,7 @@ function patternOf(text: string): string {
   return (text.startsWith(' ') ? '|' : '') + letters + (text.endsWith(' ') ? '|' : '');
 }
 
-/** Of what is repeated one is left. */
+/** One of each repeated letter stays. */
 function squeeze(text: string): string {
   return text.replace(/(.)\1+/gsu, '$1');
 }
@@ -86,7 +86,7 @@ function placeIn(original: string, at: number[], first: number, last: number) {
   return { start: at[first] ?? 0, end: lastStart + width };
 }
 
-/** Whoever stretches a word says a consonant more than twice; a Fagott is no "fagot". */
+/** A stretched word repeats a consonant more than twice: "Fagott" is not "fagot". */
 function isAnotherWord(found: string, { text }: Word): boolean {
   const runs = (letters: string) => letters.match(/([a-z])\1*/g) ?? [];
   const wanted = runs(text);
@@ -95,7 +95,7 @@ function isAnotherWord(found: string, { text }: Word): boolean {
 
 type Foreign = (found: string, word: Word) => boolean;
 
-/** Whether a word is a common one of the language that the text is in, and slang in another one only. */
+/** Whether a word is common in the language of the text, and slang only in another. */
 function foreignTo(text: string, languages: SlangList['languages']): Foreign {
   const marks = new Map<SlangList['languages'][number], number>();
   return (found, { language }) => {

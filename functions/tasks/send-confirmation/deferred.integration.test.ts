@@ -103,8 +103,8 @@ describe('while a mail waits', () => {
   it('and is forgotten, Redis has nothing of it any more, and it is not sent', async () => {
     task.smtp.at.RCPT = full;
     expect(await task.status()).toBe(204);
-    const { data: told, ...attributes } = forgottenEvent({ id, form: 'student-data-form', sheet: 's/t' });
-    expect(await task.status({ ...attributes, data: told })).toBe(204);
+    const { data: wish, ...attributes } = forgottenEvent({ id, form: 'student-data-form', sheet: 's/t' });
+    expect(await task.status({ ...attributes, data: wish })).toBe(204);
     const { look } = task.redis;
     expect((await look.keys('*')).toSorted()).toEqual([
       `later:forgotten:send-confirmation:${id}`,
@@ -143,7 +143,7 @@ describe('killed during a retry', () => {
   const main = join(import.meta.dirname, '../../main.ts');
   const start = () => startFunction(main, { ...task.env(), FUNCTION_TARGET: 'send-confirmation' });
 
-  /** Puts the mail off, and tries it by a process of its own that is killed. */
+  /** Defers the mail, and retries it in a process that is then killed. */
   async function killAt(stage: 'RCPT' | 'content') {
     task.smtp.at.RCPT = full;
     await task.status();

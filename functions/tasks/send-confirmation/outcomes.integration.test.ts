@@ -27,8 +27,8 @@ it('counts and logs the outcome of each mail, by the submission’s id and nothi
   expect(await deliver('refused@example.org')).toBe(400);
   expect(await deliver('deferred@example.org')).toBe(204);
   expect(await deliver('again@example.org')).toBe(503);
-  const { data: told, ...attributes } = forgottenEvent({ id: 'third', form: 'f', sheet: 's/t' });
-  expect(await task.status({ ...attributes, data: told }, url)).toBe(204);
+  const { data: wish, ...attributes } = forgottenEvent({ id: 'third', form: 'f', sheet: 's/t' });
+  expect(await task.status({ ...attributes, data: wish }, url)).toBe(204);
   expect(await deliver('third@example.org')).toBe(204);
   kill('SIGTERM');
   expect(await exited).toBe(0);

@@ -134,8 +134,8 @@ it.each([
 
 describe('a submission that is forgotten', () => {
   const forgotten = () => {
-    const { data: told, ...attributes } = forgottenEvent({ id, form: 'student-data-form', sheet: 's/t' });
-    return status({ ...attributes, data: told });
+    const { data: wish, ...attributes } = forgottenEvent({ id, form: 'student-data-form', sheet: 's/t' });
+    return status({ ...attributes, data: wish });
   };
 
   it('gets no mail, however often either of the two events comes', async () => {

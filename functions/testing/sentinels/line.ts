@@ -2,10 +2,10 @@ import { once } from 'node:events';
 import { connect, createServer, type Socket } from 'node:net';
 import * as v from 'valibot';
 
-/** A way to a server of this machine that can be cut. */
+/** A network path to a server of this machine that can be cut. */
 export interface Line {
   port: number;
-  /** While it is cut, nothing passes, and nobody is told. `from`: for those who come from this address only. */
+  /** While it is cut, nothing passes, and neither side is notified. `from`: cuts off clients from this address only. */
   cut(isCut: boolean, from?: string): void;
   close(): void;
 }
@@ -17,7 +17,7 @@ export async function openLine(): Promise<Line> {
   const port = await freePort();
   const everybody = 'everybody';
   const cuts = new Set<string>();
-  /** Both ends of each connection, with whose it is. */
+  /** Both ends of each connection, with the client's address. */
   const sockets = new Map<Socket, string>();
   const isCutFor = (from: string) => cuts.has(everybody) || cuts.has(from);
   const keep = (socket: Socket, from: string) => {
@@ -60,7 +60,7 @@ export async function openLine(): Promise<Line> {
   };
 }
 
-/** One that is free at 127.0.0.1. */
+/** A port that is free at 127.0.0.1. */
 export async function freePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1');
   await once(server, 'listening');

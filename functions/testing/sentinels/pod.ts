@@ -9,7 +9,7 @@ export interface Pod {
   /** host:port, by which the others know it. */
   self: string;
   data: string;
-  /** A connection for looking on, from its side of the network. */
+  /** A connection through which a test inspects the data, from its side of the network. */
   look: Redis;
   pid(): number;
   /** All that it printed. */
@@ -28,7 +28,7 @@ export interface PodOptions {
   dir: string;
   kind: 'redis' | 'sentinel';
   self: string;
-  /** What the manifest gives it, beside SELF. */
+  /** The environment that the manifest sets, apart from SELF. */
   env: Record<string, string>;
   password: string;
   /** More lines of its configuration. */

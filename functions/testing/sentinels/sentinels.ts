@@ -7,22 +7,22 @@ import { freePort, lineHost, openLine } from './line.ts';
 import { startPod, type Pod } from './pod.ts';
 
 export interface RedisPod extends Pod {
-  /** Its address for whoever is on its side of the network. */
+  /** Its address for clients on its side of the network. */
   url: string;
-  /** Cuts it off from the other servers, the Sentinels and all who found it by them; undone with `false`. */
+  /** Cuts it off from the other servers, the Sentinels and all clients that found it through them; undone with `false`. */
   cutOff(isCut: boolean): void;
   /** Cuts it off from the Sentinels alone, as a pod is whose new address they do not know yet. */
   hide(isHidden: boolean): void;
 }
 
 export interface Sentinels {
-  /** What functions are given to find the master. */
+  /** The environment by which functions find the master. */
   env: { REDIS_URL: string; REDIS_PASSWORD: string; REDIS_REPLICAS: string };
   redis: RedisPod[];
   sentinels: Pod[];
-  /** The one that two of the three Sentinels call master. @throws Error when no two of them agree */
+  /** The server that two of the three Sentinels call master. @throws Error when no two of them agree */
   master(): Promise<RedisPod>;
-  /** Resolves when another one is the master. */
+  /** Resolves when another server is the master. */
   replaced(old: RedisPod): Promise<void>;
   /** Resolves when all three Sentinels know the same master and two replicas that have caught up with it. @throws Error when that takes too long */
   whole(): Promise<void>;
@@ -72,7 +72,7 @@ export async function startSentinels({ quick = false } = {}): Promise<Sentinels>
     await rm(dir, { recursive: true, force: true });
   }
 
-  /** Waits for a condition; one that can't be looked at is not met yet. */
+  /** Waits for a condition; an error while it is checked counts as not met yet. */
   async function until(what: string, isMet: () => Promise<boolean>): Promise<void> {
     const begin = performance.now();
     let reason: unknown;
@@ -157,7 +157,7 @@ export async function startSentinels({ quick = false } = {}): Promise<Sentinels>
     redis,
     sentinels,
     master,
-    replaced: (old) => until('another one is the master', async () => (await master()) !== old),
+    replaced: (old) => until('another server is the master', async () => (await master()) !== old),
     whole,
     close,
   };

@@ -48,7 +48,7 @@ export interface SmtpChild {
 }
 
 /**
- * The SMTP server as a process of its own. Its address is a port of this process, which passes everything on: nobody else can take
+ * The SMTP server as a process of its own. Its address is a port of this process, which passes everything on: no other process can take
  * it while the server is dead.
  */
 export async function startSmtpChild(dir: string): Promise<SmtpChild> {

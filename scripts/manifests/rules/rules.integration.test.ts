@@ -34,7 +34,7 @@ describe('the manifests of this repository', () => {
     expect(findings(repository, [rule])).toEqual([]);
   });
 
-  it('give sheets-flush the time for its longest run: no new call after 45 s, and a call takes up to 200 s', () => {
+  it('allow sheets-flush the time for its longest run: no new call after 45 s, and a call takes up to 200 s', () => {
     const seconds = at(
       resource(repository, 'knative/tasks/sheets-flush.yaml').content,
       'spec',

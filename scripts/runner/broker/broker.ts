@@ -17,7 +17,7 @@ export interface BrokerOptions {
   /** Those of other Brokers are passed over. */
   triggers: Trigger[];
   send: Send;
-  /** Where dead letters go beside this Broker's own file; without a Kafka, nowhere. */
+  /** Where dead letters go apart from this Broker's own file; undefined without a Kafka. */
   deadLetterSink?: DeadLetterSink;
   log: Log;
   /** How long an event is kept that has been delivered. */

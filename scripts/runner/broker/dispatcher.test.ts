@@ -149,7 +149,7 @@ it('drops an event with an error in the log when there is no dead-letter sink', 
   expect(broker.deadLetters()).toEqual([]);
 });
 
-it('gives an event up only when the dead-letter sink took it, and tries both again until then', async () => {
+it('gives up an event only when the dead-letter sink took it, and tries both again until then', async () => {
   const clock = manualClock();
   const { send, received } = await startSubscriber(() => ({ status: 400, body: 'no' }));
   const letters: [string, CloudEvent][] = [];
@@ -261,7 +261,7 @@ describe('fifty events that fail on every attempt', () => {
   });
 });
 
-it('gives a dead letter up that no KafkaSink takes for its headers: the log names the event, which stays visible', async () => {
+it('gives up a dead letter whose headers no KafkaSink accepts: the log names the event, which stays visible', async () => {
   const { send } = await startSubscriber(() => ({ status: 400, body: 'x'.repeat(1_024) }));
   const log = keptLog();
   const sink = vi.fn<() => Promise<void>>(async () => {});
@@ -279,7 +279,7 @@ it('gives a dead letter up that no KafkaSink takes for its headers: the log name
   ]);
 });
 
-it('gives each Trigger its own copy: one that fails does not disturb another', async () => {
+it('delivers a copy to each Trigger: one Trigger that fails does not disturb another', async () => {
   const clock = manualClock();
   const seen: string[] = [];
   const broker = await startBroker({

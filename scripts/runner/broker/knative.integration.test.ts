@@ -70,7 +70,7 @@ const ingress = (what: string, real: number, init: RequestInit & { path?: string
 const mapper = 'io.cloudevents.core.v1.CloudEventBuilder';
 const netty = 'io.netty.handler.codec.http.HttpObjectDecoder';
 const handler = `${receiver}.handler.IngressRequestHandlerImpl`;
-/** An attribute that makes the headers, those of the client beside, `bytes` long in all. */
+/** An attribute that makes the headers, the client's own included, `bytes` long in all. */
 async function postHeaders(bytes: number): Promise<number> {
   const broker = await startBroker({ send: () => new Promise(() => {}) });
   const headers = { ...headersOf(), host: 'localhost', connection: 'close', 'content-length': '0' };
@@ -321,7 +321,7 @@ const answerCases: Case[] = [
     },
   },
   {
-    what: 'nobody there, in the end',
+    what: 'no server there, in the end',
     like: `${dispatcher}.${letterOf}`,
     real: { dest: 'http://127.0.0.1:1/' },
     here: () => fate('http://127.0.0.1:1/', 0),

@@ -12,7 +12,7 @@ import {
 import { dirname, join } from 'node:path';
 import { takeLock } from './lock.ts';
 
-/** Where things are, for tools on this machine; with passwords, so nobody else may read it. */
+/** Where things are, for tools on this machine; with passwords, so no other user may read it. */
 export interface Running {
   /** The gateway's. */
   url: string;
@@ -43,7 +43,7 @@ export interface DataFolder {
 /**
  * Takes a data folder for this process, and keeps it from other users: submissions and secrets lie there.
  * @param shown its path as people know it
- * @throws Error that names it when it is in use, somebody else's, or cannot be written
+ * @throws Error that names it when it is in use, belongs to another user, or cannot be written
  */
 export function takeDataFolder(folder: string, shown: string): DataFolder {
   const explain = (error: unknown) => explained(error, folder, shown);
@@ -62,7 +62,7 @@ export function takeDataFolder(folder: string, shown: string): DataFolder {
   };
 
   function take() {
-    const busy = `data folder ${shown} is in use by another formbus; stop it or choose another one with --data`;
+    const busy = `data folder ${shown} is in use by another formbus; stop it or choose another with --data`;
     try {
       mkdirSync(folder, { recursive: true, mode: 0o700 });
       refuseOthers(folder, shown);
@@ -82,7 +82,7 @@ function refuseOthers(folder: string, shown: string) {
   const names = readdirSync(folder).filter((name) => name !== 'lost+found' && !name.startsWith('replay-'));
   if (names.length === 0 || names.includes(lockFile)) return;
   throw new Error(
-    `${shown} has something else in it than the data of a formbus; give another folder with --data`,
+    `${shown} holds something other than the data of a formbus; choose another folder with --data`,
   );
 }
 
@@ -100,12 +100,9 @@ function explained(error: unknown, folder: string, shown: string): unknown {
   const reason = whyNotWritable(folder);
   if (reason === undefined) return error;
   const said = error instanceof Error ? error.message : String(error);
-  return new Error(
-    `data folder ${shown} cannot be written: ${reason}; choose another one with --data\n${said}`,
-    {
-      cause: error,
-    },
-  );
+  return new Error(`data folder ${shown} cannot be written: ${reason}; choose another with --data\n${said}`, {
+    cause: error,
+  });
 }
 
 const reasons: Record<string, string> = {

@@ -47,7 +47,7 @@ export async function allMetrics({
   const figures = {
     services: services.status(),
     lags: [...lags, ...(ofKafka?.lags ?? [])],
-    // Kafka's count is the one that outlives this machine's file; where there is a Kafka, it has the letters.
+    // Where there is a Kafka, it has the dead letters, and its count outlives this machine's file.
     offsets: kafka ? (ofKafka?.offsets ?? []) : own,
   };
   const comments = missing.map((reason) => `# ${reason.replaceAll('\n', ' ')}\n`);

@@ -3,7 +3,7 @@ import { openClusterLocal } from './cluster-local.ts';
 import { openServices, type Services } from '../serving/services.ts';
 import { demoFunction, launcher, recordingLog, service } from '../serving/testing.ts';
 
-test('a Service is reached by its name, also by a request that came before there were any; another one is a 404', async () => {
+test('a Service is reached by its name, also by a request that came before any Service was there; an unknown name is answered 404', async () => {
   const running = Promise.withResolvers<Services>();
   const { url, close } = await openClusterLocal(running.promise);
   onTestFinished(close);

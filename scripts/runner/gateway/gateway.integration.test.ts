@@ -214,7 +214,7 @@ test('the sheets have their pages below /_/sheets/', async () => {
 test('a taken port is an error that names --port', async () => {
   const { port } = await open();
   await expect(openGateway({ port, host: '127.0.0.1' })).rejects.toThrow(
-    `port ${port} is in use; stop what uses it or choose another one with --port`,
+    `port ${port} is in use; stop what uses it or choose another with --port`,
   );
 });
 

@@ -108,10 +108,10 @@ function listen(server: Server, port: number, host: string): Promise<string> {
 
 function listenError(cause: NodeJS.ErrnoException, port: number, host: string): Error {
   const what: Record<string, string> = {
-    EADDRINUSE: `port ${port} is in use; stop what uses it or choose another one with --port`,
-    EACCES: `port ${port} is not open to this user; choose another one with --port`,
-    EADDRNOTAVAIL: `${host} is not an address of this machine; choose another one with --host`,
-    ENOTFOUND: `${host} is not an address of this machine; choose another one with --host`,
+    EADDRINUSE: `port ${port} is in use; stop what uses it or choose another with --port`,
+    EACCES: `port ${port} is not open to this user; choose another with --port`,
+    EADDRNOTAVAIL: `${host} is not an address of this machine; choose another with --host`,
+    ENOTFOUND: `${host} is not an address of this machine; choose another with --host`,
   };
   return new Error(what[cause.code ?? ''] ?? `cannot listen on ${host}:${port}: ${cause.message}`, { cause });
 }

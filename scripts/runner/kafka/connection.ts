@@ -23,7 +23,7 @@ export interface KafkaConnection {
   idle(limitMs: number): Promise<void>;
   /** What the sources' groups have not committed, and where the topics of sources and sinks end. */
   figures(): Promise<{ lags: Lag[]; offsets: Offset[] }>;
-  /** Ends the sources; the sinks still take what the Broker gives up. */
+  /** Ends the sources; the sinks still accept the Broker's dead letters. */
   closeSources(): Promise<void>;
   close(): Promise<void>;
 }

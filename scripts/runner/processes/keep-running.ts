@@ -13,7 +13,7 @@ const restartPauseMs = 200;
 /**
  * Keeps a server running: starts it again when it dies, for as long as that takes.
  * @param first the server as it runs now
- * @param start starts another one, on the same data and address
+ * @param start starts it again, on the same data and address
  */
 export function keepRunning({
   from,

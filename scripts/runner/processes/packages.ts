@@ -103,7 +103,7 @@ function isOnPath(command: string): boolean {
   });
 }
 
-/** apt-get tells its progress on stdout; a caller's stdout may be for something else. */
+/** apt-get reports its progress on stdout; a caller's stdout may be for something else. */
 function runLoudly(command: string, args: string[]): boolean {
   return spawnSync(command, args, { stdio: ['ignore', process.stderr, process.stderr] }).status === 0;
 }

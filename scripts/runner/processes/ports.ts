@@ -27,7 +27,7 @@ export function accepts(port: number): Promise<boolean> {
       socket.destroy();
       resolve(answer);
     };
-    // When no process listens, Linux may by chance give the connection the same port on both ends: it has met itself.
+    // When no process listens, Linux may by chance give the connection the same port on both ends: it connects to itself.
     socket.once('connect', () => settle(socket.localPort !== port));
     socket.once('error', () => settle(false));
   });

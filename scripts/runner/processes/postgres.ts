@@ -102,7 +102,7 @@ async function initialise({ bin, data }: Place, user: User, folder: string): Pro
 /**
  * PostgreSQL does not start while the process runs that is noted in its lock file. After a power cut that is somebody else's, as in a
  * container nearly always; after a runner was killed it is one that is about to end, or has ended and is not waited for by anybody.
- * Where /proc can't tell, the file stays.
+ * Where /proc does not show it, the file stays.
  */
 async function removeStaleLock({ data }: Place): Promise<void> {
   const file = join(data, 'postmaster.pid');

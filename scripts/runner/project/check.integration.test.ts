@@ -51,7 +51,7 @@ test('one whose target is another function is checked as that one', async () => 
   expect(await asked()).toEqual(['a', 'other']);
 });
 
-test('one that only its image could start is reported with what to do, beside what is wrong with others', async () => {
+test('a Service that only its image could start is reported with what to do, together with the problems of others', async () => {
   const refused = check({ theirs: { PLACE: 'x' }, 'bad-1': { FUNCTION_TARGET: 'bad-1' } });
   await expect(refused).rejects.toThrow(
     /^knative\/bad-1\.yaml: .*\nbad-1 lacks PLACE\nknative\/theirs\.yaml: theirs has no FUNCTION_TARGET, .* image dev\.local\/formbus .* npm start runs no images\. Give the container a command /,

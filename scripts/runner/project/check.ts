@@ -55,7 +55,7 @@ export async function checkFunctions({
   if (problems.length > 0) throw new Error(problems.toSorted().join('\n'));
 }
 
-/** An image of somebody else's starts something that only the image knows. */
+/** A foreign image starts a program that only the image knows. */
 const foreignImage = ({ file, name, image }: Service) =>
   `${file}: ${name} has no FUNCTION_TARGET, so that only its image ${image} knows what it starts, and npm start runs no images. ` +
   `Give the container a command that runs on this machine, as [python3, functions/tasks/${name}/${name}.py]; ` +

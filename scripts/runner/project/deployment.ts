@@ -13,7 +13,7 @@ export interface Deployment {
   /** The folder of the bundled functions. */
   bundle: string;
   compileCache: string;
-  /** By Service: another one when its instances would differ, by manifest, environment or code. */
+  /** By Service: differs when its instances would differ, by manifest, environment or code. */
   versions: Map<string, string>;
 }
 

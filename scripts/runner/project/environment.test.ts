@@ -101,7 +101,7 @@ test.each([
   expect(() => findKafka({ KAFKA_BROKERS: 'kafka:9093', ...env })).toThrow(message);
 });
 
-test('the archive is in a PostgreSQL of the data folder, or in the one that is given; its password is not shown', () => {
+test('the archive is in a PostgreSQL of the data folder, or in the database that the environment names; its password is not shown', () => {
   const archive = service({
     name: 'archive',
     env: [{ name: 'DATABASE_URL', secret: 'formbus', key: 'database-url', optional: false }],
@@ -158,7 +158,7 @@ test('with credentials and a spreadsheet of its own, rows go to the real Google 
   expect(findGoogle({ GOOGLE_APPLICATION_CREDENTIALS: '/keys/a.json' })).toBeUndefined();
 });
 
-test('mails go to the server here, without login and encryption, or to the one that the environment names', () => {
+test('mails go to the server here, without login and encryption, or to the server that the environment names', () => {
   const mail = service({
     name: 'send-confirmation',
     env: [

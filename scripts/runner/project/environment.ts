@@ -50,7 +50,7 @@ export function resolveEnvironments({
   return new Map(environments);
 }
 
-/** The values that Services have for a variable by their manifests, without doubles. */
+/** The values that Services have for a variable by their manifests, without duplicates. */
 export function valuesOf(variable: string, services: Service[]): string[] {
   const declared = services.flatMap(({ env }) => env.filter(({ name }) => name === variable));
   return [...new Set(declared.flatMap((entry) => ('value' in entry ? entry.value : [])))];

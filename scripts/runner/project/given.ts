@@ -11,7 +11,7 @@ export function findGoogle(ambient: Record<string, string | undefined>): Google 
   return credentials && spreadsheet ? { credentials: resolve(credentials), spreadsheet } : undefined;
 }
 
-/** Where the archive is: the one that the runner's own environment names, or the runner's own. */
+/** Where the archive is: the database that the runner's environment names, or the runner's own. */
 export interface Database {
   url: string;
   reason: string;

@@ -15,7 +15,7 @@ export function localOverrides({
   secrets,
 }: {
   broker: string;
-  /** Where tasks send what they give up; undefined without a KafkaSink. */
+  /** Where tasks send their dead letters; undefined without a KafkaSink. */
   deadLetters?: string | undefined;
   /** Without one, forms send to the Broker. */
   kafka?: { brokers: string; credentials?: GivenKafka['credentials'] } | undefined;

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { startChild, type Child } from '../processes/child.ts';
 import type { Log } from '../log.ts';
 
-/** Says what is wrong with the types of the functions, beside all that runs. */
+/** Reports what is wrong with the types of the functions, while everything runs. */
 export interface TypeCheck {
   /** Says that files have changed. One check is under way at a time; what changes meanwhile is met by the next. */
   wake(): void;

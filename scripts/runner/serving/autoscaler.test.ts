@@ -18,7 +18,7 @@ describe('instances to start', () => {
     ['none without requests', {}, {}, 0],
     ['one for the first request', {}, { demand: 1 }, 1],
     ['one while the target is not exceeded', {}, { demand: 10 }, 1],
-    ['another one beyond the target', {}, { demand: 11 }, 2],
+    ['another instance beyond the target', {}, { demand: 11 }, 2],
     ['only those that are missing', {}, { demand: 40, ready: 1, starting: 2 }, 1],
     ['none when enough are on their way', {}, { demand: 40, ready: 1, starting: 3 }, 0],
     ['none when there are more than enough', {}, { demand: 5, ready: 3 }, 0],

@@ -67,7 +67,7 @@ test('an instance that never listens is ended and reported', async () => {
   expect(isRunning(pid)).toBe(false);
 });
 
-test('a port that was taken in the meantime is replaced by another one', async () => {
+test('a port that was taken in the meantime is replaced by another', async () => {
   const tried = join(tempFolder(), 'tried');
   const instance = await start(
     `

@@ -49,7 +49,7 @@ export async function startInstance(options: InstanceOptions): Promise<Instance>
   }
 }
 
-/** What a process of a Service sees of this machine, beside the Service's own environment. */
+/** What a process of a Service sees of this machine, apart from the Service's own environment. */
 export function instanceEnv(
   name: string,
   env: Record<string, string>,

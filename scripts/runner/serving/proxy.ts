@@ -9,7 +9,7 @@ import { Transform } from 'node:stream';
 import type { Instance } from './instance.ts';
 import { lingerFor } from '../../emulators/web/linger.ts';
 
-/** A request did not come through to an instance. `untouched`: nothing of it was taken, it may go to another one. */
+/** A request did not come through to an instance. `untouched`: nothing of it was taken, so it may go to another instance. */
 export class NotDelivered extends Error {
   override name = 'NotDelivered';
   untouched: boolean;

@@ -51,7 +51,7 @@ export class Unavailable extends Error {
   }
 }
 
-/** The revision is no longer the Service's: there is another one, or none. */
+/** The revision is no longer the Service's: it has another, or none. */
 export class Retired extends Error {
   override name = 'Retired';
 }

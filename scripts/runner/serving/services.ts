@@ -139,7 +139,7 @@ export function openServices({
 
 const secondsSince = (begun: number) => (performance.now() - begun) / 1_000;
 
-/** Runs `work` at an instance; at another one as long as an instance took nothing of the request. */
+/** Runs `work` at an instance, and at others for as long as none took anything of the request. */
 async function withInstance<T>(
   find: () => Revision,
   signal: AbortSignal,

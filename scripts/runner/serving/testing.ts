@@ -46,7 +46,7 @@ export function service(settings: Partial<Service> = {}): Service {
 
 /**
  * A function as plain node:http. `/hold` answers when the gate opens, `/late` likewise after its first chunk, `/echo`
- * tells what came, `/refuse` answers 413 before the body is there, `/exit` ends the process, all else tells the process id. SIGTERM lets it finish.
+ * returns what came, `/refuse` answers 413 before the body is there, `/exit` ends the process, any other path returns the process id. SIGTERM lets it finish.
  */
 export const demoFunction = `
 import { createServer } from 'node:http';

@@ -27,7 +27,7 @@ interface Gateway {
   close(): void;
 }
 
-/** As Kourier's internal one: it finds a task by the Host and answers 404 where there is none. */
+/** Like Kourier's internal gateway: it finds a task by the Host and answers 404 where there is none. */
 async function startGateway(tasks: Record<string, string>): Promise<Gateway> {
   const gateway: Gateway = { url: '', requests: [], answers: {}, close: () => server.close() };
   const server = createServer((req, res) => {
@@ -174,7 +174,7 @@ describeKafka('a cluster, as its operator reaches it', { timeout: 120_000 }, () 
   describe('npm run replay -- --kafka', () => {
     const asked = ['--form', 'demo-form', '--task', 'demo-task', '--rate', '100'];
 
-    it("gives a task a form's past, no other task anything, and what it refuses is a dead letter", async () => {
+    it("replays a form's past to one task and no other, and what the task refuses is a dead letter", async () => {
       await write('form-submissions', [
         submission('past-1'),
         submission('other', { form: 'another-form' }),

@@ -30,7 +30,7 @@ describeKafka('Formbus on three Kafka brokers', { timeout: 420_000 }, () => {
     await folder?.remove();
   }, kafkaStartMs);
 
-  /** Submits `count` at a rate, or as fast as answers come; `meanwhile` is told how many were begun. */
+  /** Submits `count` at a rate, or as fast as answers come; `meanwhile` receives how many were begun. */
   async function submit(count: number, rate: number, meanwhile: (begun: number) => void) {
     const submitter = openSubmitter({ url: formbus.url, forms, rate, aborted: new AbortController().signal });
     const begin = performance.now();
@@ -114,7 +114,7 @@ describeKafka('Formbus on three Kafka brokers', { timeout: 420_000 }, () => {
     expect(await formbus.deadLetters()).toEqual([]);
   });
 
-  it('answers 503 in time while all brokers are away for 20 s, holds its memory, and goes on by itself', async () => {
+  it('answers 503 in time while all brokers are away for 20 s, keeps its memory bounded, and recovers by itself', async () => {
     expect((await post()).status).toBe(202);
     const { pids: before } = await formbus.status('student-data-form');
     for (const broker of kafka.brokers) broker.freeze();

@@ -50,7 +50,7 @@ function openToOthers(folder: string): string[] {
   return [folder, ...paths].filter((path) => (lstatSync(path, { throwIfNoEntry: false })?.mode ?? 0) & 0o077);
 }
 
-it('nobody else may read a data folder, be it new or one that was open to all', async () => {
+it('no other user may read a data folder, whether new or open to all before', async () => {
   const data = await newFolder();
   const formbus = await start(data);
   const form = { method: 'POST', body: new URLSearchParams({ name: 'Asha', message: 'x' }) };
@@ -70,7 +70,7 @@ it('nobody else may read a data folder, be it new or one that was open to all', 
   expect(await again.rows('demo-form')).toHaveLength(2);
 });
 
-it('no answer holds a password; the data folder tells tools of this user where the database is', async () => {
+it('no answer holds a password; from the data folder, tools of this user know where the database is', async () => {
   const data = await newFolder();
   const redis = await start(await newFolder());
   const { redis: address } = await connectionsOf(redis.url);
@@ -96,7 +96,7 @@ it('no answer holds a password; the data folder tells tools of this user where t
   }
 });
 
-it('tools find an npm start by its data folder; what a killed one has left behind misleads nobody', async () => {
+it('tools find an npm start by its data folder; the files of a killed one mislead no tool', async () => {
   const data = await newFolder();
   const nobody = `no Formbus runs in ${data}: start it with npm start, or choose another with --url or --data`;
   expect(() => addressOf({ data })).toThrow(nobody);
@@ -139,7 +139,7 @@ it('a folder with something else in it is left as it is', async () => {
   chmodSync(data, 0o755);
   writeFileSync(join(data, 'letters.txt'), 'mine');
   await expect(startFormbus(data)).rejects.toThrow(
-    `${data} has something else in it than the data of a formbus`,
+    `${data} holds something other than the data of a formbus`,
   );
   expect(openToOthers(data)).toHaveLength(2);
 });

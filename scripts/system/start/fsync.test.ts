@@ -9,8 +9,8 @@ import * as v from 'valibot';
 import { startFormbus, type StartedFormbus } from '../../testing/formbus.ts';
 
 /*
- * A power cut takes what the kernel has not been told to bring to the disk. So the calls to the kernel are looked at: between
- * the one that writes a submission to a file and the one that says to somebody that it is kept, the file has to be synced.
+ * A power cut loses what was not synced to the disk. So this test traces the system calls: between
+ * the write of a submission to a file and the write that acknowledges it, the file has to be synced.
  */
 
 const canTrace = process.platform === 'linux' && spawnSync('strace', ['-V']).status === 0;

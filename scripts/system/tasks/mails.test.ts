@@ -20,7 +20,7 @@ const Letters = v.array(
   }),
 );
 
-/** The id of the accepted submission; undefined when it was not accepted or nobody knows. The same key gives the same id. */
+/** The id of the accepted submission; undefined when it was not accepted or that is unknown. The same key yields the same id. */
 async function submit(
   url: string,
   fields: Record<string, string>,
@@ -173,7 +173,7 @@ describe('with the SMTP server of npm start', { timeout: 300_000 }, () => {
     expect(await deferred()).toEqual([]);
   });
 
-  it('a mail of which nobody knows whether it went out is a dead letter, and redriving sends it once more', async () => {
+  it('a mail whose outcome is unknown is a dead letter, and redriving sends it once more', async () => {
     const count = (await mails()).length;
     await post(formbus, '/_/mails/faults', [
       { kind: 'drop-after' },

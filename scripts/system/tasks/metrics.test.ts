@@ -44,7 +44,7 @@ it('has the right totals, although functions come, go and are killed in between'
   const form = { service: 'student-data-form', form: 'student-data-form' };
   const accepted = () => total('formbus_submissions_accepted_total', form);
   await expect.poll(accepted).toBe(3);
-  // A delivery that comes while another one is at it is answered 503, and comes again.
+  // A delivery that comes during another one of the same event is answered 503, and comes again.
   const done = { service: 'send-confirmation', code: '204' };
   await expect.poll(() => total('formbus_task_events_total', done)).toBe(3);
   await expect.poll(() => total('formbus_rows_buffered_total')).toBe(3);

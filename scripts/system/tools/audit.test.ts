@@ -83,7 +83,7 @@ it('reports nothing lost while rows are on their way, and once they are in the s
   expect(await idsInSheet()).toEqual(ids);
 }, 120_000);
 
-it('finds the row that was deleted, the one that was duplicated and the one that nobody submitted', async () => {
+it('finds a deleted row, a duplicated row and a row that was never submitted', async () => {
   const [first = '', , third = ''] = await idsInSheet();
   const { sheetId, apply } = await openBook();
   const again = [third, 'typed in'].map((id) => ({

@@ -10,7 +10,7 @@ const howToGit = howToInstall(['git']);
 const skipped = howToGit !== undefined && process.env['CI'] !== 'true';
 if (skipped) console.warn(`The generator is not tested: ${howToGit}`);
 
-/** A clone of this project as it stands, with a commit of its own; the packages are this project's. */
+/** A clone of this project in its current state, with one commit; the packages are this project's. */
 function clone(root: string) {
   copyProject(root);
   const git = (...args: string[]) => execFileSync('git', ['-C', root, ...args], { encoding: 'utf8' });

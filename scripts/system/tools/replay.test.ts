@@ -17,7 +17,7 @@ async function run(url: string, ...args: string[]) {
   return { output, complaint, code };
 }
 
-it("gives a task a form's past, and no other task", async () => {
+it("replays a form's past to one task and no other", async () => {
   const folder = await dataFolder();
   onTestFinished(folder.remove);
   const formbus = await startFormbus(folder.path);

@@ -112,7 +112,7 @@ const onTerminal = (command: string) =>
   start('script', ['-qec', `stty cols 90 rows 20; exec ${command}`, '/dev/null']);
 
 it.runIf(hasScript)(
-  'on a terminal it draws in place, goes on when the runner comes back, and gives the terminal back at Ctrl-C',
+  'on a terminal it draws in place, goes on when the runner comes back, and restores the terminal at Ctrl-C',
   async () => {
     const command = `${process.execPath} ${script} --url ${formbus.url}`;
     const { child, output } = onTerminal(command);
@@ -155,7 +155,7 @@ it('says what to do where nothing runs, and what cannot be asked for at once', a
   expect(await told('--url', 'http://127.0.0.1:9')).toEqual([
     2,
     '',
-    'Formbus does not answer at http://127.0.0.1:9; start it with npm start, choose another one with --url, or name a cluster with --context\n',
+    'Formbus does not answer at http://127.0.0.1:9; start it with npm start, choose another with --url, or name a cluster with --context\n',
   ]);
   expect(await told('--namespace', 'n')).toEqual([2, '', expect.stringContaining('set KUBECONFIG')]);
   expect(await told('--url', formbus.url, '--context', 'c')).toEqual([

@@ -15,7 +15,7 @@ it.each([
 });
 
 it.each(['', '-a', 'a-', '1a', 'A', 'a_b', 'a.b', 'a b', 'a/b', '../a', 'å', 'a\n', '--help'])(
-  '%j is no name',
+  '%j cannot be a name',
   (name) => {
     expect(() => identifierOf(name, code)).toThrow(/is no name: small letters/);
   },
@@ -44,6 +44,6 @@ it.each([
   'kubernetes',
   'form',
   'served',
-])('%s means something else already', (name) => {
+])('%s is taken, because it means something else already', (name) => {
   expect(() => identifierOf(name, code)).toThrow(`take another name, such as my-${name}`);
 });

@@ -1,11 +1,11 @@
 import { Script } from 'node:vm';
 
-/** Knative's longest name that comes of a Service's: its revision's Deployment. */
+/** The longest name that Knative derives from a Service's: its revision's Deployment. */
 const LONGEST_SUFFIX = '-00001-deployment';
-/** What Kubernetes allows; Knative shortens what is longer, and nobody finds it again. */
+/** Kubernetes' limit; Knative shortens a longer name beyond recognition. */
 const MAX_LENGTH = 63 - LONGEST_SUFFIX.length;
 
-/** To YAML, as Kubernetes reads it, these are no texts. */
+/** YAML, as Kubernetes reads it, does not take these for texts. */
 const YAML_WORDS = ['true', 'false', 'null', 'yes', 'no', 'on', 'off', 'y', 'n'];
 
 /**
@@ -15,8 +15,8 @@ const YAML_WORDS = ['true', 'false', 'null', 'yes', 'no', 'on', 'off', 'y', 'n']
 const TAKEN = ['main', 'undefined', 'kubernetes', 'edge', 'redis', 'sentinel', 'grafana'];
 
 /**
- * Checks the name of a new function, which is also that of a Kubernetes Service (DNS-1035), and gives its name in code, in camelCase.
- * @param code what the name in code has to fit into: it must not be a word there yet
+ * Checks the name of a new function, which is also that of a Kubernetes Service (DNS-1035), and returns its name in code, in camelCase.
+ * @param code the code that the name goes into: it must not contain the name as a word yet
  * @throws Error that says what is wrong with the name
  */
 export function identifierOf(name: string, code: string): string {

@@ -41,7 +41,7 @@ it.each([
     'there is no type of event "x"; there are form.submitted, form.suspected, form.forgotten, form.analyzed',
     { type: 'x' },
   ],
-])('a task that would never get anything is refused: %s', async (message, only) => {
+])('a task that would never receive an event is refused: %s', async (message, only) => {
   await expect(planTask(root, 'count-visits', only)).rejects.toThrow(message);
 });
 

@@ -32,7 +32,7 @@ export async function planForm(root: string, name: string): Promise<NewFile[]> {
  * The files of a new task, made from those of demo-task as they are now.
  * @param only.form the form whose events it takes; without it, all forms'
  * @param only.type the type of event that it takes
- * @throws Error when the name is wrong or taken, or nothing would ever come
+ * @throws Error when the name is wrong or taken, or no event would ever arrive
  */
 export async function planTask(
   root: string,
@@ -58,7 +58,7 @@ export async function planTask(
 function checkName(root: string, name: string, code: NewFile[]): string {
   const identifier = identifierOf(name, code.map(({ text }) => text).join('\n'));
   const { forms, tasks, resources } = readRepository(root);
-  // Those that the function itself brings are looked for before they are written.
+  // Resources of the new function itself are checked before they are written.
   const isOwn = ({ apiVersion, content }: Resource) =>
     apiVersion.startsWith('serving.knative.dev/') ||
     at(content, 'spec', 'subscriber', 'ref', 'name') === name;
@@ -66,7 +66,9 @@ function checkName(root: string, name: string, code: NewFile[]): string {
   if (same) throw new Error(`"${name}" is the name of another resource already: ${same.file}`);
   const other = code[0]?.file.startsWith('functions/forms/') ? tasks : forms;
   if (other.includes(name))
-    throw new Error(`"${name}" is the name of another function already; names are for one only`);
+    throw new Error(
+      `"${name}" is the name of another function already; each function needs a name that no other has`,
+    );
   return identifier;
 }
 
@@ -84,7 +86,7 @@ async function demos(root: string) {
   };
   return {
     read,
-    /** The code first, then what is beside it. */
+    /** The code first, then the files next to it. */
     filesOf(kind: 'forms' | 'tasks', name: string): NewFile[] {
       const folder = `functions/${kind}/${name}/`;
       const isTest = (file: string) => Number(file.endsWith('.test.ts'));
@@ -95,7 +97,7 @@ async function demos(root: string) {
   };
 }
 
-/** Puts words in the place of others, all in one go; the remark that the demo is the one to copy is for the demo only. */
+/** Replaces words by others, all at once, and drops the demo's remark that it is to be copied. */
 function renamed(files: NewFile[], words: Record<string, string>): NewFile[] {
   const pattern = new RegExp(
     Object.keys(words)

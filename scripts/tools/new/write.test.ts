@@ -11,7 +11,7 @@ const files = [
   { file: 'eventing/triggers/x.yaml', text: 'trigger' },
 ];
 
-it('writes all; a second time nothing is written, and what stands is named', () => {
+it('writes all files; a second run writes nothing and names the files that exist', () => {
   const root = tempFolder();
   writeAll(root, files);
   expect(files.map(({ file }) => readFileSync(join(root, file), 'utf8'))).toEqual(
@@ -19,13 +19,13 @@ it('writes all; a second time nothing is written, and what stands is named', () 
   );
   writeFileSync(join(root, 'functions/tasks/x/x.ts'), 'mine');
   expect(() => writeAll(root, files)).toThrow(
-    'Nothing is written, for it is there already: functions/tasks/x and knative/tasks/x.yaml and eventing/triggers/x.yaml',
+    'Nothing is written, because this exists already: functions/tasks/x and knative/tasks/x.yaml and eventing/triggers/x.yaml',
   );
   expect(readFileSync(join(root, 'functions/tasks/x/x.ts'), 'utf8')).toBe('mine');
 });
 
 it.each([1, 2, 3])(
-  'after a run that was broken off with %i files, the next says so and what to remove',
+  'after a run that was broken off with %i files, the next run says so and names what to remove',
   (count) => {
     const root = tempFolder();
     writeAll(root, files.slice(0, count));
@@ -36,13 +36,13 @@ it.each([1, 2, 3])(
   },
 );
 
-it('a folder that is there already, even empty, is not written into', () => {
+it('writes nothing into a folder that exists already, even an empty one', () => {
   const root = tempFolder();
   mkdirSync(join(root, 'functions/tasks/x'), { recursive: true });
   expect(() => writeAll(root, files)).toThrow('rm -r functions/tasks/x');
 });
 
-it('takes back what it wrote when it cannot write the rest', () => {
+it('removes what it wrote when it cannot write the rest', () => {
   const root = tempFolder();
   writeFileSync(join(root, 'eventing'), 'no folder');
   expect(() => writeAll(root, files)).toThrow('Not all of it could be written, so nothing was: ');

@@ -3,8 +3,8 @@ import { dirname, join } from 'node:path';
 import type { NewFile } from './plan.ts';
 
 /**
- * Writes all files, or none: what is there is looked for first, and what cannot be finished is taken back.
- * @throws Error that says what is there already or could not be written, and what to do
+ * Writes all files, or none: existing files are looked for first, and an incomplete write is undone.
+ * @throws Error that says what exists already or could not be written, and what to do
  */
 export function writeAll(root: string, files: NewFile[]) {
   refuseExisting(
@@ -35,10 +35,11 @@ function refuseExisting(root: string, all: string[]) {
   const there = places.filter((place) => existsSync(join(root, place)));
   if (there.length === 0) return;
   const list = there.join(' and ');
-  if (there.length === places.length) throw new Error(`Nothing is written, for it is there already: ${list}`);
+  if (there.length === places.length)
+    throw new Error(`Nothing is written, because this exists already: ${list}`);
   const missing = places.filter((place) => !there.includes(place));
   throw new Error(
-    `Nothing is written, for ${list} ${there.length > 1 ? 'are' : 'is'} there already, without ${missing.join(' and ')}. ` +
+    `Nothing is written, because ${list} ${there.length > 1 ? 'exist' : 'exists'} already, without ${missing.join(' and ')}. ` +
       `If an earlier run was broken off, remove what it left and run it again:\n  rm -r ${there.join(' ')}`,
   );
 }
@@ -47,6 +48,6 @@ function removeEmpty(folder: string) {
   try {
     rmdirSync(folder);
   } catch {
-    // It was not made, or somebody else has put something there.
+    // It was not created, or another process has put something there.
   }
 }

@@ -45,7 +45,7 @@ export function watchCluster(api: KubernetesApi, namespace: string): Source {
       ]);
       if (services.items.length === 0)
         throw new Error(
-          `there are no Knative Services in namespace ${namespace} of ${api.context}; deploy Formbus (skaffold run), or choose another one with --namespace`,
+          `there are no Knative Services in namespace ${namespace} of ${api.context}; deploy Formbus (skaffold run), or choose another with --namespace`,
         );
       const ready = all.items.filter(isReady);
       const stats = new Map(

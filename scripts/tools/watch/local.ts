@@ -54,7 +54,7 @@ function since(last: Service | undefined, now: Service, count: 'coldStarts' | 'r
 async function fetchServices(url: string, signal: AbortSignal): Promise<Service[]> {
   const answer = await fetch(`${url}/_/services`, { signal }).catch((cause: unknown) => {
     throw new Error(
-      `Formbus does not answer at ${url}; start it with npm start, choose another one with --url, or name a cluster with --context`,
+      `Formbus does not answer at ${url}; start it with npm start, choose another with --url, or name a cluster with --context`,
       { cause },
     );
   });
@@ -62,6 +62,6 @@ async function fetchServices(url: string, signal: AbortSignal): Promise<Service[
   if (answer.status === 503 && /formbus is \w+ing/.test(text)) throw new Starting('Formbus is starting');
   const { success, output } = v.safeParse(v.pipe(v.string(), v.parseJson(), Services), text);
   if (!answer.ok || !success)
-    throw new Error(`what answers at ${url} is not a Formbus of this version; choose another one with --url`);
+    throw new Error(`what answers at ${url} is not a Formbus of this version; choose another with --url`);
   return output;
 }

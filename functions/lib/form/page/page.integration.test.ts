@@ -46,7 +46,7 @@ describe.skipIf(!hasBrowser)('the page of a form, in Chromium', () => {
     if (gender) await page.selectOption('#gender', gender);
   }
 
-  it('works without JavaScript and without cookies: filled in, sent, thanked for', async () => {
+  it('works without JavaScript and cookies, from filling it in to the thank-you page', async () => {
     const page = await visit({ javaScriptEnabled: false, viewport: small });
     await fill(page, student);
     await page.click('button');
@@ -106,7 +106,7 @@ describe.skipIf(!hasBrowser)('the page of a form, in Chromium', () => {
     await page.selectOption('#one', nasty);
     await page.click('button');
     expect(await page.title()).toBe(`Error: ${nasty} title`);
-    // Whatever is in a page of plain text and of no more elements than the form has.
+    // What was typed must have become text, not elements.
     expect(await page.locator('b').count()).toBe(0);
     for (const key of ['line', 'mail', 'tel', 'number'])
       expect(await page.inputValue(`#${key}`), key).toBe(nasty);
@@ -149,7 +149,7 @@ describe.skipIf(!hasBrowser)('the page of a form, in Chromium', () => {
     expect(sink.events).toEqual([expect.objectContaining({ data: student })]);
   });
 
-  it('can be filled in with the keyboard alone, and the honeypot is not met on the way', async () => {
+  it('can be filled in with the keyboard alone, and the focus never reaches the honeypot', async () => {
     const page = await visit();
     const met: string[] = [];
     for (const value of Object.values(student)) {
@@ -168,7 +168,7 @@ describe.skipIf(!hasBrowser)('the page of a form, in Chromium', () => {
     ['light', 'rgb(255, 255, 255)'],
     ['dark', 'rgb(27, 32, 40)'],
   ] as const)(
-    'where %s is set it is so, has nothing that axe finds fault with, empty and with errors, and fits a phone',
+    'follows the colour scheme %s, passes axe both empty and with errors, and fits a phone',
     async (colorScheme, ground) => {
       const axe = await readFile(
         new URL('../../../../node_modules/axe-core/axe.min.js', import.meta.url),

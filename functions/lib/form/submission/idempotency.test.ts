@@ -12,14 +12,14 @@ describe('an idempotency key', () => {
   const submit = async (key: string, fields: object = valid) =>
     (await bodyOf(await postJson(demo.url, fields, { 'idempotency-key': key })))['id'];
 
-  it('gives the same id to the same submission, whatever the order of its fields', async () => {
+  it('makes the same id for the same submission, whatever the order of its fields', async () => {
     const first = await submit('1');
     expect(await submit('1', { message: valid.message, name: valid.name })).toBe(first);
     expect(first).toMatch(/^[\da-f]{8}-[\da-f]{4}-8[\da-f]{3}-[89ab]/);
     expect(first).not.toContain('1'.repeat(4));
   });
 
-  it('gives other ids to another key and to another content', async () => {
+  it('makes other ids for another key and for other content', async () => {
     const ids = [
       await submit('1'),
       await submit('2'),
@@ -63,19 +63,19 @@ describe('an idempotency key', () => {
     expect(await idOf(demoForm, 'the first secret')).toBe(ids[0]);
   });
 
-  it('without a value, or a token that comes twice, is none', async () => {
+  it('without a value, or a token that comes twice, is ignored', async () => {
     expect(await submit('')).toMatch(/^[\da-f]{8}-[\da-f]{4}-7/);
     const answer = await postJson(demo.url, { ...valid, _token: ['a', 'b'] });
     expect((await bodyOf(answer))['id']).toMatch(/^[\da-f]{8}-[\da-f]{4}-7/);
   });
 
-  it('of the header is taken before the token of the page', async () => {
+  it('in the header takes precedence over the token of the page', async () => {
     const first = await submit('1');
     expect(await submit('1', { ...valid, _token: 'a' })).toBe(first);
     expect(await submit('', { ...valid, _token: '1' })).toBe(first);
   });
 
-  it('wants a secret of 16 characters or more', async () => {
+  it('needs a secret of 16 characters or more', async () => {
     const start = (length: number) =>
       serve(demoForm, { env: formEnv(demo.sink, { IDEMPOTENCY_SECRET: 's'.repeat(length) }) });
     await expect(start(15)).rejects.toThrow('IDEMPOTENCY_SECRET is wrong (shorter than 16 characters)');

@@ -82,7 +82,7 @@ const parsers: Record<string, (body: Buffer, contentType: string) => unknown> = 
   },
 };
 
-/** Keeps numbers and booleans as they stand in the JSON, because JSON.parse rounds long numbers. */
+/** Keeps numbers and booleans as the JSON spells them, because JSON.parse rounds long numbers. */
 function asTexts(_key: string, value: unknown, context?: { source?: string }): unknown {
   return isNoText(value) ? context?.source : value;
 }

@@ -39,7 +39,7 @@ describe('when the sink does not acknowledge', () => {
     expect(page).toContain('value="token-1"');
   });
 
-  it('a sink that is not there gives 503, too', async () => {
+  it('the form answers 503 when the sink cannot be reached, too', async () => {
     const gone = await startSink();
     await gone.close();
     const form = await serve(demoForm, { env: formEnv(gone) });
@@ -48,7 +48,7 @@ describe('when the sink does not acknowledge', () => {
   });
 });
 
-it('has no connection to the sink any more when it is closed', async () => {
+it('the form keeps no connection to the sink after it is closed', async () => {
   let open = 0;
   const server = createServer(
     { keepAliveTimeout: 0 },

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { keyedId, newId } from './submission-id.ts';
 
-it('new ids are UUIDs of version 7 that hold their time, stand in its order, and are all different', () => {
+it('new ids are UUIDs of version 7 that hold their time, sort by it, and are all different', () => {
   const ids = Array.from({ length: 2_000 }, (_, n) => newId(1_700_000_000_000 + n));
   expect(new Set(ids.map((id) => id.slice(15))).size).toBe(ids.length);
   expect(ids.toSorted()).toEqual(ids);
@@ -11,9 +11,9 @@ it('new ids are UUIDs of version 7 that hold their time, stand in its order, and
   }
 });
 
-it('an id of a key is that of the secret, the form, the key and the fields, in whatever order, and shows nothing of them', () => {
+it('a keyed id depends on the secret, the form, the key and the fields in any order, and reveals nothing of them', () => {
   const id = keyedId('secret', 'form', 'key', { a: '1', b: '2', c: '3' });
-  // As it was when this was written: an id may not change while a submission is sent again.
+  // Pinned: an id must not change between two versions, because a submission may be sent again in between.
   expect(id).toBe('5579ba55-a233-83cf-a584-1866c795ad6a');
   expect(keyedId('secret', 'form', 'key', { c: '3', a: '1', b: '2' })).toBe(id);
   const others = [

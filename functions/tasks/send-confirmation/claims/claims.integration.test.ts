@@ -51,7 +51,7 @@ it('only the holder can release a claim, which can then be taken again', async (
 });
 
 describe('a holder that is gone', () => {
-  it('before the mail is given: another delivery takes over, and the first gives nothing when it resumes', async () => {
+  it('before the mail is handed over: another delivery takes over, and the first sends nothing when it resumes', async () => {
     const [expired, claims] = [open({ takenMs: 0 }), open()];
     const first = holderOf(await expired.take('1', asha));
     const second = holderOf(await claims.take('1', asha));
@@ -61,7 +61,7 @@ describe('a holder that is gone', () => {
     expect(await claims.give('1', second)).toBe(false);
   });
 
-  it('after the mail is given: the outcome is unknown until a person decides, and each decision allows one try', async () => {
+  it('after the mail is handed over: the outcome is unknown until a person decides, and each decision allows one try', async () => {
     const claims = open({ givenMs: 0 });
     await claims.give('1', holderOf(await claims.take('1', asha)));
     expect(await claims.take('1', asha)).toEqual({ kind: 'unknown' });

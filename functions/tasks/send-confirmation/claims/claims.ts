@@ -7,10 +7,10 @@ import type { DurableRedis } from '../../../lib/stores/redis.ts';
  *                          `taken UNTIL HOLDER REDRIVE`  a delivery works on it; nothing has been given to the SMTP server
  *                          `given UNTIL HOLDER REDRIVE`  it may be out
  *                          `sent`; `over`, `over-domain`, `over-form`: not sent because of a cap; `forgotten`: because the submission is
- *   mail:day:DAY:WHO     set of the ids mailed to a recipient (an HMAC of the address) on that day, kept for two days
- *   mail:domain:DAY:WHO  the number of that day's mails to a domain (an HMAC, too); mail:form:DAY:FORM, for a form
- * UNTIL is milliseconds since 1970 on Redis's own clock. HOLDER is a random id: a delivery that was frozen while another one took over
- * finds that it lost the claim before it gives anything to the SMTP server.
+ *   mail:day:DAY:HMAC    set of the ids mailed to a recipient (an HMAC of the address) on that day, kept for two days
+ *   mail:domain:DAY:HMAC the number of that day's mails to a domain (an HMAC, too); mail:form:DAY:FORM, for a form
+ * UNTIL is milliseconds since 1970 on Redis's own clock. HOLDER is a random id: a delivery that was frozen while another took over
+ * finds that it lost the claim before it hands anything to the SMTP server.
  */
 
 /** The state of a submission's mail. Only a delivery with `mine` may send it. */

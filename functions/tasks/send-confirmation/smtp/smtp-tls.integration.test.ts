@@ -76,7 +76,7 @@ describe.skipIf(missing)('over TLS', () => {
   }
 
   it.each([{ secure: false }, { secure: true }])(
-    'logs in and sends, from the first byte on: $secure',
+    'logs in and sends; TLS from the first byte on: $secure',
     async ({ secure }) => {
       setDefaultCACertificates([...usual, cert]);
       const { send, seen } = await open(secure);
@@ -86,7 +86,7 @@ describe.skipIf(missing)('over TLS', () => {
   );
 
   it.each([{ secure: false }, { secure: true }])(
-    'trusts no unknown certificate, from the first byte on: $secure',
+    'trusts no unknown certificate; TLS from the first byte on: $secure',
     async ({ secure }) => {
       const { send, seen } = await open(secure);
       expect(await send()).toMatchObject({

@@ -3,7 +3,7 @@ import { recordedLog } from '../../../testing/log.ts';
 import { startTestSmtp, type Stage } from '../../../testing/smtp.ts';
 import { openSmtp, type SmtpOptions } from './smtp.ts';
 
-/** For servers that say nothing: what a client waits for them. */
+/** Short timeouts, for servers that never answer. */
 const impatient = { timeouts: { connectMs: 1_000, silenceMs: 1_000 } };
 
 async function open({
@@ -34,7 +34,7 @@ async function open({
   return { server, send, given: () => given };
 }
 
-describe.each([{ pipelining: false }, { pipelining: true }])('with $pipelining as to pipelining', (how) => {
+describe.each([{ pipelining: false }, { pipelining: true }])('with pipelining: $pipelining', (how) => {
   it('sends a mail, and calls `give` before its first byte', async () => {
     const { server, send, given } = await open(how);
     const outcome = await send('Hello', async () => expect(server.commands.at(-1)).toBe('DATA'));
@@ -140,7 +140,7 @@ it('the time for a mail is limited, including the wait for a connection', async 
   const unknown = kinds.filter((kind) => kind === 'unknown').length;
   expect(server.mails.length).toBeGreaterThan(0);
   expect(unknown).toBeGreaterThanOrEqual(server.mails.length);
-  // Of the others nothing went out.
+  // Nothing of the others was sent.
   expect(unknown).toBeLessThan(12);
   expect(kinds.filter((kind) => kind === 'again')).toHaveLength(12 - unknown);
 });

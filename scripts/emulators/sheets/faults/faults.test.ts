@@ -88,7 +88,7 @@ describe('a call that meets a fault', () => {
     ).toEqual(['no token', 'no token', 'token']);
   });
 
-  test('edit: somebody changes the spreadsheet between two calls', async () => {
+  test('edit: a person changes the spreadsheet between two calls', async () => {
     const sheets = await testSheets();
     const requests = [
       { updateSheetProperties: { properties: { sheetId: 0, title: 'Renamed' }, fields: 'title' } },

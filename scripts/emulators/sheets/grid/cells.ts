@@ -1,7 +1,7 @@
 import type { SQLTagStore } from 'node:sqlite';
 import type { Sheet } from './sheet.ts';
 
-/** What somebody entered into a cell. A text that begins with `=` is a text; only `{formula}` is a formula. */
+/** What was entered into a cell. A text that begins with `=` is a text; only `{formula}` is a formula. */
 export type Cell = string | number | boolean | { formula: string } | { number: number; pattern: string };
 
 /** The cells of a row by column id; an empty cell is absent. */

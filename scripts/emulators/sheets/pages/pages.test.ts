@@ -135,7 +135,7 @@ test('the list shows every tab with its rows', async () => {
   const { status, text } = await get(sheets.pages);
   expect(status).toBe(200);
   expect(text).toMatch(/<a href="\.\/book-1\/Tab">Tab<\/a>.*\n.*>2 rows</);
-  // Every spreadsheet begins with it, and nobody has used it.
+  // Every spreadsheet begins with it, and it is unused.
   expect(text).not.toContain('Sheet1');
 });
 

@@ -8,7 +8,7 @@ import { guessed } from '../grid/texts.ts';
 
 /**
  * Deletes the rows of a range that have the same in the columns compared (by default all) as one above in the range; letter cases are not
- * told apart. Those below in the range move up, and the rows at its end become empty: the grid and what is beside the range stay.
+ * told apart. Those below in the range move up, and the rows at its end become empty: the grid and the cells next to the range stay.
  */
 export function deleteDuplicates(
   sql: SQLTagStore,

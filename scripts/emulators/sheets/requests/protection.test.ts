@@ -37,7 +37,7 @@ test.each<[string, SheetRequest]>([
   await sheets.apply(request);
 });
 
-test('beside a protected column others may be written', async () => {
+test('the columns next to a protected one may be written', async () => {
   const sheets = await testSheets();
   await sheets.apply(...tab('Tab', ['a', 'b', 'c']));
   sheets.setProtected(BOOK, 'Tab', { column: 1 });

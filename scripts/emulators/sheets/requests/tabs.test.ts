@@ -29,7 +29,7 @@ describe('addSheet', () => {
     });
   });
 
-  test('refuses a title or id that is taken, a bad title and a grid that is frozen throughout', async () => {
+  test('refuses a title or id that is taken, a bad title and a grid with all rows frozen', async () => {
     const sheets = await testSheets();
     await sheets.apply(add('Tab', { sheetId: 5 }));
     await expect(sheets.apply(add('Tab'))).rejects.toThrow(

@@ -125,7 +125,7 @@ function resizeColumns(sql: SQLTagStore, sheet: Sheet, count: number): void {
   else sheet.columns.push(...newColumns(sheet, count - sheet.columns.length));
 }
 
-/** Puts a sheet before the one that is at the index now. */
+/** Moves a sheet before the sheet that is at the index now. */
 function moveSheet(sql: SQLTagStore, sheet: Sheet, index: number): void {
   const keys = listSheets(sql, sheet.spreadsheet).map(({ key }) => key);
   const from = keys.indexOf(sheet.key);
@@ -149,7 +149,7 @@ function freshTitle(sheets: Sheet[]): string {
 }
 
 function freshSheetId(sheets: Sheet[]): number {
-  // Google gives the first sheet of a spreadsheet the id 0.
+  // The first sheet of a Google spreadsheet has the id 0.
   if (sheets.length === 0) return 0;
   const id = randomInt(1, 2 ** 31);
   return sheets.some(({ sheetId }) => sheetId === id) ? freshSheetId(sheets) : id;

@@ -13,7 +13,7 @@ export const eventMistakes: Mistake[] = [
     `${DEMO}: its filter names no-form, which is not a form`,
   ],
   [
-    'a missing form beside an existing one',
+    'a missing form next to an existing one',
     [
       [
         DEMO,

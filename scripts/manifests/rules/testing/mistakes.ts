@@ -6,7 +6,7 @@ import { monitoringMistakes } from './monitoring-mistakes.ts';
 import { nameMistakes } from './name-mistakes.ts';
 import { platformMistakes } from './platform-mistakes.ts';
 
-/** For each way to break a rule a mistake: without these a rule could find nothing, and nobody would notice. */
+/** A mistake for each way to break a rule. Without these, a rule that finds nothing would go unnoticed. */
 export const MISTAKES: Mistake[] = [
   ...nameMistakes,
   ...eventMistakes,

@@ -41,7 +41,7 @@ describeKafka('three brokers', () => {
     await Promise.all([admin, producer, consumer].map((part) => part.disconnect()));
   }, 180_000);
 
-  test('a frozen broker answers no client until it is thawed', async () => {
+  test('a frozen broker answers no client until it continues', async () => {
     const [broker] = kafka.brokers;
     const settings = { requestTimeout: 1_000, retry: { retries: 0 } };
     const list = async () => {

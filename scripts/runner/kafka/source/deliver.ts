@@ -14,7 +14,7 @@ const LONGEST_SINK_WAIT_MS = 60_000;
 
 /**
  * Delivers one event of a KafkaSource for as long as it takes: to its sink or, when that refused it permanently, to the dead-letter
- * sink. Where Knative gives an event up that the dead-letter sink does not take now, this keeps trying: the record stays uncommitted.
+ * sink. Knative drops an event that the dead-letter sink does not accept; this keeps trying: the record stays uncommitted.
  * Resolves when it is done with.
  * @throws when `signal` broke it off
  */
