@@ -106,7 +106,7 @@ it.each([
   ['detect-slang', ['cloudevents']],
   ['archive', ['cloudevents', 'pg']],
   ['sheets-buffer', ['cloudevents', 'ioredis']],
-])('the bundle of %s loads of the clients %o alone, for the sake of its cold start', (name, expected) => {
+])('the bundle of %s loads of the clients %o alone, so that its cold start stays short', (name, expected) => {
   const clients = ['cloudevents', 'googleapis', 'ioredis', 'kafkajs', 'nodemailer', 'pg', 'prom-client'];
   const files = new Set([join(mains.bundle, '..', `${name}.mjs`)]);
   let code = '';

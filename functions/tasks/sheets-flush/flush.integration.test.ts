@@ -479,7 +479,7 @@ describe('when something is wrong with a spreadsheet', () => {
     expect(await buffer.waiting()).toEqual([]);
   });
 
-  it('a spreadsheet whose numbers Redis gives again, as after a failover that lost writes, is compared as well', async () => {
+  it('compares a spreadsheet, too, whose numbers Redis assigns again after a failover that lost writes', async () => {
     for (const n of [1, 2]) {
       await push(n);
       await run();
