@@ -1,5 +1,5 @@
-import { Agent } from 'node:http';
 import { expect, test } from 'vitest';
+import { openConnections } from './connections.ts';
 import type { Instance } from './instance.ts';
 import { openInstancePool } from './instance-pool.ts';
 
@@ -10,7 +10,7 @@ function instance(pid: number) {
   const fake: Instance = {
     pid,
     port: pid,
-    agent: new Agent(),
+    connections: openConnections(pid),
     exited,
     async stop(graceMs) {
       stops.push(graceMs);
