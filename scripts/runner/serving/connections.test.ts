@@ -30,7 +30,8 @@ function send({ connections }: Awaited<ReturnType<typeof open>>, method = 'GET')
       onResponseStart: (_, status, message) => (answer = `${status} ${message}`),
       onResponseData: (_, chunk) => (answer += ` ${chunk.toString()}`),
       onResponseEnd: () => resolve(answer),
-      onResponseError: ({ code }, isStale) => resolve(`${code}${isStale ? ', stale' : ''}`),
+      onResponseError: ({ code, message }, isStale) =>
+        resolve(`${code ?? message}${isStale ? ', stale' : ''}`),
     },
   );
   return { answer: promise, ...exchange };
@@ -100,7 +101,7 @@ test('what comes before the answer is not the answer, and an answer to HEAD has 
 test('a request that is broken off ends its connection, whether there is one already or not', async () => {
   const early = send(await open());
   early.breakOff(new Error('given up'));
-  expect(await early.answer).toBe('undefined');
+  expect(await early.answer).toBe('given up');
   const here = await open();
   const late = send(here);
   const socket = await request(here);
