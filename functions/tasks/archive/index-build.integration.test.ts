@@ -46,6 +46,11 @@ async function openTransaction(): Promise<() => Promise<unknown>> {
   await client.query('LOCK TABLE submissions IN ROW EXCLUSIVE MODE');
   return () => client.query('COMMIT');
 }
+async function insert(n: number): Promise<false> {
+  const values = `'form.submitted', 'f', now(), 's/t', '', '[]', '{}'`;
+  await postgres.query(`INSERT INTO submissions VALUES ($1, ${values})`, [`id-${n}`]);
+  return false;
+}
 const builder = () =>
   postgres.query(
     `SELECT pid FROM pg_stat_activity WHERE query LIKE 'CREATE INDEX%' AND state = 'active' AND wait_event_type = 'Lock'`,
@@ -53,18 +58,9 @@ const builder = () =>
 
 it('replaces the index, however many instances start at once, while rows come in', async () => {
   const databases = Array.from({ length: 10 }, () => openDatabase({ DATABASE_URL: postgres.url }, log));
-  let isOver = false;
-  const insert = async () => {
-    for (let n = 0; !isOver; n += 1)
-      await postgres.query(
-        `INSERT INTO submissions VALUES ($1, 'form.submitted', 'f', now(), 's/t', '', '[]', '{}')`,
-        [`id-${n}`],
-      );
-  };
-  const inserting = insert();
-  await Promise.all(databases.map((one) => buildIndex(one, log)));
-  isOver = true;
-  await inserting;
+  const building = Promise.all(databases.map((one) => buildIndex(one, log)));
+  const isOver = building.then(() => true);
+  for (let n = 0; !(await Promise.race([isOver, insert(n)])); n += 1);
   expect(await found()).toEqual(wanted);
   expect(await version()).toBe(indexedVersion);
   expect(messages).toEqual(['index built']);
