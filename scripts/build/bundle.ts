@@ -107,6 +107,8 @@ async function compile(root: string, formbus: string): Promise<Compiled> {
     sourcemap: 'external',
     sourcesContent: false,
     logLevel: 'silent',
+    // What is imported for its effect alone would be left out, because the package says that no module has one.
+    logOverride: { 'ignored-bare-import': 'error' },
     // CommonJS packages inside an ES module still call require, for Node's own modules.
     banner: {
       js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);",

@@ -8,6 +8,7 @@ import { EnvError } from '../runtime/env.ts';
 import { HttpError, plainText, type HttpAnswer, type HttpRequest } from './http.ts';
 import type { FunctionDefinition } from './definition.ts';
 import { serve } from './serve.ts';
+import { connectedWhileBusy } from './testing.ts';
 
 const env = { PORT: '0', HOST: '127.0.0.1', LOG_LEVEL: 'silent' };
 
@@ -283,3 +284,11 @@ it('names every wrong variable, and what to set it to', async () => {
     'METRICS_URL is wrong (not a URL)',
   );
 });
+
+it.runIf(process.platform === 'linux')(
+  '1,000 clients may connect at once, however busy the function is',
+  async () => {
+    const { url } = await open(() => plainText(200, ''));
+    expect(connectedWhileBusy(Number(new URL(url).port), 1_000)).toBe(1_000);
+  },
+);

@@ -15,6 +15,12 @@ export interface ServerOptions {
 /** Knative's proxies keep idle connections for up to 600 s, and answer 502 when the server closes them earlier. */
 const keepAliveMs = 620_000;
 
+/**
+ * How many connections may wait until they are accepted; more are dropped, and their clients try again after 1 s, 3 s and so on. Linux
+ * allows `net.core.somaxconn` of them (4,096) and cuts what is above; Node's default is 511.
+ */
+const backlog = 65_535;
+
 /** What the ingresses of the Broker and the KafkaSink may be set to accept; Node's default is 16,384. */
 const maxHeaderSize = 65_536;
 
@@ -61,7 +67,7 @@ function listen(server: Server, port: number, host = ''): Promise<string> {
         new Error(`Cannot listen on ${host || '*'}:${port} (${cause.code}); set PORT and HOST.`, { cause }),
       );
     });
-    server.listen({ port, ...(host && { host }) }, () => {
+    server.listen({ port, backlog, ...(host && { host }) }, () => {
       const address = server.address();
       const bound = typeof address === 'object' && address ? address.port : port;
       resolve(`http://${host || 'localhost'}:${bound}`);

@@ -3,6 +3,7 @@ import { request, type IncomingMessage, type ServerResponse } from 'node:http';
 import { connect } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { expect, onTestFinished, test, vi } from 'vitest';
+import { connectedWhileBusy } from '../../../functions/lib/serve/testing.ts';
 import { hasBrowser, openBrowser } from '../../../functions/testing/browser.ts';
 import { openGateway } from './gateway.ts';
 import type { GatewayParts } from './parts.ts';
@@ -209,6 +210,19 @@ test('the sheets have their pages below /_/sheets/', async () => {
   expect(await (await get('/_/sheets/demo-form.csv?a')).text()).toBe('demo-form.csv');
   expect((await get('/_/sheets')).headers.get('location')).toBe('/_/sheets/');
   expect((await get('/_/sheets/', { method: 'POST' })).status).toBe(405);
+});
+
+test.runIf(process.platform === 'linux')(
+  '1,000 clients may connect at once, however busy the runner is',
+  async () => {
+    const { port } = await open();
+    expect(connectedWhileBusy(port, 1_000)).toBe(1_000);
+  },
+);
+
+test('a connection is kept for as long as the edge of a cluster keeps it', async () => {
+  const { get } = await open();
+  expect((await get('/_/healthz')).headers.get('keep-alive')).toBe('timeout=75');
 });
 
 test('a taken port is an error that names --port', async () => {

@@ -6,6 +6,15 @@ import type { GatewayParts } from './parts.ts';
 import { answerProblem } from '../../emulators/web/problem.ts';
 import { runnerPages } from './runner-pages.ts';
 
+/**
+ * How many connections may wait until they are accepted; more are dropped, and their clients try again after 1 s, 3 s and so on. Linux
+ * allows `net.core.somaxconn` of them (4,096) and cuts what is above; Node's default is 511.
+ */
+const BACKLOG = 65_535;
+
+/** nginx's default, which the edge of a cluster has. Node's 5 s close a connection that a busy client is about to use. */
+const KEEP_ALIVE_MS = 75_000;
+
 export interface Gateway {
   url: string;
   /** From now on requests are served; before, everything is answered 503. */
@@ -23,7 +32,7 @@ export interface Gateway {
 export async function openGateway({ port, host }: { port: number; host: string }): Promise<Gateway> {
   let parts: GatewayParts | undefined;
   let closing = false;
-  const server = createServer((req, res) => {
+  const server = createServer({ keepAliveTimeout: KEEP_ALIVE_MS }, (req, res) => {
     if (closing) res.setHeader('connection', 'close');
     if (!parts || closing) {
       const state = closing ? 'stopping' : 'starting';
@@ -96,7 +105,7 @@ function bare(path: string): string {
 function listen(server: Server, port: number, host: string): Promise<string> {
   return new Promise((resolve, reject) => {
     server.once('error', (cause: NodeJS.ErrnoException) => reject(listenError(cause, port, host)));
-    server.listen({ port, host }, () => {
+    server.listen({ port, host, backlog: BACKLOG }, () => {
       const address = server.address();
       const bound = typeof address === 'object' && address ? address.port : port;
       // "Every address" cannot be opened in a browser.
