@@ -97,6 +97,8 @@ async function compile(root: string, formbus: string): Promise<Compiled> {
     alias,
     plugins: [...plugins, reader.plugin],
     ...bundling,
+    // What is imported for its effect alone would be left out, because the package says that no module has one.
+    logOverride: { 'ignored-bare-import': 'error' },
   }).catch(async (error: unknown) => {
     throw new Error(`the functions do not bundle:\n${await explain(error)}`, { cause: error });
   });
