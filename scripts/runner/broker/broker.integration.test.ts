@@ -256,7 +256,7 @@ describe('durability', () => {
 it('holds a backlog of 100,000 deliveries without taking more than fifty of a Trigger up', async () => {
   const file = temporaryFile();
   const names = ['a', 'b', 'c', 'd'];
-  const log = openEventLog({ file, route: () => names, onNew: () => {}, now: Date.now });
+  const log = await openEventLog({ file, route: () => names, onNew: () => {}, now: Date.now });
   const attributes = { specversion: '1.0', source: '/s', type: 't' };
   const ids = Array.from({ length: 25_000 }, (_, n) => String(n));
   await Promise.all(

@@ -39,7 +39,7 @@ export interface Broker {
    * many were queued: not those that were before, or whose Trigger is gone.
    */
   redrive(ids: number[]): Promise<number>;
-  /** Events of the log after a place in it, oldest first, at most 10,000. */
+  /** Events of the log after a place in it, oldest first, at most 1,000. */
   events(after: number): LoggedEvent[];
   /**
    * Delivers events of the log, by their `seq`, to one Trigger again and to no other; the promise is on disk. Returns how many were
@@ -68,7 +68,7 @@ const PRUNE_EVERY_MS = 600_000;
 /** Small enough that nothing waits for it. */
 const PRUNE_AT_ONCE = 1_000;
 const SHOWN_DEAD_LETTERS = 1_000;
-const SHOWN_EVENTS = 10_000;
+const SHOWN_EVENTS = 1_000;
 const IDLE_EVERY_MS = 20;
 
 /**
@@ -88,7 +88,7 @@ export async function openBroker({
   const ofThis = (all: Trigger[]) =>
     new Map(all.filter(({ broker }) => broker === name).map((trigger) => [trigger.name, trigger]));
   let own = ofThis(triggers);
-  const events = openEventLog({
+  const events = await openEventLog({
     file,
     now: clock.now,
     route: (attributes) =>
@@ -107,13 +107,13 @@ export async function openBroker({
   const dispatchers = new Map([...own].map(([name, trigger]) => [name, start(trigger)]));
   let cancelPruning = () => {};
   const prune = () => {
-    let removed = 0;
+    let isMore = false;
     try {
-      removed = events.prune(clock.now() - retentionMs, PRUNE_AT_ONCE);
+      isMore = events.prune(clock.now() - retentionMs, PRUNE_AT_ONCE);
     } catch (error) {
       log.error({ err: error }, 'old events could not be removed; tried again in ten minutes');
     }
-    cancelPruning = clock.after(removed === PRUNE_AT_ONCE ? 0 : PRUNE_EVERY_MS, prune);
+    cancelPruning = clock.after(isMore ? 0 : PRUNE_EVERY_MS, prune);
   };
   prune();
   const ingress = await startIngress({ path: `/${name}`, append: events.append, log });

@@ -43,7 +43,7 @@ export function openFormbus(url: string): Formbus {
 
 const Queued = v.object({ queued: v.number() });
 
-/** Events in one request. Formbus takes 10,000, in one transaction. */
+/** Events in one request. Formbus takes 10,000. */
 const atOnce = 1_000;
 
 function rowOf({ seq, attributes, triggers, waiting, dead }: LoggedEvent): LoggedRow[] {

@@ -1,6 +1,6 @@
 import { readFileSync, writeFileSync } from 'node:fs';
-import { DatabaseSync } from 'node:sqlite';
-import { expect, it, onTestFinished, vi } from 'vitest';
+import { DatabaseSync, StatementSync } from 'node:sqlite';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { temporaryFile } from '../broker-testing.ts';
 import { openEventLog } from './event-log.ts';
 
@@ -9,12 +9,12 @@ const event = (id: string) => ({
   data: Buffer.from('{}'),
 });
 
-function open({
+async function open({
   file = temporaryFile(),
   now = Date.now,
   onNew = () => {},
 }: { file?: string; now?: () => number; onNew?: (triggers: string[]) => void } = {}) {
-  const log = openEventLog({ file, now, onNew, route: () => ['task'] });
+  const log = await openEventLog({ file, now, onNew, route: () => ['task'] });
   onTestFinished(() => log.close());
   return { log, file };
 }
@@ -28,7 +28,7 @@ function commits(file: string): number {
 }
 
 it('commits in one transaction what is asked for in one turn of the event loop', async () => {
-  const { log, file } = open();
+  const { log, file } = await open();
   const before = commits(file);
   await Promise.all(Array.from({ length: 50 }, (_, n) => log.append(event(String(n)))));
   expect(commits(file) - before).toBe(1);
@@ -37,7 +37,7 @@ it('commits in one transaction what is asked for in one turn of the event loop',
 });
 
 it('keeps of a delivery that is over the end and the reply, or neither, wherever a power cut ends the write-ahead log', async () => {
-  const { log, file } = open();
+  const { log, file } = await open();
   await log.append(event('1'));
   const synced = readFileSync(`${file}-wal`).length;
   await log.finish(log.poll('task', 0, 1)[0]?.id ?? 0, event('1/reply'));
@@ -48,7 +48,7 @@ it('keeps of a delivery that is over the end and the reply, or neither, wherever
     const cut = temporaryFile();
     writeFileSync(cut, database);
     writeFileSync(`${cut}-wal`, wal.subarray(0, length));
-    const rest = open({ file: cut }).log;
+    const { log: rest } = await open({ file: cut });
     found.add(
       rest
         .list(0, 10)
@@ -61,7 +61,7 @@ it('keeps of a delivery that is over the end and the reply, or neither, wherever
 
 it('reports new deliveries only after the commit', async () => {
   const onNew = vi.fn<(triggers: string[]) => void>(() => expect(log.poll('task', 0, 10)).toHaveLength(1));
-  const { log } = open({ onNew });
+  const { log } = await open({ onNew });
   const appended = log.append(event('1'));
   expect(log.poll('task', 0, 10)).toEqual([]);
   await appended;
@@ -69,7 +69,7 @@ it('reports new deliveries only after the commit', async () => {
 });
 
 it('returns deliveries in the order of the log, and when each is due', async () => {
-  const { log } = open({ now: () => 1_000 });
+  const { log } = await open({ now: () => 1_000 });
   for (const id of ['1', '2', '3']) await log.append(event(id));
   const [first, second, third] = log.poll('task', 0, 10).map(({ id }) => id);
   await log.retry(first ?? 0, 1, 5_000);
@@ -83,7 +83,7 @@ it('returns deliveries in the order of the log, and when each is due', async () 
 });
 
 it('fails all writes of a transaction, and only those, when one of them cannot be made', async () => {
-  const { log } = open();
+  const { log } = await open();
   const unwritable = { ...event('x'), attributes: { id: 'x', toJSON: '' } };
   Object.defineProperty(unwritable.attributes, 'toJSON', { value: () => undefined });
   const results = await Promise.allSettled([log.append(event('1')), log.append(unwritable)]);
@@ -95,7 +95,7 @@ it('fails all writes of a transaction, and only those, when one of them cannot b
 
 it('takes a file of an older version along', async () => {
   const file = temporaryFile();
-  const log = openEventLog({ file, now: Date.now, onNew: () => {}, route: () => ['task'] });
+  const log = await openEventLog({ file, now: Date.now, onNew: () => {}, route: () => ['task'] });
   await log.append(event('1'));
   await log.bury(log.poll('task', 0, 1)[0]?.id ?? 0, 'dead', 'task', event('1'));
   log.close();
@@ -103,12 +103,12 @@ it('takes a file of an older version along', async () => {
   db.exec('ALTER TABLE dead_letters DROP COLUMN redriven_at; DROP INDEX deliveries_by_trigger');
   db.exec('CREATE INDEX deliveries_by_due ON deliveries (trigger, next_at, id); PRAGMA user_version = 1');
   db.close();
-  const { log: again } = open({ file });
+  const { log: again } = await open({ file });
   expect(again.deadLetters(10, 10)).toMatchObject([{ topic: 'dead', redrivenAt: undefined }]);
 });
 
 it('queues a dead letter again once, for its own Trigger, marked and without the reason, whatever is asked how often', async () => {
-  const { log } = open();
+  const { log } = await open();
   const reasons = { knativeerrordest: 'http://task/', knativeerrorcode: '400' };
   const dead = { ...event('1'), attributes: { ...event('1').attributes, ...reasons } };
   await log.append(event('1'));
@@ -125,13 +125,74 @@ it('queues a dead letter again once, for its own Trigger, marked and without the
   expect(log.list(0, 10).flatMap(({ dead }) => dead)).toEqual([]);
 });
 
-it('refuses a file of another version and one that is not a database', () => {
+it('refuses a file of another version and one that is not a database', async () => {
   const newer = temporaryFile();
   const db = new DatabaseSync(newer);
   db.exec('PRAGMA user_version = 99');
   db.close();
-  expect(() => open({ file: newer })).toThrow(`${newer} cannot be used: Error: it has version 99, not 3`);
+  await expect(open({ file: newer })).rejects.toThrow(
+    `${newer} cannot be used: Error: it has version 99, not 3`,
+  );
   const other = temporaryFile();
   writeFileSync(other, 'no database at all, but long enough to be looked at'.repeat(40));
-  expect(() => open({ file: other })).toThrow(`${other} cannot be used`);
+  await expect(open({ file: other })).rejects.toThrow(`${other} cannot be used`);
+});
+
+describe('whatever the backlog', () => {
+  it('what waits and how many dead letters there are is known without a statement, also after a write that failed and a restart', async () => {
+    const { log, file } = await open();
+    const isKnown = (one: typeof log) => {
+      const asked = (['all', 'get', 'run', 'iterate'] as const).map((name) =>
+        vi.spyOn(StatementSync.prototype, name),
+      );
+      expect([...one.waiting(), ...one.letters()]).toEqual([
+        ['task', 12_001],
+        ['dead', 2],
+      ]);
+      for (const spy of asked) expect(spy).not.toHaveBeenCalled();
+      vi.restoreAllMocks();
+    };
+    await Promise.all(Array.from({ length: 12_004 }, (_, n) => log.append(event(String(n)))));
+    const [first, second, third] = log.poll('task', 0, 3).map(({ id }) => id);
+    await Promise.all([log.finish(first ?? 0), log.finish(first ?? 0)]);
+    await log.bury(second ?? 0, 'dead', 'task', event('1'));
+    await log.bury(third ?? 0, 'dead', 'task', event('2'));
+    const unwritable = { ...event('x'), attributes: { toJSON: () => undefined } };
+    // @ts-expect-error: no event has such an attribute.
+    await Promise.allSettled([log.append(event('y')), log.append(unwritable)]);
+    isKnown(log);
+    log.close();
+    isKnown((await open({ file })).log);
+  });
+
+  it('the count at the start looks at some thousand rows in a turn of the event loop', async () => {
+    const { log, file } = await open();
+    await Promise.all(Array.from({ length: 12_000 }, (_, n) => log.append(event(String(n)))));
+    log.close();
+    let turns = 0;
+    let isOpen = false;
+    const turn = () => {
+      turns += 1;
+      if (!isOpen) setImmediate(turn);
+    };
+    setImmediate(turn);
+    await open({ file });
+    isOpen = true;
+    expect(turns).toBeGreaterThanOrEqual(3);
+  });
+
+  it('old events are looked at some at a time, also those that still wait, and those that do not are removed', async () => {
+    let time = 1_000;
+    const { log } = await open({ now: () => time });
+    for (const id of ['1', '2', '3', '4', '5']) await log.append(event(id));
+    time = 5_000;
+    await log.append(event('young'));
+    const ids = () => log.list(0, 10).map(({ attributes }) => attributes['id']);
+    for (const { id } of log.poll('task', 0, 10).filter((_, n) => n === 2 || n === 5)) await log.finish(id);
+    expect([log.prune(5_000, 2), ids()]).toEqual([true, ['1', '2', '3', '4', '5', 'young']]);
+    expect([log.prune(5_000, 2), ids()]).toEqual([true, ['1', '2', '4', '5', 'young']]);
+    expect(log.prune(5_000, 2)).toBe(false);
+    await log.finish(log.poll('task', 0, 1)[0]?.id ?? 0);
+    expect([log.prune(5_000, 2), ids()]).toEqual([true, ['2', '4', '5', 'young']]);
+  });
 });

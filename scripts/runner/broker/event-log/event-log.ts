@@ -1,19 +1,21 @@
 import * as v from 'valibot';
 import type { CloudEvent } from '../../../events/cloud-event.ts';
+import { openCounts } from './counts.ts';
 import { openEventDatabase } from './event-database.ts';
 import type { Attributes } from '../../../events/trigger-filter.ts';
 import {
   LoggedRow,
   AttributesRow,
   PolledRow,
-  LettersRow,
-  WaitingRow,
+  TriggerRow,
+  PlaceRow,
   ReadRow,
   DeadLetterRow,
   shownDeadLetter,
   type DeadLetter,
   type LoggedEvent,
 } from './rows.ts';
+import { prepareStatements } from './statements.ts';
 import { openWriter } from './writer.ts';
 
 export interface EventLogOptions {
@@ -26,7 +28,7 @@ export interface EventLogOptions {
   now: () => number;
 }
 
-export type EventLog = ReturnType<typeof openEventLog>;
+export type EventLog = Awaited<ReturnType<typeof openEventLog>>;
 
 /**
  * Events, what is still to be delivered of them, and dead letters. What a writing function promises is on disk when its promise
@@ -35,49 +37,38 @@ export type EventLog = ReturnType<typeof openEventLog>;
  * of the event loop share one transaction.
  * @throws Error when the file is in use by another process, or of another version
  */
-export function openEventLog({ file, route, onNew, now }: EventLogOptions) {
+export async function openEventLog({ file, route, onNew, now }: EventLogOptions) {
   const db = openEventDatabase(file);
-  const sql = {
-    event: db.prepare('INSERT INTO events (received_at, attributes, data) VALUES (?, ?, ?)'),
-    delivery: db.prepare('INSERT INTO deliveries (event, trigger, next_at) VALUES (?, ?, ?)'),
-    poll: db.prepare(
-      'SELECT id, failed, next_at FROM deliveries WHERE trigger = ? AND id > ? ORDER BY id LIMIT ?',
-    ),
-    read: db.prepare('SELECT seq, attributes, data FROM deliveries JOIN events ON seq = event WHERE id = ?'),
-    finish: db.prepare('DELETE FROM deliveries WHERE id = ?'),
-    retry: db.prepare('UPDATE deliveries SET failed = ?, next_at = ? WHERE id = ?'),
-    bury: db.prepare(
-      'INSERT INTO dead_letters (topic, trigger, at, attributes, data) VALUES (?, ?, ?, ?, ?)',
-    ),
-    deadLetters: db.prepare('SELECT * FROM dead_letters WHERE id < ? ORDER BY id DESC LIMIT ?'),
-    deadLetter: db.prepare('SELECT * FROM dead_letters WHERE id = ? AND redriven_at IS NULL'),
-    redriven: db.prepare('UPDATE dead_letters SET redriven_at = ? WHERE id = ?'),
-    list: db.prepare(
-      `SELECT seq, attributes,
-         (SELECT json_group_array(trigger) FROM deliveries WHERE event = seq) AS waiting,
-         (SELECT json_group_array(trigger) FROM dead_letters AS dead
-          WHERE dead.attributes ->> 'id' = events.attributes ->> 'id' AND redriven_at IS NULL) AS dead
-       FROM events WHERE seq > ? ORDER BY seq LIMIT ?`,
-    ),
-    attributes: db.prepare('SELECT attributes FROM events WHERE seq = ?'),
-    redeliver: db.prepare(
-      `INSERT INTO deliveries (event, trigger, next_at) SELECT ?1, ?2, ?3
-       WHERE NOT EXISTS (SELECT 1 FROM deliveries WHERE event = ?1 AND trigger = ?2)`,
-    ),
-    waiting: db.prepare('SELECT trigger, count(*) AS count FROM deliveries GROUP BY trigger'),
-    letters: db.prepare('SELECT topic, count(*) AS count FROM dead_letters GROUP BY topic'),
-    prune: db.prepare(
-      `DELETE FROM events WHERE seq IN (SELECT seq FROM events WHERE received_at < ?
-       AND NOT EXISTS (SELECT 1 FROM deliveries WHERE event = seq) ORDER BY received_at LIMIT ?)`,
-    ),
-  };
+  const sql = prepareStatements(db);
 
-  const { write, commit } = openWriter(db);
+  const waiting = await openCounts(db, { table: 'deliveries', column: 'trigger' });
+  const letters = await openCounts(db, { table: 'dead_letters', column: 'topic' });
+  const { write, commit } = openWriter(db, (isCommitted) => {
+    waiting.settle(isCommitted);
+    letters.settle(isCommitted);
+  });
+  /** How far the events were looked at that are old enough to go. */
+  let pruned = NOWHERE;
 
   function insert({ attributes, data }: CloudEvent, triggers: string[]) {
     const at = now();
     const { lastInsertRowid: seq } = sql.event.run(at, JSON.stringify(attributes), data);
-    for (const trigger of triggers) sql.delivery.run(seq, trigger, at);
+    for (const trigger of triggers) {
+      sql.delivery.run(seq, trigger, at);
+      waiting.change(trigger, 1);
+    }
+  }
+
+  function end(id: number) {
+    const row = sql.finish.get(id);
+    if (row) waiting.change(v.parse(TriggerRow, row).trigger, -1);
+  }
+
+  /** In transactions of a few milliseconds each. */
+  async function writeEach(all: number[], one: (of: number) => void) {
+    for (let first = 0; first < all.length; first += WRITTEN_AT_ONCE) {
+      await write(() => all.slice(first, first + WRITTEN_AT_ONCE).forEach(one));
+    }
   }
 
   return {
@@ -108,7 +99,7 @@ export function openEventLog({ file, route, onNew, now }: EventLogOptions) {
       await write(
         () => {
           if (reply) insert(reply, triggers);
-          sql.finish.run(id);
+          end(id);
         },
         { isSynced: false },
       );
@@ -118,12 +109,12 @@ export function openEventLog({ file, route, onNew, now }: EventLogOptions) {
     /** Queues events of the log again for one Trigger, unless it does not want them, waits for them, or they are pruned. Returns how many. */
     async redeliver(trigger: string, seqs: number[]): Promise<number> {
       let queued = 0;
-      await write(() => {
-        for (const seq of seqs) {
-          const row = sql.attributes.get(seq);
-          if (row === undefined || !route(v.parse(AttributesRow, row).attributes).includes(trigger)) continue;
-          queued += Number(sql.redeliver.run(seq, trigger, now()).changes);
-        }
+      await writeEach(seqs, (seq) => {
+        const row = sql.attributes.get(seq);
+        if (row === undefined || !route(v.parse(AttributesRow, row).attributes).includes(trigger)) return;
+        if (sql.redeliver.run(seq, trigger, now()).changes === 0) return;
+        waiting.change(trigger, 1);
+        queued += 1;
       });
       onNew([trigger]);
       return queued;
@@ -137,7 +128,8 @@ export function openEventLog({ file, route, onNew, now }: EventLogOptions) {
     bury: (id: number | undefined, topic: string, trigger: string, { attributes, data }: CloudEvent) =>
       write(() => {
         sql.bury.run(topic, trigger, now(), JSON.stringify(attributes), data);
-        if (id !== undefined) sql.finish.run(id);
+        letters.change(topic, 1);
+        if (id !== undefined) end(id);
       }),
 
     /** The newest dead letters whose ids are below `before`, newest first. */
@@ -155,18 +147,16 @@ export function openEventLog({ file, route, onNew, now }: EventLogOptions) {
      */
     async redrive(ids: number[], triggers: string[]): Promise<number> {
       let queued = 0;
-      await write(() => {
-        for (const id of ids) {
-          const row = sql.deadLetter.get(id);
-          if (row === undefined) continue;
-          const { trigger, attributes, data } = v.parse(DeadLetterRow, row);
-          if (!triggers.includes(trigger)) continue;
-          const isReason = (name: string) => name.startsWith('knativeerror');
-          const own = Object.fromEntries(Object.entries(attributes).filter(([name]) => !isReason(name)));
-          insert({ attributes: { ...own, redriven: String(id) }, data }, [trigger]);
-          sql.redriven.run(now(), id);
-          queued += 1;
-        }
+      await writeEach(ids, (id) => {
+        const row = sql.deadLetter.get(id);
+        if (row === undefined) return;
+        const { trigger, attributes, data } = v.parse(DeadLetterRow, row);
+        if (!triggers.includes(trigger)) return;
+        const isReason = (name: string) => name.startsWith('knativeerror');
+        const own = Object.fromEntries(Object.entries(attributes).filter(([name]) => !isReason(name)));
+        insert({ attributes: { ...own, redriven: String(id) }, data }, [trigger]);
+        sql.redriven.run(now(), id);
+        queued += 1;
       });
       onNew(triggers);
       return queued;
@@ -180,30 +170,34 @@ export function openEventLog({ file, route, onNew, now }: EventLogOptions) {
         .map((row) => ({ ...row, triggers: route(row.attributes) })),
 
     /** Deliveries that are not over, by Trigger. */
-    waiting: () =>
-      new Map(
-        sql.waiting
-          .all()
-          .map((row) => v.parse(WaitingRow, row))
-          .map((r) => [r.trigger, r.count]),
-      ),
+    waiting: waiting.current,
 
     /** Dead letters so far, by topic. */
-    letters: () =>
-      new Map(
-        sql.letters
-          .all()
-          .map((row) => v.parse(LettersRow, row))
-          .map((r) => [r.topic, r.count]),
-      ),
+    letters: letters.current,
 
-    /** Removes up to `limit` events that came before `before` and have nothing left to deliver; returns their number. */
-    prune: (before: number, limit: number) => Number(sql.prune.run(before, limit).changes),
+    /**
+     * Looks at the next `atOnce` events that came before `before`, the oldest first, and removes those that have nothing left to deliver.
+     * Returns whether there may be more of them; with the last of them it begins again.
+     */
+    prune(before: number, atOnce: number): boolean {
+      const { received_at: age, seq } = pruned;
+      const row = sql.pruneTo.get(age, seq, before, atOnce - 1);
+      const to = row ? v.parse(PlaceRow, row) : { received_at: before, seq: 0 };
+      sql.prune.run(age, seq, to.received_at, to.seq);
+      pruned = row ? to : NOWHERE;
+      return row !== undefined;
+    },
 
-    /** Commits what waits and closes the file. */
+    /** Commits what waits and closes the file. May be called again. */
     close() {
+      if (!db.isOpen) return;
       commit();
       db.close();
     },
   };
 }
+
+const WRITTEN_AT_ONCE = 200;
+
+/** Before the first event. */
+const NOWHERE = { received_at: 0, seq: 0 };

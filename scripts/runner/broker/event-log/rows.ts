@@ -45,8 +45,8 @@ export const LoggedRow = v.object({
 });
 export const AttributesRow = v.object({ attributes: AttributesJson });
 export const PolledRow = v.object({ id: v.number(), failed: v.number(), next_at: v.number() });
-export const LettersRow = v.object({ topic: v.string(), count: v.number() });
-export const WaitingRow = v.object({ trigger: v.string(), count: v.number() });
+export const TriggerRow = v.object({ trigger: v.string() });
+export const PlaceRow = v.object({ received_at: v.number(), seq: v.number() });
 export const ReadRow = v.object({ seq: v.number(), attributes: AttributesJson, data: Bytes });
 export const DeadLetterRow = v.object({
   id: v.number(),

@@ -7,13 +7,27 @@ interface Write {
   reject: (error: unknown) => void;
 }
 
-/** Writes asked for in one turn of the event loop share one transaction; a write resolves after its commit. */
-export function openWriter(db: DatabaseSync) {
+/**
+ * Writes asked for in one turn of the event loop share one transaction; a write resolves after its commit.
+ * @param settled called after each transaction, before its writes resolve
+ */
+export function openWriter(db: DatabaseSync, settled: (isCommitted: boolean) => void) {
+  const begin = db.prepare('BEGIN IMMEDIATE');
+  const end = db.prepare('COMMIT');
   let batch: Write[] = [];
+  let synchronous = '';
 
   function write(run: () => void, { isSynced = true } = {}): Promise<void> {
     if (batch.length === 0) setImmediate(commit);
     return new Promise((resolve, reject) => batch.push({ run, isSynced, resolve, reject }));
+  }
+
+  /** NORMAL writes the same as FULL, and leaves it to the next FULL to sync it: what is lost is whole transactions, the last ones. */
+  // https://www.sqlite.org/pragma.html#pragma_synchronous
+  function use(wanted: 'FULL' | 'NORMAL') {
+    if (wanted === synchronous) return;
+    db.exec(`PRAGMA synchronous = ${wanted}`);
+    synchronous = wanted;
   }
 
   function commit() {
@@ -21,17 +35,17 @@ export function openWriter(db: DatabaseSync) {
     batch = [];
     if (writes.length === 0) return;
     try {
-      // NORMAL writes the same, and leaves it to the next FULL to sync it: what is lost is whole transactions, the last ones.
-      // https://www.sqlite.org/pragma.html#pragma_synchronous
-      db.exec(`PRAGMA synchronous = ${writes.some(({ isSynced }) => isSynced) ? 'FULL' : 'NORMAL'}`);
-      db.exec('BEGIN IMMEDIATE');
+      use(writes.some(({ isSynced }) => isSynced) ? 'FULL' : 'NORMAL');
+      begin.run();
       for (const { run } of writes) run();
-      db.exec('COMMIT');
+      end.run();
     } catch (error) {
       if (db.isTransaction) db.exec('ROLLBACK');
+      settled(false);
       for (const { reject } of writes) reject(error);
       return;
     }
+    settled(true);
     for (const { resolve } of writes) resolve();
   }
 
