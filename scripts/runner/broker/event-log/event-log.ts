@@ -120,7 +120,7 @@ export async function openEventLog({ file, route, onNew, now }: EventLogOptions)
           if (reply) insert(reply, triggers);
           end(trigger, id);
         },
-        { isSynced: false },
+        { isSynced: false, mayWait: !reply },
       );
     },
 
