@@ -1,5 +1,6 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { DatabaseSync, StatementSync } from 'node:sqlite';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { temporaryFile } from '../broker-testing.ts';
 import { type EventLogOptions, openEventLog } from './event-log.ts';
@@ -34,6 +35,34 @@ it('commits in one transaction what is asked for in one turn of the event loop',
   expect(commits(file) - before).toBe(1);
   await log.append(event('later'));
   expect(commits(file) - before).toBe(2);
+});
+
+it('ends deliveries in the transaction of what comes within 5 ms, or in one of many, or after 5 ms', async () => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+  onTestFinished(() => void vi.useRealTimers());
+  const { log, file } = await open();
+  await Promise.all(Array.from({ length: 50 }, (_, n) => log.append(event(String(n)))));
+  const ids = log.poll('task', 0, 50).map(({ id }) => id);
+  const before = commits(file);
+  const finish = async (count: number) => {
+    const over = ids.splice(0, count).map(async (id) => {
+      await nextTurn();
+      await log.finish('task', id);
+    });
+    for (let turn = 0; turn < 3; turn += 1) await nextTurn();
+    return over;
+  };
+  const first = await finish(3);
+  expect(commits(file) - before).toBe(0);
+  await Promise.all([...first, log.append(event('beside'))]);
+  expect(commits(file) - before).toBe(1);
+  await Promise.all(await finish(25));
+  expect(commits(file) - before).toBe(2);
+  const last = await finish(1);
+  expect(commits(file) - before).toBe(2);
+  vi.advanceTimersByTime(5);
+  await Promise.all(last);
+  expect(commits(file) - before).toBe(3);
 });
 
 it('keeps of a delivery that is over the end and the reply, or neither, wherever a power cut ends the write-ahead log', async () => {
