@@ -112,6 +112,15 @@ test('a function that does not compile is reported with its place, and the older
   expect(await run(outDir, 'one')).toBe('hello one\n');
 });
 
+test('a module that is imported for its effect alone is refused where the package says that none has one', async () => {
+  const root = project({
+    'package.json': '{"sideEffects": false}',
+    'functions/lib/effect.ts': `console.log('effect');`,
+    'functions/forms/one/one.ts': `import '../../lib/effect.ts'; export const name = 'one';`,
+  });
+  await expect(bundleFunctions({ root, outDir: join(root, 'out') })).rejects.toThrow(/effect\.ts/);
+});
+
 test('a server does not make Node load its client for HTTP', async () => {
   const root = project({
     'functions/forms/one/one.ts': `import { createServer } from 'node:http'; createServer(); export const name = process.moduleLoadList.filter((module) => module.includes('undici')).join();`,

@@ -1,7 +1,9 @@
-import './kafka-timers.ts';
 import { Kafka, logLevel, type Message, type Producer } from 'kafkajs';
 import type { Connection } from './kafka-env.ts';
+import { scheduleOnlyIfPending } from './kafka-timers.ts';
 import { openPartitionTurns, type PartitionOfTopic, type Turn } from './partition-turns.ts';
+
+scheduleOnlyIfPending();
 
 export interface BatchProducer {
   /** Connects ahead of the first `send`. Rejects when no broker can be reached. */
