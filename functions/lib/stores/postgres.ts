@@ -1,4 +1,4 @@
-import { DatabaseError, Pool, type QueryResult } from 'pg';
+import { Client, DatabaseError, Pool, type QueryResult } from 'pg';
 import * as v from 'valibot';
 import type { Env } from '../runtime/env.ts';
 import { Unavailable } from '../runtime/errors.ts';
@@ -18,23 +18,30 @@ export type Query = (text: string, values?: unknown[]) => Promise<QueryResult<Re
 export interface Database {
   /** Runs one statement, which is a transaction of its own. @throws DatabaseError from the server, Unavailable when it did not answer */
   query: Query;
+  /** Runs one statement on a connection of its own, for as long as it takes. When the process ends, the server finishes it. */
+  runLong(text: string): Promise<void>;
   close(): Promise<void>;
 }
 
 /** Opens a small pool for one instance of a task. Connects with the first statement. */
 export function openDatabase(env: Env<typeof postgresEnv>, log: Log): Database {
-  const pool = new Pool({
+  const common = {
     connectionString: env.DATABASE_URL,
-    max: 2,
     connectionTimeoutMillis: 5_000,
+    keepAlive: true,
+    application_name: 'formbus',
+  };
+  const pool = new Pool({
+    ...common,
+    max: 2,
     // Both are shorter than the Trigger's timeout, so that nothing is still waiting here when the event comes again.
     query_timeout: 20_000,
     statement_timeout: 15_000,
     idleTimeoutMillis: 30_000,
-    keepAlive: true,
-    application_name: 'formbus',
   });
-  pool.on('error', (error) => log.warn({ reason: error.message }, 'PostgreSQL'));
+  const warn = (error: Error) => log.warn({ reason: error.message }, 'PostgreSQL');
+  pool.on('error', warn);
+  const others = new Set<Client>();
   return {
     async query(text, values) {
       try {
@@ -44,7 +51,21 @@ export function openDatabase(env: Env<typeof postgresEnv>, log: Log): Database {
         throw unavailable(cause);
       }
     },
-    close: () => pool.end(),
+    async runLong(text) {
+      const client = new Client(common);
+      client.on('error', warn);
+      others.add(client);
+      try {
+        await client.connect();
+        await client.query(text);
+      } finally {
+        others.delete(client);
+        await client.end();
+      }
+    },
+    async close() {
+      await Promise.all([pool.end(), ...[...others].map((client) => client.end())]);
+    },
   };
 }
 
@@ -55,6 +76,9 @@ export function codeOf(error: unknown): string {
 
 /** The SQLSTATE for a table that does not exist. */
 export const undefinedTable = '42P01';
+
+/** The SQLSTATE for a statement that this engine does not have. */
+export const notSupported = '0A000';
 
 /** Whether the server cannot store the values: data exceptions, violated constraints, program limits. */
 export function isValuesFault(error: unknown): boolean {

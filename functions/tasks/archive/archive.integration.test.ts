@@ -166,9 +166,9 @@ it('answers 503 while the database is away or lacks its tables, and takes the ev
   await expect.poll(() => post()).toBe(503);
   await expect.poll(() => post()).toBe(204);
   await expect.poll(() => post({ id: 'id-2' }, early.url)).toBe(204);
-  await postgres.query('DROP TABLE submissions, formbus_schema');
+  await postgres.query('DROP TABLE submissions, formbus_schema, formbus_lease');
   expect([await post(), await post()]).toEqual([503, 204]);
-  await postgres.query('DROP TABLE submissions, formbus_schema');
+  await postgres.query('DROP TABLE submissions, formbus_schema, formbus_lease');
   expect([await send(forgotten), await send(forgotten)]).toEqual([503, 204]);
   expect(await postgres.query('SELECT id, data FROM submissions')).toEqual([{ id: 'id-1', data: null }]);
   await early.close();
@@ -193,6 +193,14 @@ it('counts and logs what it keeps, has already and forgets, and nothing that a p
     ['id-1', 'forgotten'],
   ]);
   expect(JSON.stringify(logged())).not.toContain('Asha');
+});
+
+it('builds the index for reading in order after the first submission', async () => {
+  const indexes = () =>
+    postgres.query(`SELECT indexrelid::regclass::text AS name FROM pg_index
+      WHERE indrelid = 'submissions'::regclass AND indisvalid ORDER BY name`);
+  expect(await post()).toBe(204);
+  await expect.poll(indexes).toEqual([{ name: 'submissions_in_order' }, { name: 'submissions_pkey' }]);
 });
 
 it('has no connection to the database after close()', async () => {

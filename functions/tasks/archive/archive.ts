@@ -1,6 +1,7 @@
 import { isForgotten, SubmissionOrForgotten, task } from 'formbus';
 import { counter } from '../../lib/metrics/metrics.ts';
 import { openDatabase, postgresEnv } from '../../lib/stores/postgres.ts';
+import { buildIndex, indexedVersion } from './index-build.ts';
 import { openArchive } from './store.ts';
 
 /** Keeps every submission permanently, suspected ones included, in a database with PostgreSQL's protocol, and erases forgotten ones. */
@@ -8,7 +9,10 @@ export const archive = task('archive', SubmissionOrForgotten, {
   env: postgresEnv,
   start(env, log) {
     const database = openDatabase(env, log);
-    const { keep, forget } = openArchive(database);
+    const { keep, forget } = openArchive(database, (version) => {
+      // It takes minutes for millions of rows, and submissions do not need it.
+      if (version < indexedVersion) void buildIndex(database, log);
+    });
     return {
       async handle({ event }) {
         if (isForgotten(event)) {

@@ -10,7 +10,7 @@ beforeAll(async () => {
 });
 afterAll(() => postgres.close());
 beforeEach(async () => {
-  await postgres.query('DROP TABLE IF EXISTS submissions, formbus_schema');
+  await postgres.query('DROP TABLE IF EXISTS submissions, formbus_schema, formbus_lease');
 });
 
 const made = `SELECT indexdef FROM pg_indexes WHERE tablename = 'submissions' ORDER BY indexname`;
@@ -32,9 +32,12 @@ async function withDatabases(
 it('creates the tables, however many instances do so at once', async () => {
   await withDatabases(10, async (databases) => {
     for (let round = 0; round < 5; round += 1) {
-      await postgres.query('DROP TABLE IF EXISTS submissions, formbus_schema');
+      await postgres.query('DROP TABLE IF EXISTS submissions, formbus_schema, formbus_lease');
       await Promise.all(databases.map(({ query }) => migrate(query)));
-      expect(await postgres.query('SELECT version FROM formbus_schema')).toEqual([{ version: 1 }]);
+      expect(await postgres.query('SELECT version FROM formbus_schema')).toEqual([
+        { version: 1 },
+        { version: 2 },
+      ]);
       expect(
         (await postgres.query(made)).map(({ indexdef }) => String(indexdef).replace(/.* USING btree /, '')),
       ).toEqual(['(form, received_at)', '(id)']);
@@ -46,7 +49,7 @@ it('continues after an instance died at any statement, and then needs one query'
   await withDatabases(1, async ([database]) => {
     if (!database) throw new Error('no database');
     for (let most = 0; ; most += 1) {
-      await postgres.query('DROP TABLE IF EXISTS submissions, formbus_schema');
+      await postgres.query('DROP TABLE IF EXISTS submissions, formbus_schema, formbus_lease');
       let count = 0;
       const dying: typeof database.query = (...statement) => {
         count += 1;
@@ -57,7 +60,10 @@ it('continues after an instance died at any statement, and then needs one query'
         () => true,
       );
       await migrate(database.query);
-      expect(await postgres.query('SELECT version FROM formbus_schema')).toEqual([{ version: 1 }]);
+      expect(await postgres.query('SELECT version FROM formbus_schema')).toEqual([
+        { version: 1 },
+        { version: 2 },
+      ]);
       expect(await postgres.query(made)).toHaveLength(2);
       if (!died) break;
     }

@@ -19,6 +19,7 @@ const steps: string[][] = [
      )`,
     'CREATE INDEX IF NOT EXISTS submissions_by_form ON submissions (form, received_at)',
   ],
+  ['CREATE TABLE IF NOT EXISTS formbus_lease (name text PRIMARY KEY, until timestamptz NOT NULL)'],
 ];
 
 const versions = 'CREATE TABLE IF NOT EXISTS formbus_schema (version integer PRIMARY KEY)';
@@ -30,20 +31,20 @@ const pauseMs = 50;
 
 /**
  * Brings the tables up to the version of this code, with one query when they are current. Any number of instances may run it at once,
- * and each may die anywhere: it takes no lock, which not every engine has, and skips what exists.
+ * and each may die anywhere: it takes no lock, which not every engine has, and skips what exists. Returns the version.
  */
-export async function migrate(query: Query): Promise<void> {
+export async function migrate(query: Query): Promise<number> {
   for (let tries = 1; ; tries += 1) {
     try {
       const done = await versionOf(query);
-      if (done >= steps.length) return;
+      if (done >= steps.length) return done;
       await query(versions);
       for (const [index, statements] of steps.entries()) {
         if (index < done) continue;
         for (const statement of statements) await query(statement);
         await query('INSERT INTO formbus_schema (version) VALUES ($1) ON CONFLICT DO NOTHING', [index + 1]);
       }
-      return;
+      return steps.length;
     } catch (error) {
       if (!isRace(error) || tries === mostTries) throw error;
       await new Promise((resolve) => setTimeout(resolve, pauseMs * tries * Math.random()));

@@ -19,12 +19,18 @@ export interface Archive {
 const columns = ['id', 'type', 'form', 'received_at', 'sheet', 'dataschema', 'fields', 'data'];
 type Row = string[];
 
-/** The archive in a database. Submissions that arrive during an INSERT go together in the next one. */
-export function openArchive({ query }: Pick<Database, 'query'>): Archive {
+/**
+ * The archive in a database. Submissions that arrive during an INSERT go together in the next one.
+ * @param onVersion called with the version of the tables when this instance has made sure of them
+ */
+export function openArchive(
+  { query }: Pick<Database, 'query'>,
+  onVersion: (version: number) => void = () => {},
+): Archive {
   let migrated: Promise<void> | undefined;
 
   async function run(text: string, values: unknown[]) {
-    await (migrated ??= migrate(query)).catch((error: unknown) => {
+    await (migrated ??= migrate(query).then(onVersion)).catch((error: unknown) => {
       migrated = undefined;
       throw unavailable(error);
     });

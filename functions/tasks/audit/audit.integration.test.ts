@@ -57,7 +57,7 @@ afterAll(async () => {
 });
 beforeEach(async () => {
   await server.look.flushall();
-  await postgres.query('DROP TABLE IF EXISTS submissions, formbus_schema');
+  await postgres.query('DROP TABLE IF EXISTS submissions, formbus_schema, formbus_lease');
   archive = openArchive(database);
   await emulator.faults.clear();
   count += 1;
