@@ -80,25 +80,6 @@ test('who may load forms by their names is another version when one of them chan
 });
 const Versions = v.record(v.string(), v.string());
 
-test('a change in what a function could import from an index, but does not, makes no other version of it', async () => {
-  const root = project({
-    'package.json': '{"sideEffects": false}',
-    'functions/lib/index.ts': `export * from './a.ts'; export * from './b.ts';`,
-    'functions/lib/a.ts': `export const a = () => 'a';`,
-    'functions/lib/b.ts': `export const b = () => 'b';`,
-    'functions/forms/one/one.ts': `import { a } from '../../lib/index.ts'; export const name = a();`,
-    'functions/tasks/two/two.ts': `import { b } from '../../lib/index.ts'; export const name = b();`,
-    'functions/tasks/three/three.ts': `import { b } from '../../lib/index.ts'; export const name = b();`,
-  });
-  const outDir = join(root, 'out');
-  expect(await changed(root, outDir, { 'functions/lib/b.ts': `export const b = () => 'new';` })).toEqual([
-    'three',
-    'two',
-  ]);
-  const swapped = `export { a } from './a.ts'; export { b as other } from './b.ts'; export { a as b } from './a.ts';`;
-  expect(await changed(root, outDir, { 'functions/lib/index.ts': swapped })).toEqual(['one', 'three', 'two']);
-});
-
 /** Functions that are another version after the files have changed. */
 async function changed(root: string, outDir: string, files: Record<string, string>): Promise<string[]> {
   const versions = async () => {

@@ -9,7 +9,7 @@ const loader = /(^|\/)functions\/lib\/form\/load-form\.[jt]s$/;
 /** Notes what esbuild reads of our own sources, as it is read: a file may be saved again while the build is under way. */
 export function openReader(root: string): {
   plugin: Plugin;
-  /** By the name of each entry point: a digest of its sources and of all that they use. */
+  /** By the name of each entry point: a digest of its sources and of all that they import. */
   versions(metafile: Metafile): Record<string, string>;
 } {
   const digests = new Map<string, string>();
@@ -26,43 +26,38 @@ export function openReader(root: string): {
       },
     },
     versions({ inputs, outputs }) {
-      const entries = Object.entries(outputs).flatMap(([file, { entryPoint: entry }]) =>
-        entry === undefined ? [] : [{ file, entry }],
-      );
-      const written = new Set(Object.values(outputs).flatMap(codeIn));
-      const sourcesOf = ({ file, entry }: { file: string; entry: string }) => {
-        const loaded = new Set(reachable(outputs, file).flatMap((path) => codeIn(outputs[path])));
-        // Of what it could import it may use little. A file without code, which only exports others again, chooses what is used.
-        return reachable(inputs, entry).filter((path) => loaded.has(path) || !written.has(path));
+      const entryPoints = Object.values(outputs).flatMap(({ entryPoint }) => entryPoint ?? []);
+      const forms = entryPoints.filter((one) => one.includes('/forms/'));
+      const importsOf = (path: string) => inputs[path]?.imports.map((one) => one.path) ?? [];
+      // Packages do not change while something runs.
+      const digest = (paths: string[]) =>
+        digestOf(
+          JSON.stringify(paths.toSorted().map((path) => [path, digests.get(path) ?? inputs[path]?.bytes])),
+        );
+      const known = new Map<string, string>();
+      /** Of all that these import; forms import the same, and 500 times the same walk took a second. */
+      const digestOfImports = (imports: string[]) => {
+        const key = JSON.stringify(imports);
+        const own = known.get(key) ?? digest(withAllForms(reachable(imports)));
+        known.set(key, own);
+        return own;
       };
-      const forms = entries.filter(({ entry }) => entry.includes('/forms/')).flatMap(sourcesOf);
+      const reachable = (from: string[]) => {
+        const seen = new Set(from);
+        // A Set returns what is added while it is gone through, too.
+        for (const path of seen) for (const next of importsOf(path)) seen.add(next);
+        return [...seen];
+      };
+      const withAllForms = (paths: string[]) =>
+        paths.some((path) => loader.test(path)) ? reachable([...paths, ...forms]) : paths;
       return Object.fromEntries(
-        entries.map((one) => {
-          const own = sourcesOf(one);
-          const loaded = own.some((path) => loader.test(path)) ? forms : [];
-          // Packages do not change while something runs.
-          const parts = [...new Set([...own, ...loaded])]
-            .toSorted()
-            .map((path) => [path, digests.get(path) ?? inputs[path]?.bytes]);
-          return [parse(one.entry).name, digestOf(JSON.stringify(parts))];
-        }),
+        entryPoints.map((entry) => [
+          parse(entry).name,
+          digestOf(JSON.stringify([digest([entry]), digestOfImports(importsOf(entry))])),
+        ]),
       );
     },
   };
-}
-
-/** The files whose code is in an output. */
-function codeIn(output: Metafile['outputs'][string] | undefined): string[] {
-  return Object.entries(output?.inputs ?? {}).flatMap(([path, { bytesInOutput }]) =>
-    bytesInOutput > 0 ? path : [],
-  );
-}
-
-function reachable(files: Record<string, { imports: { path: string }[] }>, first: string): string[] {
-  const seen = new Set([first]);
-  // A Set also visits what is added on the way.
-  for (const file of seen) for (const { path } of files[file]?.imports ?? []) seen.add(path);
-  return [...seen];
 }
 
 function digestOf(contents: Uint8Array | string): string {
