@@ -20,7 +20,7 @@ export interface Connections {
 }
 
 /** undici's, without those that a proxy has no use for. */
-export interface ResponseHandler {
+interface ResponseHandler {
   /** There is a connection, and the request goes out on it. */
   onRequestStart?(): void;
   onResponseStart(
@@ -37,7 +37,7 @@ export interface ResponseHandler {
 }
 
 /** A request that is under way. */
-export interface Exchange {
+interface Exchange {
   breakOff(reason: Error): void;
 }
 
