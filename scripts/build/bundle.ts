@@ -4,6 +4,7 @@ import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, join, parse, relative } from 'node:path';
 import { build, formatMessages, type BuildFailure, type OutputFile } from 'esbuild';
 import { formbusOf } from '../cli/root.ts';
+import { bundling } from './bundling.ts';
 import { leftOut } from './left-out.ts';
 import { openReader } from './reader.ts';
 
@@ -95,24 +96,9 @@ async function compile(root: string, formbus: string): Promise<Compiled> {
     metafile: true,
     alias,
     plugins: [...plugins, reader.plugin],
-    bundle: true,
-    splitting: true,
-    platform: 'node',
-    target: 'node24',
-    format: 'esm',
-    entryNames: '[name]',
-    chunkNames: 'chunks/[name]-[hash]',
-    outExtension: { '.js': '.mjs' },
-    legalComments: 'none',
-    sourcemap: 'external',
-    sourcesContent: false,
-    logLevel: 'silent',
+    ...bundling,
     // What is imported for its effect alone would be left out, because the package says that no module has one.
     logOverride: { 'ignored-bare-import': 'error' },
-    // CommonJS packages inside an ES module still call require, for Node's own modules.
-    banner: {
-      js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);",
-    },
   }).catch(async (error: unknown) => {
     throw new Error(`the functions do not bundle:\n${await explain(error)}`, { cause: error });
   });

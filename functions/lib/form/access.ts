@@ -52,6 +52,7 @@ export function openedTo(request: IncomingHttpHeaders, answer: HttpAnswer, env: 
   const { CORS_ORIGINS: allowed, FRAME_ANCESTORS: framing } = env;
   const origin = allowed.includes('*') ? '*' : isAllowed(request, env) ? request.origin : undefined;
   const policy = answer.headers?.['content-security-policy'];
+  if (!policy && allowed.length === 0) return answer;
   const ancestors = framing.length > 0 ? framing.join(' ') : "'none'";
   return {
     ...answer,

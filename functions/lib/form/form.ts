@@ -93,10 +93,10 @@ interface Routes {
   submit(request: HttpRequest): Promise<HttpAnswer>;
 }
 
-async function route(
+function route(
   request: HttpRequest,
   { name, schema, schemaJson, submit }: Routes,
-): Promise<HttpAnswer> {
+): Promise<HttpAnswer> | HttpAnswer {
   const { method, path, query } = request;
   const reading = method === 'GET' || method === 'HEAD';
   if (path === '/') {

@@ -1,3 +1,4 @@
+import { openDeadlines } from '../runtime/deadlines.ts';
 import { Unavailable } from '../runtime/errors.ts';
 
 export interface CommitQueueOptions<T> {
@@ -21,7 +22,6 @@ export interface CommitQueueOptions<T> {
 interface Entry<T> {
   item: T;
   bytes: number;
-  deadline: number;
   /** Undefined once the caller has its answer. */
   answer: { resolve: () => void; reject: (error: Unavailable) => void } | undefined;
 }
@@ -46,14 +46,15 @@ export function openCommitQueue<T>({
 }: CommitQueueOptions<T>): (item: T) => Promise<void> {
   let waiting: Entry<T>[] = [];
   let waitingBytes = 0;
-  /** Entries whose callers wait, the oldest first. */
-  const open = new Set<Entry<T>>();
+  /** Of the entries whose callers wait. */
+  const deadlines = openDeadlines<Entry<T>>(deadlineMs, (entry) =>
+    settle(entry, notStored('not-acknowledged')),
+  );
   let underWay = 0;
   let lastStart = -Infinity;
   let pauseMs = 0;
   let pausedUntil = 0;
   let lookAgain: NodeJS.Timeout | undefined;
-  let nextDeadline: NodeJS.Timeout | undefined;
 
   function pump(): void {
     clearTimeout(lookAgain);
@@ -110,26 +111,10 @@ export function openCommitQueue<T>({
   }
 
   function settle(entry: Entry<T>, error?: Unavailable): void {
-    open.delete(entry);
+    deadlines.delete(entry);
     if (error) entry.answer?.reject(error);
     else entry.answer?.resolve();
     entry.answer = undefined;
-  }
-
-  function expire(): void {
-    nextDeadline = undefined;
-    const now = performance.now();
-    for (const entry of open) {
-      if (entry.deadline > now) break;
-      settle(entry, notStored('not-acknowledged'));
-    }
-    watchDeadlines();
-  }
-
-  function watchDeadlines(): void {
-    const [oldest] = open;
-    if (nextDeadline || !oldest) return;
-    nextDeadline = setTimeout(expire, Math.ceil(oldest.deadline - performance.now()));
   }
 
   return (item) => {
@@ -137,11 +122,10 @@ export function openCommitQueue<T>({
     if (waiting.length >= mostWaiting.items || waitingBytes + bytes > mostWaiting.bytes)
       return Promise.reject(notStored('queue-full'));
     return new Promise((resolve, reject) => {
-      const entry = { item, bytes, deadline: performance.now() + deadlineMs, answer: { resolve, reject } };
+      const entry = { item, bytes, answer: { resolve, reject } };
       waiting.push(entry);
       waitingBytes += bytes;
-      open.add(entry);
-      watchDeadlines();
+      deadlines.add(entry);
       // Otherwise a timer does it.
       if (!lookAgain) pump();
     });

@@ -4,7 +4,8 @@ import { integer, readEnv } from '../runtime/env.ts';
 import { openLog } from '../runtime/log.ts';
 import type { FunctionDefinition } from './definition.ts';
 import { openFramework } from './framework.ts';
-import { readBody, type BodyLimits } from './read-body.ts';
+import { HttpError } from './http.ts';
+import { openBodyReader, type BodyLimits } from './read-body.ts';
 import { openResponder } from './respond.ts';
 import { openServer } from './server.ts';
 
@@ -55,15 +56,16 @@ export async function serve(
   const running = await definition.start(env, log);
   const responder = openResponder(definition, running, log);
   const framework = openFramework(definition.name, running, responder);
+  const readBody = openBodyReader(limits);
   const server = await openServer({
     port: env.PORT,
     host: env.HOST,
     headersMs,
     onRequest(req, res) {
-      readBody(req, limits).then(
-        (body) => framework({ req, res, body, completeAt: performance.now() }),
-        (error: unknown) => responder.fail({ req, res }, error),
-      );
+      readBody(req, (body) => {
+        if (body instanceof HttpError) responder.fail({ req, res }, body);
+        else framework({ req, res, body, completeAt: performance.now() });
+      });
     },
     onUnreadable: responder.textOf,
   });

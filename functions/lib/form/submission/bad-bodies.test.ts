@@ -61,6 +61,7 @@ describe('bad bodies are refused as problem+json, publish nothing and harm nothi
     ],
     ['of another type', 'text/plain', 'name=a', 415],
     ['XML', 'application/xml', '<name/>', 415],
+    ['of a type that every object has', '__proto__', '{}', 415],
     ['no multipart', 'multipart/form-data; boundary=x', 'nonsense', 400],
     ['multipart without a boundary', 'multipart/form-data', '--x--', 400],
   ])('%s', async (_, contentType, body, status) => {

@@ -11,11 +11,11 @@ const maxDepth = 8;
  * that without asking, so allow it for known origins only
  * @throws HttpError 400 or 415
  */
-export async function parseBody(
+export function parseBody(
   headers: IncomingHttpHeaders,
   body: Buffer,
   { plain }: { plain: boolean },
-): Promise<Record<string, unknown>> {
+): Fields | Promise<Fields> {
   const contentType = headers['content-type'] ?? '';
   const [type = ''] = contentType.toLowerCase().split(';', 1);
   const charset = /;\s*charset\s*=\s*"?([^\s;"]+)/i.exec(contentType)?.[1]?.toLowerCase() ?? 'utf-8';
@@ -23,64 +23,75 @@ export async function parseBody(
     throw new HttpError(415, 'Only the charset utf-8 is accepted.');
 
   const parser = plain && type.trim() === 'text/plain' ? 'application/json' : type.trim();
-  const parsed = await parsers[parser]?.(body, contentType);
-  if (parsed === undefined) {
+  const parse = parsers.get(parser);
+  if (!parse) {
     throw new HttpError(
       415,
       'Send the fields as application/json, application/x-www-form-urlencoded or multipart/form-data.',
     );
   }
+  const parsed = parse(body, contentType);
+  return parsed instanceof Promise ? parsed.then(fieldsOf) : fieldsOf(parsed);
+}
+
+type Fields = Record<string, unknown>;
+
+function fieldsOf(parsed: unknown): Fields {
   refuseHostile(parsed);
   if (!isRecord(parsed)) throw new HttpError(400, 'The body is not an object with a value for each field.');
   return parsed;
 }
 
-const parsers: Record<string, (body: Buffer, contentType: string) => unknown> = {
-  'application/json': (body) => {
-    try {
+const parsers = new Map(
+  Object.entries<(body: Buffer, contentType: string) => unknown>({
+    'application/json': (body) => {
+      try {
+        const source = decode(body);
+        const parsed: unknown = JSON.parse(source);
+        const hasOthers = isRecord(parsed) && Object.values(parsed).some(isNoText);
+        return hasOthers ? JSON.parse(source, asTexts) : parsed;
+      } catch (cause) {
+        throw cause instanceof HttpError
+          ? cause
+          : new HttpError(400, 'The body is not valid JSON.', { cause });
+      }
+    },
+    'application/x-www-form-urlencoded': (body) => {
       const source = decode(body);
-      const parsed: unknown = JSON.parse(source);
-      const hasOthers = isRecord(parsed) && Object.values(parsed).some(isNoText);
-      return hasOthers ? JSON.parse(source, asTexts) : parsed;
-    } catch (cause) {
-      throw cause instanceof HttpError ? cause : new HttpError(400, 'The body is not valid JSON.', { cause });
-    }
-  },
-  'application/x-www-form-urlencoded': (body) => {
-    const source = decode(body);
-    // curl's default label. A real urlencoded body has its brace as %7B.
-    if (source.trimStart().startsWith('{'))
-      throw new HttpError(
-        415,
-        "The body is JSON, but is labelled as application/x-www-form-urlencoded; with curl, add -H 'content-type: application/json'.",
-      );
-    const pairs = [...new URLSearchParams(source)];
-    // URLSearchParams replaces percent-encoded bytes that are not UTF-8 by U+FFFD, which would silently lose what was typed.
-    const replaced = pairs.flat().some((part) => part.includes('\uFFFD'));
-    if (replaced && !/%EF%BF%BD|\uFFFD/i.test(source))
-      throw new HttpError(400, 'The body is not valid UTF-8.');
-    return collect(pairs);
-  },
-  'multipart/form-data': async (body, contentType) => {
-    let form: FormData;
-    try {
-      form = await new Response(new Uint8Array(body), {
-        headers: { 'content-type': contentType },
-      }).formData();
-    } catch (cause) {
-      throw new HttpError(400, 'The body is not valid multipart/form-data.', { cause });
-    }
-    const pairs = [...form].flatMap(([key, value]): [string, string][] => {
-      if (typeof value === 'string') return [[key, value]];
-      // A browser sends this for an <input type=file> in which no file was chosen.
-      if (value.size === 0) return [];
-      throw new HttpError(415, 'Files are not accepted.');
-    });
-    // FormData also replaces what is not UTF-8, so the check reads the bytes.
-    decode(body);
-    return collect(pairs);
-  },
-};
+      // curl's default label. A real urlencoded body has its brace as %7B.
+      if (source.trimStart().startsWith('{'))
+        throw new HttpError(
+          415,
+          "The body is JSON, but is labelled as application/x-www-form-urlencoded; with curl, add -H 'content-type: application/json'.",
+        );
+      const pairs = [...new URLSearchParams(source)];
+      // URLSearchParams replaces percent-encoded bytes that are not UTF-8 by U+FFFD, which would silently lose what was typed.
+      const replaced = pairs.flat().some((part) => part.includes('\uFFFD'));
+      if (replaced && !/%EF%BF%BD|\uFFFD/i.test(source))
+        throw new HttpError(400, 'The body is not valid UTF-8.');
+      return collect(pairs);
+    },
+    'multipart/form-data': async (body, contentType) => {
+      let form: FormData;
+      try {
+        form = await new Response(new Uint8Array(body), {
+          headers: { 'content-type': contentType },
+        }).formData();
+      } catch (cause) {
+        throw new HttpError(400, 'The body is not valid multipart/form-data.', { cause });
+      }
+      const pairs = [...form].flatMap(([key, value]): [string, string][] => {
+        if (typeof value === 'string') return [[key, value]];
+        // A browser sends this for an <input type=file> in which no file was chosen.
+        if (value.size === 0) return [];
+        throw new HttpError(415, 'Files are not accepted.');
+      });
+      // FormData also replaces what is not UTF-8, so the check reads the bytes.
+      decode(body);
+      return collect(pairs);
+    },
+  }),
+);
 
 /** Keeps numbers and booleans as the JSON spells them, because JSON.parse rounds long numbers. */
 function asTexts(_key: string, value: unknown, context?: { source?: string }): unknown {

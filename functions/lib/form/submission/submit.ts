@@ -38,7 +38,8 @@ export async function submitTo({
   publish,
 }: SubmitOptions): Promise<HttpAnswer> {
   const receivedAt = new Date();
-  const body = await parseBody(request.headers, request.body, { plain: isAllowed(request.headers, env) });
+  const parsed = parseBody(request.headers, request.body, { plain: isAllowed(request.headers, env) });
+  const body = parsed instanceof Promise ? await parsed : parsed;
   const { data, errors } = check(body, wantsHtml(request) ? 'person' : 'program');
   const page = (status: number, shown: { errors?: FieldError[]; notice?: string }) =>
     html(status, formPage({ name, schema, typed: body, ...shown }));
@@ -76,7 +77,7 @@ export async function submitTo({
   return {
     status: 202,
     headers: { 'content-type': 'application/json', 'cache-control': 'no-store' },
-    body: JSON.stringify({ id, form: name, receivedAt: receivedAt.toISOString() }),
+    body: JSON.stringify({ id, form: name, receivedAt: event.time }),
   };
 }
 
