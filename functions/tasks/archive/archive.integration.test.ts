@@ -49,13 +49,12 @@ async function send(what: object, url = served.url): Promise<number> {
 const post = (attributes: Record<string, unknown> = {}, url?: string) =>
   send({ ...event, ...attributes }, url);
 /** It is built in the background. */
-const expectIndex = () =>
-  expect
-    .poll(() =>
-      postgres.query(`SELECT indexrelid::regclass::text AS name FROM pg_index
-        WHERE indrelid = 'submissions'::regclass AND indisvalid ORDER BY name`),
-    )
-    .toEqual([{ name: 'submissions_in_order' }, { name: 'submissions_pkey' }]);
+async function expectIndex() {
+  const indexes = () =>
+    postgres.query(`SELECT indexrelid::regclass::text AS name FROM pg_index
+      WHERE indrelid = 'submissions'::regclass AND indisvalid ORDER BY name`);
+  await expect.poll(indexes).toEqual([{ name: 'submissions_in_order' }, { name: 'submissions_pkey' }]);
+}
 const ids = async () => (await postgres.query('SELECT id FROM submissions ORDER BY id')).map(({ id }) => id);
 
 it('keeps a submission with everything needed to find and export it, including the order of its fields', async () => {
