@@ -1,6 +1,7 @@
 /**
- * Replaces kafkajs's encoder of a record in the bundle. kafkajs allocates 512 bytes for each header, which takes 20 µs a record; this
- * encoder allocates one buffer of the record's size, which takes 2 µs. A test compares the two byte by byte.
+ * Replaces kafkajs's encoder of a record in the bundle. kafkajs allocates 512 bytes for each header, which takes 20 µs a record. This
+ * encoder joins the record as a text with one character for each byte, and writes it at once, which takes 2 µs. A test compares the two
+ * byte by byte.
  * https://kafka.apache.org/documentation/#record
  */
 export function encodeRecord({
@@ -10,33 +11,18 @@ export function encodeRecord({
   offsetDelta = 0,
   timestampDelta = 0,
 }: EncodedRecord) {
-  const named = Object.entries(headers).flatMap(([name, values]) =>
-    (Array.isArray(values) ? values : [values]).map((one): [string, Bytes] => [name, one]),
-  );
-  // The record's size precedes the record, so each text is measured first, once.
-  const sizes = [sizeOf(key), sizeOf(value), ...named.flatMap(([name, one]) => [sizeOf(name), sizeOf(one)])];
-  const fixed = 1 + varintSize(timestampDelta) + varintSize(offsetDelta) + varintSize(named.length);
-  const size = sizes.reduce((sum, bytes) => sum + varintSize(bytes) + Math.max(bytes, 0), fixed);
-  const buf = Buffer.allocUnsafe(varintSize(size) + size);
-  let offset = writeVarint(buf, 0, size);
-  buf[offset] = 0;
-  offset = writeVarint(buf, offset + 1, timestampDelta);
-  offset = writeVarint(buf, offset, offsetDelta);
-  let n = 0;
-  const write = (bytes: Bytes) => {
-    const length = sizes[n] ?? -1;
-    n += 1;
-    offset = writeVarint(buf, offset, length);
-    if (typeof bytes === 'string') offset += buf.write(bytes, offset);
-    else if (bytes) offset += bytes.copy(buf, offset);
-  };
-  write(key);
-  write(value);
-  offset = writeVarint(buf, offset, named.length);
-  for (const [name, one] of named) {
-    write(name);
-    write(one);
+  let count = 0;
+  let named = '';
+  for (const name of Object.keys(headers)) {
+    const values = headers[name];
+    for (const one of Array.isArray(values) ? values : [values]) {
+      named += encodedHeader(name, one);
+      count += 1;
+    }
   }
+  const fixed = `\0${varint(timestampDelta)}${varint(offsetDelta)}`;
+  const record = `${fixed}${sized(key)}${sized(value)}${varint(count)}${named}`;
+  const buf = Buffer.from(varint(record.length) + record, 'latin1');
   // The properties of kafkajs's own encoder that kafkajs reads.
   return { buf, buffer: buf };
 }
@@ -52,24 +38,29 @@ export interface EncodedRecord {
   timestampDelta?: number;
 }
 
-/** -1 for an absent value. */
-function sizeOf(bytes: Bytes): number {
-  return typeof bytes === 'string' ? Buffer.byteLength(bytes) : (bytes?.length ?? -1);
+/** The last header of each name: most have the same value in all events of a form. */
+const lastHeaders = new Map<string, { value: Bytes; encoded: string }>();
+
+function encodedHeader(name: string, value: Bytes): string {
+  const last = lastHeaders.get(name);
+  if (last && typeof value === 'string' && last.value === value) return last.encoded;
+  const encoded = sized(name) + sized(value);
+  lastHeaders.set(name, { value, encoded });
+  return encoded;
 }
 
-/** Maps small numbers of either sign to small positive ones. https://protobuf.dev/programming-guides/encoding/#signed-ints */
-const zigzag = (value: number) => (value < 0 ? -2 * value - 1 : 2 * value);
-
-function varintSize(value: number): number {
-  let size = 1;
-  for (let rest = zigzag(value); rest >= 128; rest = Math.floor(rest / 128)) size += 1;
-  return size;
+/** Bytes after their number, which is -1 for an absent value. */
+function sized(bytes: Bytes): string {
+  if (bytes === null || bytes === undefined) return varint(-1);
+  const isAscii = typeof bytes === 'string' && Buffer.byteLength(bytes) === bytes.length;
+  const text = isAscii ? bytes : Buffer.from(bytes).toString('latin1');
+  return varint(text.length) + text;
 }
 
-/** Returns the offset behind the number. */
-function writeVarint(buf: Buffer, offset: number, value: number): number {
-  let rest = zigzag(value);
-  for (; rest >= 128; rest = Math.floor(rest / 128)) buf[offset++] = (rest % 128) + 128;
-  buf[offset++] = rest;
-  return offset;
+function varint(value: number): string {
+  // Maps small numbers of either sign to small positive ones. https://protobuf.dev/programming-guides/encoding/#signed-ints
+  let rest = value < 0 ? -2 * value - 1 : 2 * value;
+  let text = '';
+  for (; rest >= 128; rest = Math.floor(rest / 128)) text += String.fromCharCode((rest % 128) + 128);
+  return text + String.fromCharCode(rest);
 }
