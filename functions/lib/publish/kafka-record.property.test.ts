@@ -3,7 +3,7 @@ import { CloudEvent, Kafka } from 'cloudevents';
 import * as fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { submissionEvent } from '../event/event.ts';
-import { encodeRecord, type EncodedRecord } from './kafka-record-bytes.ts';
+import { encodeRecord, type EncodedRecord } from './stand-ins/record.ts';
 import { eventRecord } from './kafka-record.ts';
 
 const require = createRequire(import.meta.url);
