@@ -4,7 +4,9 @@ export interface Measured {
   how: string;
   tables: Table[];
   goals: Goal[];
-  /** Written to scripts/bench/results/. */
+  /** Number of answers that should not have come, where these do not end the run. Figures with any are not saved. */
+  errors?: number;
+  /** Saved in scripts/bench/results/. */
   plots: { file: string; svg: string }[];
 }
 
@@ -18,4 +20,9 @@ export interface Goal {
   goal: string;
   measured: string;
   isReached: boolean;
+}
+
+/** A goal for one number. */
+export function goalOf(goal: string, value: number, isReached: (value: number) => boolean): Goal {
+  return { goal, measured: String(Number(value.toPrecision(3))), isReached: isReached(value) };
 }

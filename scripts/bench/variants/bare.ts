@@ -1,6 +1,7 @@
 import { createServer } from 'node:http';
+import { accept, listening } from './accepted.ts';
 
 /** The floor: reads the body and answers. */
 createServer((req, res) => {
-  req.resume().on('end', () => res.writeHead(202).end());
-}).listen(Number(process.env['PORT']), '127.0.0.1');
+  req.resume().on('end', () => accept(res));
+}).listen(listening);

@@ -2,40 +2,66 @@ import { http } from '@google-cloud/functions-framework';
 import { getTestServer } from '@google-cloud/functions-framework/testing';
 import { CloudEvent } from 'cloudevents';
 import { Kafka, logLevel } from 'kafkajs';
+import { v7 as uuidv7 } from 'uuid';
 import * as v from 'valibot';
+import { accept, listening } from './accepted.ts';
 
-/** The usual design: functions-framework, a schema, an event, and a `producer.send` for each request. */
-const { PORT, KAFKA_BROKERS = '', KAFKA_TOPIC: topic = '' } = process.env;
+/**
+ * The usual design: functions-framework, a schema with the rules of student-data-form, a CloudEvent with its attributes, and a
+ * `producer.send` for each request. It writes no log line, and counts nothing.
+ */
+const { KAFKA_BROKERS = '', KAFKA_TOPIC: topic = '', SPREADSHEET_ID = '' } = process.env;
+const form = 'student-data-form';
 const producer = new Kafka({ brokers: KAFKA_BROKERS.split(','), logLevel: logLevel.NOTHING }).producer();
 await producer.connect();
+
+const text = (max: number) => v.pipe(v.string(), v.trim(), v.nonEmpty(), v.maxLength(max));
+const decimal = (min: number, max: number) =>
+  v.pipe(
+    v.string(),
+    v.trim(),
+    v.maxLength(30),
+    v.decimal(),
+    v.check((value) => Number(value) >= min && Number(value) <= max),
+  );
 const Student = v.object({
-  name: v.pipe(v.string(), v.nonEmpty(), v.maxLength(100)),
-  roll: v.pipe(v.string(), v.nonEmpty(), v.maxLength(30)),
-  university: v.pipe(v.string(), v.nonEmpty(), v.maxLength(200)),
-  cgpa: v.pipe(v.string(), v.decimal()),
-  gender: v.picklist(['F', 'M', 'O', 'N']),
-  age: v.pipe(v.string(), v.decimal()),
-  email: v.pipe(v.string(), v.email()),
-  mobile: v.pipe(v.string(), v.regex(/^\d{7,15}$/)),
+  name: text(100),
+  roll: text(30),
+  university: text(200),
+  cgpa: decimal(0, 10),
+  gender: v.pipe(v.string(), v.trim(), v.picklist(['F', 'M', 'O', 'N'])),
+  age: decimal(0, 150),
+  email: v.pipe(v.string(), v.trim(), v.maxLength(254), v.rfcEmail()),
+  mobile: v.pipe(v.string(), v.trim(), v.maxLength(40), v.regex(/^\(?\+?(?:[ ()./-]*\d){7,15}[ ()./-]*$/)),
 });
 
 http('usual', async (req, res) => {
   const { success, output: data, issues } = v.safeParse(Student, req.body);
   if (!success) {
-    res.status(422).json({ errors: issues.map(({ message }) => message) });
+    const errors = issues.map((issue) => ({ path: v.getDotPath(issue), message: issue.message }));
+    res.status(422).json({ errors });
     return;
   }
-  const event = new CloudEvent({ type: 'form.submitted', source: '/forms/student-data-form', data });
-  const headers = {
-    'content-type': 'application/json',
-    ce_specversion: event.specversion,
-    ce_id: event.id,
-    ce_type: event.type,
-    ce_source: event.source,
-    ce_time: event.time ?? '',
-  };
-  const messages = [{ key: event.id, value: JSON.stringify(data), headers }];
+  const receivedAt = new Date();
+  const id = uuidv7();
+  const event = new CloudEvent({
+    id,
+    type: 'form.submitted',
+    source: `/forms/${form}`,
+    time: receivedAt.toISOString(),
+    datacontenttype: 'application/json',
+    dataschema: 'urn:formbus:form:student-data-form:00000000',
+    form,
+    sheet: `${SPREADSHEET_ID}/${form}`,
+    partitionkey: id,
+    mailto: 'email',
+    data,
+  });
+  const headers: Record<string, string> = { 'content-type': 'application/json' };
+  for (const [name, value] of Object.entries(event))
+    if (name !== 'data' && name !== 'datacontenttype') headers[`ce_${name}`] = String(value);
+  const messages = [{ key: id, value: JSON.stringify(data), headers }];
   await producer.send({ topic, acks: -1, messages });
-  res.status(202).json({ id: event.id });
+  accept(res, id, receivedAt);
 });
-getTestServer('usual').listen(Number(PORT), '127.0.0.1');
+getTestServer('usual').listen(listening);

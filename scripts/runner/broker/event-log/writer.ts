@@ -2,10 +2,14 @@ import type { DatabaseSync } from 'node:sqlite';
 
 interface Write {
   run: () => void;
+  /** Without it, a power cut may undo the write. */
   isSynced: boolean;
   resolve: () => void;
   reject: (error: unknown) => void;
 }
+
+const LONGEST_WAIT_MS = 5;
+const MOST_WAITING = 25;
 
 /**
  * Writes asked for in one turn of the event loop share one transaction; a write resolves after its commit.
@@ -16,10 +20,16 @@ export function openWriter(db: DatabaseSync, settled: (isCommitted: boolean) => 
   const end = db.prepare('COMMIT');
   let batch: Write[] = [];
   let synchronous = '';
+  let isScheduled = false;
+  let waiting: NodeJS.Timeout | undefined;
 
-  function write(run: () => void, { isSynced = true } = {}): Promise<void> {
-    if (batch.length === 0) setImmediate(commit);
-    return new Promise((resolve, reject) => batch.push({ run, isSynced, resolve, reject }));
+  /** @param mayWait for some milliseconds, for a transaction of others: one for each delivery that is over takes half of the Broker's time */
+  function write(run: () => void, { isSynced = true, mayWait = false } = {}): Promise<void> {
+    const written = new Promise<void>((resolve, reject) => batch.push({ run, isSynced, resolve, reject }));
+    if (mayWait && batch.length < MOST_WAITING) waiting ??= setTimeout(commit, LONGEST_WAIT_MS);
+    else if (!isScheduled) setImmediate(commit);
+    isScheduled ||= !mayWait || batch.length >= MOST_WAITING;
+    return written;
   }
 
   /** NORMAL writes the same as FULL, and leaves it to the next FULL to sync it: what is lost is whole transactions, the last ones. */
@@ -33,6 +43,9 @@ export function openWriter(db: DatabaseSync, settled: (isCommitted: boolean) => 
   function commit() {
     const writes = batch;
     batch = [];
+    isScheduled = false;
+    clearTimeout(waiting);
+    waiting = undefined;
     if (writes.length === 0) return;
     try {
       use(writes.some(({ isSynced }) => isSynced) ? 'FULL' : 'NORMAL');
