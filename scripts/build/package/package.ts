@@ -84,7 +84,7 @@ function entryPoints(): string[] {
     'functions/lib/index.ts',
     'functions/testing/index.ts',
     ...globSync('functions/lib/serve/stand-ins/*.ts', { cwd: ownRoot }),
-    'functions/lib/publish/kafka-record-bytes.ts',
+    ...globSync('functions/lib/publish/stand-ins/!(*.test).ts', { cwd: ownRoot }),
     ...tasks,
     'scripts/formbus.ts',
     ...commands,
