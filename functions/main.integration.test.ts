@@ -12,11 +12,13 @@ import { bodyOf, formEnv, postJson, startSink, student, type Sink } from './test
 const root = join(import.meta.dirname, '..');
 let dir: string;
 let sink: Sink;
-const mains = { source: join(root, 'functions/main.ts'), bundle: '' };
+const mains = { source: join(root, 'functions/main.ts'), bundle: '', snapshot: '' };
+const flags = { source: [], bundle: [], snapshot: ['--snapshot-blob', ''] };
 
 beforeAll(async () => {
   dir = await mkdtemp(join(tmpdir(), 'formbus-main-'));
-  mains.bundle = await bundle(root, join(dir, 'bundle'));
+  mains.bundle = mains.snapshot = await bundle(root, join(dir, 'bundle'));
+  flags.snapshot[1] = join(mains.bundle, '../snapshot.blob');
   sink = await startSink();
 });
 afterAll(async () => {
@@ -28,8 +30,9 @@ beforeEach(() => {
   sink.answer = undefined;
 });
 
-describe.each(['source', 'bundle'] as const)('a function as a process, from its %s', (kind) => {
-  const start = () => startFunction(mains[kind], formEnv(sink, { FUNCTION_TARGET: 'student-data-form' }));
+describe.each(['source', 'bundle', 'snapshot'] as const)('a function as a process, from its %s', (kind) => {
+  const target = { FUNCTION_TARGET: 'student-data-form' };
+  const start = () => startFunction(mains[kind], formEnv(sink, target), { flags: flags[kind] });
 
   it('keeps the contract: page, schema, 202, 422, 400, 404, 405, 413 and 503', async () => {
     const form = await start();
@@ -82,7 +85,10 @@ describe.each(['source', 'bundle'] as const)('a function as a process, from its 
 
   it('starts without a TTY, with nothing but its environment, and says all that is wrong with it at once', () => {
     const env = { FUNCTION_TARGET: 'student-data-form', K_SINK: 'nowhere', IDEMPOTENCY_SECRET: 'short' };
-    const { status, stderr } = spawnSync(process.execPath, [mains[kind]], { env, encoding: 'utf8' });
+    const { status, stderr } = spawnSync(process.execPath, [...flags[kind], mains[kind]], {
+      env,
+      encoding: 'utf8',
+    });
     expect(status).toBe(1);
     expect(stderr).toContain('K_SINK is wrong (not a URL); set it to');
     expect(stderr).toContain('SPREADSHEET_ID is missing; set it to the id of the Google spreadsheet');
@@ -91,7 +97,10 @@ describe.each(['source', 'bundle'] as const)('a function as a process, from its 
 
   it('names a target that it does not know', () => {
     const env = { FUNCTION_TARGET: 'no-such-form' };
-    const { status, stderr } = spawnSync(process.execPath, [mains[kind]], { env, encoding: 'utf8' });
+    const { status, stderr } = spawnSync(process.execPath, [...flags[kind], mains[kind]], {
+      env,
+      encoding: 'utf8',
+    });
     expect([status, stderr]).toEqual([
       1,
       expect.stringContaining('FUNCTION_TARGET names no function: no-such-form'),

@@ -17,13 +17,16 @@ const Line = v.pipe(v.string(), v.parseJson(), v.looseObject({ msg: v.string() }
 
 const Ready = v.object({ msg: v.literal('ready'), url: v.string() });
 
-/** Starts a function as its container does, from `main` (main.ts, or a bundle's main.mjs), and waits until it is ready. */
+/**
+ * Starts a function as its container does, from `main` (main.ts, or a bundle's main.mjs), and waits until it is ready.
+ * @param options.flags Node's, before `main`
+ */
 export async function startFunction(
   main: string,
   env: Record<string, string>,
-  { cwd }: { cwd?: string } = {},
+  { cwd, flags = [] }: { cwd?: string; flags?: string[] } = {},
 ): Promise<FunctionProcess> {
-  const child = spawn(process.execPath, [main], {
+  const child = spawn(process.execPath, [...flags, main], {
     cwd,
     env: { PATH: process.env['PATH'], PORT: '0', HOST: '127.0.0.1', ...env, LOG_LEVEL: 'info' },
     stdio: ['ignore', 'pipe', 'pipe'],

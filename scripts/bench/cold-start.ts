@@ -74,8 +74,7 @@ function result(rounds: Rounds<number>, variants: string[], runs: number): Measu
   };
 }
 
-async function coldStart({ command, env, cwd, before }: Variant): Promise<number> {
-  await before?.();
+async function coldStart({ command, env, cwd }: Variant): Promise<number> {
   const port = await freePort();
   const begin = performance.now();
   const child = spawn(process.execPath, command, {

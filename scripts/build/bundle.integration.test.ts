@@ -55,6 +55,17 @@ test('CommonJS packages find modules of Node, and `domain` is the one of functio
   expect(await run(bundle, 'two')).toBe('/pass-through\n');
 });
 
+test('a module of kafkajs gives way to the quicker one of functions/lib', async () => {
+  const root = project({
+    'functions/lib/publish/stand-ins/crc32c.ts': `export const crc32c = () => 'quick';`,
+    'node_modules/kafkajs/index.js': `module.exports = require('./src/protocol/recordBatch/crc32C')();`,
+    'node_modules/kafkajs/src/protocol/recordBatch/crc32C/index.js': `module.exports = () => 'slow';`,
+    'functions/tasks/two/two.ts': `import name from 'kafkajs'; export { name };`,
+  });
+  const bundle = await bundleFunctions({ root, outDir: join(root, 'out') });
+  expect(await run(bundle, 'two')).toBe('quick\n');
+});
+
 test('a versioned bundle keeps its folder while nothing changes; a new one leaves the old one alone', async () => {
   const root = project();
   const outDir = join(root, 'out');
@@ -73,18 +84,26 @@ test('who may load forms by their names is another version when one of them chan
     'functions/lib/form/load-form.ts': `export const load = (name: string) => import('./' + name + '.mjs');`,
     'functions/tasks/three/three.ts': `import { load } from '../../lib/form/load-form.ts'; export const name = load('one');`,
   });
-  const outDir = join(root, 'out');
+  const one = {
+    'functions/forms/one/one.ts': `import { greet } from '../../lib/shared.ts'; export const name = greet('new');`,
+  };
+  expect(await changed(root, join(root, 'out'), one)).toEqual(['one', 'three']);
+});
+const Versions = v.record(v.string(), v.string());
+
+/** Functions that are another version after the files have changed. */
+async function changed(root: string, outDir: string, files: Record<string, string>): Promise<string[]> {
   const versions = async () => {
     const bundle = await bundleFunctions({ root, outDir, versioned: true });
     return v.parse(Versions, JSON.parse(readFileSync(join(bundle, 'versions.json'), 'utf8')));
   };
   const before = await versions();
-  writeFileSync(join(root, 'functions/forms/one/one.ts'), `export const name = 'new';`);
+  for (const [path, content] of Object.entries(files)) writeFileSync(join(root, path), content);
   const after = await versions();
-  const changed = Object.keys(after).filter((name) => after[name] !== before[name]);
-  expect(changed.toSorted()).toEqual(['one', 'three']);
-});
-const Versions = v.record(v.string(), v.string());
+  return Object.keys(after)
+    .filter((name) => after[name] !== before[name])
+    .toSorted();
+}
 
 test('a bundle replaces an older one as a whole, but nothing that is no bundle', async () => {
   const root = project();

@@ -1,10 +1,11 @@
 import { createHash } from 'node:crypto';
 import { existsSync, readdirSync } from 'node:fs';
 import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
-import { dirname, join, parse, relative } from 'node:path';
-import { build, formatMessages, type BuildFailure, type OutputFile } from 'esbuild';
-import { formbusOf } from '../cli/root.ts';
+import { dirname, join, relative } from 'node:path';
+import { build, type OutputFile } from 'esbuild';
 import { bundling } from './bundling.ts';
+import { explain } from './explain.ts';
+import { formbusFor, functionFiles, mainFile } from './function-files.ts';
 import { leftOut } from './left-out.ts';
 import { openReader } from './reader.ts';
 
@@ -27,10 +28,7 @@ export async function bundleFunctions({
   versioned?: boolean;
 }): Promise<string> {
   if (!versioned) refuseForeign(outDir);
-  const formbus = formbusOf(root);
-  if (formbus === undefined)
-    throw new Error(`${root} has no package formbus among its packages; run npm install there`);
-  const { files, versions } = await compile(root, formbus);
+  const { files, versions } = await compile(root, formbusFor(root));
   if (versioned) files.push({ path: 'versions.json', contents: Buffer.from(JSON.stringify(versions)) });
   const target = versioned ? join(outDir, digest(files)) : outDir;
   if (versioned && existsSync(target)) return target;
@@ -51,33 +49,6 @@ function refuseForeign(dir: string) {
   throw new Error(`${dir} has something else in it than a bundle; give another folder`);
 }
 
-/** main, and in each folder of forms/ and tasks/ the file of the folder's name. A task of the project's own replaces the built-in one. */
-function entryPoints(root: string, formbus: string): string[] {
-  const own = functionFiles(root);
-  const builtIn = formbus === root ? [] : functionFiles(formbus);
-  const names = new Set(own.map(nameOf));
-  const main = ['ts', 'js'].map((extension) => join(formbus, `functions/main.${extension}`));
-  return [
-    ...main.filter((file) => existsSync(file)),
-    ...own,
-    ...builtIn.filter((file) => !names.has(nameOf(file))),
-  ];
-}
-
-function functionFiles(root: string): string[] {
-  return ['forms', 'tasks'].flatMap((kind) => {
-    const folder = join(root, 'functions', kind);
-    if (!existsSync(folder)) return [];
-    const files = readdirSync(folder).flatMap((name) => [
-      join(folder, name, `${name}.ts`),
-      join(folder, name, `${name}.js`),
-    ]);
-    return files.filter((file) => existsSync(file));
-  });
-}
-
-const nameOf = (file: string) => parse(file).name;
-
 interface Compiled {
   files: { path: string; contents: Uint8Array }[];
   /** By function. */
@@ -90,7 +61,7 @@ async function compile(root: string, formbus: string): Promise<Compiled> {
   const reader = openReader(root);
   const { outputFiles, metafile } = await build({
     absWorkingDir: root,
-    entryPoints: entryPoints(root, formbus),
+    entryPoints: [mainFile(formbus), ...functionFiles(root, formbus)],
     outdir: out,
     write: false,
     metafile: true,
@@ -107,15 +78,6 @@ async function compile(root: string, formbus: string): Promise<Compiled> {
     contents,
   }));
   return { files, versions: reader.versions(metafile) };
-}
-
-async function explain(error: unknown): Promise<string> {
-  if (!isBuildFailure(error)) return String(error);
-  return (await formatMessages(error.errors, { kind: 'error' })).join('');
-}
-
-function isBuildFailure(error: unknown): error is BuildFailure {
-  return error instanceof Error && 'errors' in error && Array.isArray(error.errors);
 }
 
 function digest(files: { path: string; contents: Uint8Array }[]): string {

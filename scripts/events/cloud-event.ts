@@ -34,13 +34,15 @@ export function binaryRequest({ attributes, data }: CloudEvent): {
 } {
   const headers: Record<string, string> = { 'content-length': String(data.length) };
   for (const [name, value] of Object.entries(attributes)) {
-    headers[name === 'datacontenttype' ? 'content-type' : `ce-${name}`] = value.replaceAll(
-      NOT_IN_HEADERS,
-      encodeURI,
-    );
+    headers[name === 'datacontenttype' ? 'content-type' : `ce-${name}`] = IN_HEADERS.test(value)
+      ? value
+      : value.replaceAll(NOT_IN_HEADERS, encodeURI);
   }
   return { headers, body: data };
 }
+
+/** Asked first, because hardly a value has anything else: a tenth of the time. */
+const IN_HEADERS = /^[\x20-\x7e]*$/;
 
 /** What HTTP takes in no header value; percent-encoded as the HTTP protocol binding wants it. All else passes unchanged. */
 const NOT_IN_HEADERS = /[^\x20-\x7e]/gu;
@@ -86,20 +88,28 @@ function check(attributes: Attributes) {
     if (attributes[name] === undefined) throw new Error(`the attribute "${name}" is missing`);
   const schema = SCHEMA[attributes['specversion'] ?? ''];
   if (schema === undefined) throw new Error('specversion must be 1.0 or 0.3');
-  const wrong = Object.keys(attributes).find((name) => !/^[a-z0-9]+$/.test(name));
-  if (wrong !== undefined) throw new Error(`"${wrong}" is not an attribute name`);
+  for (const name of Object.keys(attributes))
+    if (!NAME.test(name)) throw new Error(`"${name}" is not an attribute name`);
   for (const name of ['source', schema])
-    if (NOT_IN_URIS.test(attributes[name] ?? '')) throw new Error(`${name} is not a URI`);
+    if (isNoUri(attributes[name] ?? '')) throw new Error(`${name} is not a URI`);
   if (attributes['subject'] === '') throw new Error('subject is empty');
 }
 
+const NAME = /^[a-z0-9]+$/;
+
 /** What java.net.URI takes nowhere. */
 const NOT_IN_URIS = /[\s\p{Cc}"<>\\^`{|}]|%(?![\da-f]{2})/iu;
+
+/** What URIs mostly consist of, asked first. */
+const PLAIN_URI = /^[!#$&-;=?-[\]_a-z~]*$/;
+
+const isNoUri = (text: string) => !PLAIN_URI.test(text) && NOT_IN_URIS.test(text);
 
 const TIME = /^(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d)(?::(\d\d)(?:\.(\d{1,9}))?)?(Z|[+-]\d\d:\d\d)$/i;
 
 /** As java.time.OffsetDateTime reads a time and prints it again: no zeros at the end of the fraction. */
 function canonicalTime(time: string): string {
+  if (CANONICAL_TIME.test(time)) return time;
   const [, year, month, day, hour, minute, second = '00', fraction = '', zone = ''] = TIME.exec(time) ?? [];
   const date = `${year}-${month}-${day}`;
   const at = new Date(`${date}T${hour}:${minute}:${second}Z`);
@@ -110,3 +120,7 @@ function canonicalTime(time: string): string {
   const offset = /^(z|[+-]00:00)$/i.test(zone) ? 'Z' : zone;
   return `${date}T${hour}:${minute}:${second}${digits && `.${digits}`}${offset}`;
 }
+
+/** What nothing is to be done about, on days that every month has. */
+const CANONICAL_TIME =
+  /^\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|1\d|2[0-8])T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.\d{0,8}[1-9])?Z$/;

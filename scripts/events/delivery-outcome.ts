@@ -31,6 +31,8 @@ export type Outcome =
  */
 export function outcomeOf({ status, headers, body }: Answer): Outcome {
   if (status < 200 || status >= 300) return failed({ status, headers, body });
+  // What most tasks answer; an error that is thrown and caught takes ten times as long.
+  if (body.length === 0 && headers['ce-specversion'] === undefined) return { kind: 'done' };
   try {
     const event = readEvent(headers, body);
     return isTooLarge(event)

@@ -60,11 +60,15 @@ function readHeaders(headers: IHeaders = {}): Record<string, string> {
 
 /** The names of the HTTP binding for those of Kafka's. As with Knative, only an extension's name may have capitals. */
 function toHttp(headers: Record<string, string>): Record<string, string> {
-  const isKnown = (name: string) =>
-    name === 'content-type' ||
-    (name.startsWith('ce_') && (name === SPEC_VERSION || name.toLowerCase() !== SPEC_VERSION));
-  const known = Object.entries(headers).filter(([name]) => isKnown(name));
-  return Object.fromEntries(known.map(([name, value]) => [name.toLowerCase().replace(/^ce_/, 'ce-'), value]));
+  const known: Record<string, string> = {};
+  for (const [name, value] of Object.entries(headers)) {
+    if (name === 'content-type') known[name] = value;
+    else if (name.startsWith('ce_')) {
+      const lower = name.toLowerCase();
+      if (name === SPEC_VERSION || lower !== SPEC_VERSION) known[`ce-${lower.slice(3)}`] = value;
+    }
+  }
+  return known;
 }
 
 const SPEC_VERSION = 'ce_specversion';

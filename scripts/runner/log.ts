@@ -10,7 +10,7 @@ export interface Log {
  * @param write takes a line with its line break
  */
 export function terminalLog({
-  write = (line) => void process.stdout.write(line),
+  write = writeLine,
   now = () => new Date(),
 }: { write?: (line: string) => void; now?: () => Date } = {}): Log {
   const line = (mark: string) => (fields: object, message: string) => {
@@ -21,6 +21,20 @@ export function terminalLog({
   };
   return { info: line(' '), warn: line('!'), error: line('✗') };
 }
+
+let unwritten = '';
+
+/** Writes the lines of a turn of the event loop at once: each by itself is a system call that waits for the terminal. */
+function writeLine(line: string) {
+  if (unwritten === '') setImmediate(flush);
+  unwritten += line;
+}
+
+function flush() {
+  process.stdout.write(unwritten);
+  unwritten = '';
+}
+process.on('exit', flush);
 
 /**
  * Passes a line that a function printed on to the runner's log: pino's JSON lines as fields, anything else as text.

@@ -8,6 +8,7 @@ import { text } from 'node:stream/consumers';
 import * as v from 'valibot';
 import type { TestProject } from 'vitest/node';
 import { bundleFunctions } from '../build/bundle.ts';
+import { addSnapshot } from '../build/snapshot/snapshot.ts';
 import { Fault } from '../emulators/sheets/faults/faults.ts';
 import { startSheets } from '../emulators/sheets/server.ts';
 import { startPostgres } from '../runner/processes/postgres.ts';
@@ -45,7 +46,12 @@ export async function setup(project: TestProject): Promise<() => Promise<void>> 
     return { answer: { folder }, close: async () => {} };
   });
   const services: Record<string, (body: unknown) => Promise<unknown>> = {
-    bundle: async (body) => ({ dir: await bundleFunctions(v.parse(Bundle, body)) }),
+    bundle: async (body) => {
+      const { root, outDir } = v.parse(Bundle, body);
+      const bundle = await bundleFunctions({ root, outDir });
+      await addSnapshot({ root, dir: bundle });
+      return { dir: bundle };
+    },
     browser: shared(launchBrowser),
     kafka: shared(async () => {
       const { url, close } = await startTestKafka();

@@ -43,7 +43,7 @@ function readingsOf(text: string): string[] {
 }
 
 /** An apostrophe as in Switzerland, or U+066C as in Arabic; both count as a space. */
-const thousandsOnly = /['’\u066c]/g;
+const thousandsOnly = /['\u2019\u066c]/g;
 
 /** In threes, or as in India in twos before the last three. */
 const grouped = /^[1-9]\d{0,2}([ .,])(?:\d{2,3}\1)*\d{3}$/;

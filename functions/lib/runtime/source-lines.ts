@@ -1,5 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { SourceMap } from 'node:module';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 /**
@@ -9,19 +10,28 @@ import { fileURLToPath } from 'node:url';
 export function nameSourceLines(): void {
   const maps = new Map<string, SourceMap | undefined>();
   const mapOf = (file: string) => {
-    if (!maps.has(file)) maps.set(file, readMap(`${fileURLToPath(file)}.map`));
+    if (!maps.has(file)) maps.set(file, readMap(`${pathOf(file)}.map`));
     return maps.get(file);
   };
   // The type of a call site lacks V8's toString.
   Error.prepareStackTrace = (error, calls: { toString(): string }[]) =>
     [Error.prototype.toString.call(error), ...calls.map((call) => `    at ${call.toString()}`)]
       .join('\n')
-      .replaceAll(/(file:\/\/[^\s()]+\.mjs):(\d+):(\d+)/g, (place, file: string, line, column) => {
-        const origin = mapOf(file)?.findOrigin(Number(line), Number(column));
-        return origin && 'fileName' in origin
-          ? `${origin.fileName.replace(/^(\.\.\/)+/, '')}:${origin.lineNumber}:${origin.columnNumber}`
-          : place;
-      });
+      .replaceAll(
+        /(file:\/\/[^\s()]+\.mjs|[^\s()]*snapshot\.cjs):(\d+):(\d+)/g,
+        (place, file: string, line, column) => {
+          const origin = mapOf(file)?.findOrigin(Number(line), Number(column));
+          return origin && 'fileName' in origin
+            ? `${origin.fileName.replace(/^(\.\.\/)+/, '')}:${origin.lineNumber}:${origin.columnNumber}`
+            : place;
+        },
+      );
+}
+
+/** A startup snapshot was made in another folder than the one it lies in, beside main.mjs. */
+function pathOf(file: string): string {
+  if (file.startsWith('file:')) return fileURLToPath(file);
+  return join(dirname(process.argv[1] ?? ''), 'snapshot.cjs');
 }
 
 function readMap(file: string): SourceMap | undefined {

@@ -1,7 +1,7 @@
-import { spawnSync } from 'node:child_process';
-import { cp, mkdir, rm, symlink, writeFile } from 'node:fs/promises';
+import { mkdir, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { bundleFunctions } from '../../build/bundle.ts';
+import { addSnapshot, snapshotFile } from '../../build/snapshot/snapshot.ts';
 import { bundleAlike } from './variants.ts';
 
 const root = join(import.meta.dirname, '../../..');
@@ -12,23 +12,23 @@ export interface Variant {
   command: string[];
   env?: Record<string, string>;
   cwd?: string;
-  /** Runs before each start and is not measured. */
-  before?: () => Promise<void>;
 }
 
 export const cliName = 'empty functions-framework, its CLI, cache';
 export const bundledName = 'empty functions-framework, bundled, cache';
-export const oursName = 'demo-form, bundled, cache, Kafka';
+export const oursName = 'demo-form, snapshot, Kafka';
 
 /**
  * All variants, built below `dir`; bundles of the framework and of node:http are made as the image's. "cache" is Node's compile
- * cache, filled by an earlier start. `sink` and `kafka` are where functions publish.
+ * cache, filled by an earlier start; "snapshot" is how the image starts. `sink` and `kafka` are where functions publish.
  */
 export async function prepare(
   dir: string,
   { sink, kafka }: { sink: string; kafka: string },
 ): Promise<Variant[]> {
   const bundle = await bundleFunctions({ root, outDir: join(dir, 'bundle') });
+  const problem = await addSnapshot({ root, dir: bundle });
+  if (problem !== undefined) throw new Error(problem);
   await symlink(join(root, 'node_modules'), join(dir, 'node_modules'));
   const empty = join(dir, 'empty');
   await mkdir(empty);
@@ -56,6 +56,7 @@ export async function prepare(
   const withCli = { command: [cli, '--target=empty'], cwd: empty };
   const framework = [join(alike, 'framework.mjs')];
   const main = [join(bundle, 'main.mjs')];
+  const snapshot = ['--snapshot-blob', join(bundle, snapshotFile), ...main];
   return [
     { name: cliName.replace(', cache', ''), ...withCli },
     { name: cliName, ...withCli, env: cache('cli') },
@@ -65,23 +66,9 @@ export async function prepare(
     { name: 'demo-form, source', command: [join(root, 'functions/main.ts')], env },
     { name: 'demo-form, bundled', command: main, env },
     { name: 'demo-form, bundled, cache', command: main, env: { ...env, ...cache('form') } },
-    {
-      name: 'demo-form, bundled, cache as an image could bring it',
-      command: main,
-      env: { ...env, ...cache('image') },
-      before: bakedCache(main, env, join(dir, 'cache')),
-    },
+    { name: 'demo-form, snapshot', command: snapshot, env },
     { name: 'demo-form, bundled, Kafka', command: main, env: kafkaEnv },
-    { name: oursName, command: main, env: { ...kafkaEnv, ...cache('kafka') } },
+    { name: 'demo-form, bundled, cache, Kafka', command: main, env: { ...kafkaEnv, ...cache('kafka') } },
+    { name: oursName, command: snapshot, env: kafkaEnv },
   ];
-}
-
-/** The compile cache of `--check`, which is all that a build can run. Restored each time, because an image's files do not change. */
-function bakedCache(main: string[], env: Record<string, string>, dir: string): () => Promise<void> {
-  const baked = join(dir, 'baked');
-  spawnSync(process.execPath, [...main, '--check'], { env: { ...env, NODE_COMPILE_CACHE: baked } });
-  return async () => {
-    await rm(join(dir, 'image'), { recursive: true, force: true });
-    await cp(baked, join(dir, 'image'), { recursive: true });
-  };
 }

@@ -7,6 +7,7 @@ import { HTTP } from 'cloudevents';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { submissionEvent } from '../../../functions/lib/event/event.ts';
 import { postJson, startSink, student, type Sink } from '../../../functions/testing/sink.ts';
+import { environment } from './environment.ts';
 import { openBuilder, type BuiltImage, type ImageBuilder } from './build.ts';
 import { startContainer } from './container.ts';
 import { buildPackages } from '../package/package.ts';
@@ -55,9 +56,9 @@ describe.skipIf(skipped)('the image', () => {
     return started;
   }
 
-  it('runs as somebody without rights, and brings the compile cache of all functions', () => {
-    expect(image.config).toMatchObject({ User: '65532:65532', Cmd: ['node', 'main.mjs'] });
-    expect(image.config.Env).toContain('NODE_COMPILE_CACHE=/app/cache');
+  it('runs as somebody without rights, from its snapshot', () => {
+    const Cmd = ['node', '--snapshot-blob', 'snapshot.blob', 'main.mjs'];
+    expect(image.config).toMatchObject({ User: '65532:65532', Cmd });
   });
 
   it.each(services.map((service) => [service.name, service] as const))(
@@ -114,7 +115,6 @@ describe.skipIf(skipped)('the image', () => {
     const files = readdirSync(join(own.rootfs, 'app'));
     expect(files).toEqual(expect.arrayContaining(['main.mjs', 'demo-form.mjs', 'sheets-flush.mjs']));
     expect(files).not.toContain('student-data-form.mjs');
-    expect(readdirSync(join(own.rootfs, 'app/cache'))).not.toEqual([]);
     const form = await start(named('demo-form'), undefined, own);
     expect((await postJson(form.url, { name: 'Asha', message: 'Hello' })).status).toBe(202);
     const task = await start(named('archive'), undefined, own);
@@ -138,16 +138,4 @@ function named(name: string): Service {
   const service = services.find((one) => one.name === name);
   if (!service) throw new Error(`there is no ${name}`);
   return service;
-}
-
-/** Long enough, and an address: what functions ask of a key of a Secret. */
-const SECRET = 'postgres://user:for-this-test-only@database.invalid/formbus';
-
-/** What the manifest says, with a value for each key of a Secret. Kafka is not here; K_SINK takes its place. */
-function environment({ env }: Service, sink: string): Record<string, string> {
-  const values = env.flatMap((variable) => {
-    if ('value' in variable) return [[variable.name, variable.value]];
-    return variable.optional ? [] : [[variable.name, SECRET]];
-  });
-  return { ...Object.fromEntries(values), KAFKA_BROKERS: '', K_SINK: sink };
 }

@@ -93,7 +93,7 @@ export async function openBroker({
     now: clock.now,
     route: (attributes) =>
       [...own.values()].filter(({ filter }) => matches(filter, attributes)).map((trigger) => trigger.name),
-    onNew: (names) => names.forEach((trigger) => dispatchers.get(trigger)?.wake()),
+    onNew: (trigger, deliveries) => dispatchers.get(trigger)?.offer(deliveries),
   });
   const tellKept = (isGone: (trigger: string) => boolean) => {
     for (const [trigger, waiting] of events.waiting()) {

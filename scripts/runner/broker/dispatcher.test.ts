@@ -1,4 +1,5 @@
-import { describe, expect, it, vi } from 'vitest';
+import { StatementSync } from 'node:sqlite';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import {
   keptLog,
   manualClock,
@@ -193,6 +194,71 @@ it('polls while fewer than fifty are open, and takes the next when one is done',
   // Now a poll finds fifty at once: with the 49 that are open, no more are there ever.
   await vi.waitFor(() => expect(received).toHaveLength(100));
   expect(broker.pending()).toEqual([{ trigger: 'task', waiting: 20, inFlight: 99 }]);
+});
+
+describe('what is new', () => {
+  /** A Broker whose task answers when it is told to, with the ids that it got. */
+  async function hold() {
+    const ids: string[] = [];
+    const answers: (() => void)[] = [];
+    const broker = await startBroker({
+      send: (_, { headers }) => {
+        ids.push(headers['ce-id'] ?? '');
+        return new Promise((resolve) =>
+          answers.push(() => resolve({ status: 204, headers: {}, body: Buffer.alloc(0) })),
+        );
+      },
+    });
+    const post = (id: string) => {
+      const headers = { 'ce-specversion': '1.0', 'ce-id': id, 'ce-source': '/s', 'ce-type': 't' };
+      return broker.post({ headers, body: Buffer.from('{}') });
+    };
+    const answer = () => answers.splice(0).forEach((one) => one());
+    return { broker, ids, post, answer };
+  }
+
+  it('is delivered without asking the log for it', async () => {
+    const { ids, post, answer } = await hold();
+    await post('0');
+    await vi.waitFor(() => expect(ids).toHaveLength(1));
+    const asked = (['all', 'get'] as const).map((name) => vi.spyOn(StatementSync.prototype, name));
+    onTestFinished(() => void vi.restoreAllMocks());
+    for (let n = 1; n < 20; n += 1) await post(String(n));
+    await vi.waitFor(() => expect(ids).toHaveLength(20));
+    answer();
+    for (const spy of asked) expect(spy).not.toHaveBeenCalled();
+  });
+
+  it.each([60, 400])(
+    'and waits for a place comes in the order of the log, each once: %s events',
+    async (count) => {
+      const { broker, ids, post, answer } = await hold();
+      await post('0');
+      await vi.waitFor(() => expect(ids).toHaveLength(1));
+      for (let n = 1; n < count; n += 1) await post(String(n));
+      await vi.waitFor(() => {
+        answer();
+        expect(broker.pending()).toEqual([{ trigger: 'task', waiting: 0, inFlight: 0 }]);
+      });
+      expect(ids).toEqual(Array.from({ length: count }, (_, n) => String(n)));
+    },
+  );
+
+  it('comes in the order of the log, each once, however it came there', async () => {
+    const { broker, ids, post, answer } = await hold();
+    for (const id of ['old', 'dead']) await post(id);
+    await vi.waitFor(() => expect(ids).toHaveLength(2));
+    answer();
+    await broker.idle(10_000);
+    const attributes = { specversion: '1.0', id: 'dead', source: '/s', type: 't' };
+    await broker.keepLetter('task', 'dead', { attributes, data: Buffer.alloc(0) });
+    ids.length = 0;
+    await Promise.all([post('a'), broker.redeliver('task', [1]), post('b'), broker.redrive([1]), post('c')]);
+    await vi.waitFor(() => expect(ids).toEqual(['a', 'old', 'b', 'dead', 'c']));
+    answer();
+    await broker.idle(10_000);
+    expect(ids).toHaveLength(5);
+  });
 });
 
 describe('fifty events that fail on every attempt', () => {

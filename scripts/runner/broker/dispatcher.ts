@@ -3,7 +3,7 @@ import type { DeadLetterSink, Send } from '../delivery/send.ts';
 import type { Clock } from '../delivery/clock.ts';
 import type { CloudEvent } from '../../events/cloud-event.ts';
 import { backoffMs } from '../../manifests/schemas/delivery-schema.ts';
-import type { EventLog } from './event-log/event-log.ts';
+import type { Delivery, EventLog } from './event-log/event-log.ts';
 import { MAX_HEADER_BYTES, MAX_POLL_RECORDS } from '../../events/limits.ts';
 import type { Log } from '../log.ts';
 import type { Trigger } from '../../manifests/types.ts';
@@ -16,9 +16,12 @@ const LOG_FAILED_MS = 1_000;
 /** How long an event waits that its task and then the dead-letter sink refused; both are tried again then. */
 const SINK_FAILED_MS = 10_000;
 
+/** More than that waits in the log. */
+const MAX_OFFERED = 200;
+
 export interface Dispatcher {
-  /** Says that there is something new. */
-  wake(): void;
+  /** Takes what is new in the log, in its order. */
+  offer(deliveries: Delivery[]): void;
   inFlight(): number;
   /** Something is under way, or there is something to deliver and a place for it. */
   isBusy(): boolean;
@@ -40,6 +43,7 @@ export interface DispatcherOptions {
 /** A delivery that holds a place. */
 interface Held {
   id: number;
+  seq: number;
   failed: number;
   /** Ends the wait for the retry. */
   stopWaiting: () => void;
@@ -62,13 +66,23 @@ export function startDispatcher({
   /** All up to this one are held or over. */
   let polled = 0;
   let hasMore = true;
+  /** While the log has no more: what has come since, so that it need not be asked. */
+  let offered: Delivery[] = [];
   let pumping = false;
   let closed = false;
   const tellStandstill = openStandstill({ who: `Trigger ${name}`, log, fields: { trigger: name } });
 
+  /** Forgets what was offered: the log has it. */
   function wake() {
     hasMore = true;
+    offered = [];
     schedule();
+  }
+
+  function offer(deliveries: Delivery[]) {
+    if (!hasMore) offered.push(...deliveries);
+    if (offered.length > MAX_OFFERED) wake();
+    else schedule();
   }
 
   function schedule() {
@@ -78,23 +92,31 @@ export function startDispatcher({
   }
 
   function canPoll(): boolean {
-    return !closed && current !== undefined && hasMore && held.size < MAX_POLL_RECORDS;
+    return (
+      !closed && current !== undefined && (hasMore || offered.length > 0) && held.size < MAX_POLL_RECORDS
+    );
   }
 
   function pump() {
     pumping = false;
     while (canPoll()) {
-      const rows = events.poll(name, polled, MAX_POLL_RECORDS);
-      hasMore = rows.length === MAX_POLL_RECORDS;
-      for (const { id, failed, nextAt } of rows) {
+      const rows = take();
+      for (const { id, seq, failed, nextAt } of rows) {
         polled = id;
         if (held.has(id)) continue;
-        const one: Held = { id, failed, stopWaiting: () => {}, underWay: undefined };
+        const one: Held = { id, seq, failed, stopWaiting: () => {}, underWay: undefined };
         held.set(id, one);
         startAt(nextAt, one);
       }
       tellRetried();
     }
+  }
+
+  function take(): Delivery[] {
+    if (!hasMore) return offered.splice(0, MAX_POLL_RECORDS);
+    const rows = events.poll(name, polled, MAX_POLL_RECORDS);
+    hasMore = rows.length === MAX_POLL_RECORDS;
+    return rows;
   }
 
   /** Timers may ring early, or end before a long wait does. */
@@ -131,11 +153,11 @@ export function startDispatcher({
     controller: AbortController,
   ): Promise<number | undefined> {
     try {
-      const read = events.read(one.id);
+      const read = events.read(one.seq);
       if (!read) return undefined;
-      const { attributes, data } = read.event;
+      const { attributes, data } = read;
       // `CloudEventOverridesMutator`. The log here is one partition.
-      const place = { knativekafkapartition: '0', knativekafkaoffset: String(read.seq) };
+      const place = { knativekafkapartition: '0', knativekafkaoffset: String(one.seq) };
       const event = { attributes: { ...attributes, ...place }, data };
       const { subscriber: to, delivery } = trigger;
       const { timeoutMs } = delivery;
@@ -157,8 +179,8 @@ export function startDispatcher({
     event: CloudEvent,
     outcome: Outcome,
   ): Promise<number | undefined> {
-    if (outcome.kind === 'done') return done(events.finish(one.id));
-    if (outcome.kind === 'reply') return done(events.finish(one.id, outcome.event));
+    if (outcome.kind === 'done') return done(events.finish(name, one.id));
+    if (outcome.kind === 'reply') return done(events.finish(name, one.id, outcome.event));
     const { failure } = outcome;
     const { code, reason } = failure;
     const failed = one.failed + 1;
@@ -171,7 +193,7 @@ export function startDispatcher({
     const { deadLetterTopic: topic, deadLetterSink: sink } = delivery;
     if (topic === undefined || sink === undefined) {
       log.error(fields, 'event dropped: it cannot be delivered and the Trigger has no dead-letter sink');
-      return done(events.finish(one.id));
+      return done(events.finish(name, one.id));
     }
     const letter = deadLetterOf(event, urlOf(subscriber), failure);
     const bytes = refusedBytes(letter);
@@ -199,7 +221,7 @@ export function startDispatcher({
 
   wake();
   return {
-    wake,
+    offer,
     inFlight: () => inFlight,
     isBusy: () => inFlight > 0 || pumping || canPoll(),
     update(next) {

@@ -39,8 +39,15 @@ function idOf(which: '-u' | '-g'): number {
 }
 
 /** Starts a command of PostgreSQL as that user. */
-export function runAs(command: string, args: string[], { through }: User, cwd: string): Promise<Child> {
+export function runAs(
+  command: string,
+  args: string[],
+  { through }: User,
+  cwd: string,
+  onLine?: (line: string) => void,
+): Promise<Child> {
   const [file = command, ...rest] = [...through, command, ...args];
   const { PATH = '/usr/bin:/bin' } = process.env;
-  return startChild({ command: file, args: rest, cwd, env: { PATH, LANG: 'C', TZ: 'UTC' } });
+  const env = { PATH, LANG: 'C', TZ: 'UTC' };
+  return startChild({ command: file, args: rest, cwd, env, ...(onLine && { onLine }) });
 }

@@ -1,11 +1,12 @@
 import { chmodSync } from 'node:fs';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { appendFile, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Client } from 'pg';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { startChild } from './child.ts';
 import { accepts } from './ports.ts';
+import { stateOf } from './postgres-ready.ts';
 import { startPostgres } from './postgres.ts';
 import { isRunning, recordingLog, tempFolder } from '../serving/testing.ts';
 
@@ -109,6 +110,27 @@ test('it does not outlive a process that is killed, and the next one starts at o
   expect(await ask(url, 'SELECT 1 AS n')).toEqual({ n: 1 });
   await close();
   await rm(dir, { recursive: true, force: true });
+});
+
+test('a postgres that recovers is waited for until it takes connections', async () => {
+  const dir = join(tempFolder(), 'postgres');
+  const first = await start(dir);
+  await ask(first.url, 'CREATE TABLE t AS SELECT 42 AS n');
+  await first.close();
+  // A standby is in recovery for as long as nobody promotes it.
+  const data = join(dir, 'data');
+  await writeFile(join(data, 'standby.signal'), '');
+  await appendFile(join(data, 'postgresql.auto.conf'), 'hot_standby = off\n');
+  const starting = startPostgres({ dir, log: recordingLog() });
+  onTestFinished(async () => (await starting).close());
+  const lock = async () => (await readFile(join(data, 'postmaster.pid'), 'utf8')).split('\n');
+  await vi.waitFor(async () => {
+    const [, , , port] = await lock();
+    expect(await stateOf(first.url.replace(`:${first.port}/`, `:${port}/`))).toBe('recovering');
+  });
+  await writeFile(join(data, 'promote'), '');
+  process.kill(Number((await lock())[0]), 'SIGUSR1');
+  expect(await ask((await starting).url, 'SELECT n FROM t')).toEqual({ n: 42 });
 });
 
 test('a postgres that does not come up is reported with its last words', async () => {

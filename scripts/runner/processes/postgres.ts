@@ -3,10 +3,10 @@ import { chown, mkdir, readFile, realpath, rename, rm, stat, writeFile } from 'n
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Client } from 'pg';
 import type { Child } from './child.ts';
 import { keepRunning } from './keep-running.ts';
 import type { Log } from '../log.ts';
+import { stateOf, untilReady } from './postgres-ready.ts';
 import { releasePort, takePort } from './ports.ts';
 import { runAs, type User, userFor } from './postgres-user.ts';
 
@@ -18,7 +18,6 @@ export interface Postgres {
   close(graceMs?: number): Promise<void>;
 }
 
-const startTimeoutMs = 30_000;
 /** For what a killed runner has left behind to end. */
 const leavingMs = 10_000;
 
@@ -34,12 +33,12 @@ export async function startPostgres({ dir, log }: { dir: string; log: Log }): Pr
   const user = await userFor(place.data);
   await initialise(place, user, folder);
   await removeStaleLock(place);
-  const { port, child } = await startOnFreePort(place, user);
+  const { port, child } = await startOnFreePort(place, user, log);
   const kept = keepRunning({
     from: 'postgres',
     command: 'postgres',
     first: child,
-    start: () => startOn(port, place, user),
+    start: () => startOn(port, place, user, log),
     stop: stopFast,
     log,
   });
@@ -116,11 +115,11 @@ async function removeStaleLock({ data }: Place): Promise<void> {
 }
 
 /** A port may be taken meanwhile, and the processes of one that was killed use its memory until they have found out. */
-async function startOnFreePort(place: Place, user: User): Promise<{ port: number; child: Child }> {
+async function startOnFreePort(place: Place, user: User, log: Log): Promise<{ port: number; child: Child }> {
   for (let attempt = 1; ; attempt += 1) {
     const port = await takePort();
     try {
-      return { port, child: await startOn(port, place, user) };
+      return { port, child: await startOn(port, place, user, log) };
     } catch (error) {
       releasePort(port);
       const isPassing = /Address already in use|shared memory block/.test(String(error));
@@ -130,7 +129,7 @@ async function startOnFreePort(place: Place, user: User): Promise<{ port: number
   }
 }
 
-async function startOn(port: number, place: Place, user: User): Promise<Child> {
+async function startOn(port: number, place: Place, user: User, log: Log): Promise<Child> {
   const settings = {
     port,
     listen_addresses: '127.0.0.1',
@@ -141,31 +140,13 @@ async function startOn(port: number, place: Place, user: User): Promise<Child> {
     max_connections: 50,
   };
   const args = Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
-  const child = await runAs(join(place.bin, 'postgres'), ['-D', place.data, ...args], user, place.data);
-  const deadline = performance.now() + startTimeoutMs;
-  while (!(await isReady(urlOf(port, place)))) {
-    if (!child.running()) throw new Error(`postgres ${await child.exited}:\n${child.lastLines()}`);
-    if (performance.now() > deadline) {
-      await child.stop(0);
-      throw new Error(`postgres was not ready within ${startTimeoutMs} ms:\n${child.lastLines()}`);
-    }
-    await sleep(10);
-  }
+  let said = '';
+  const note = (line: string) => {
+    said = / LOG: +(.*)/.exec(line)?.[1] ?? said;
+  };
+  const child = await runAs(join(place.bin, 'postgres'), ['-D', place.data, ...args], user, place.data, note);
+  await untilReady({ child, said: () => said, ask: () => stateOf(urlOf(port, place)), log });
   return child;
-}
-
-async function isReady(connectionString: string): Promise<boolean> {
-  const client = new Client({ connectionString, connectionTimeoutMillis: 2_000 });
-  client.on('error', () => {});
-  try {
-    await client.connect();
-    await client.query('SELECT 1');
-    return true;
-  } catch {
-    return false;
-  } finally {
-    await client.end().catch(() => {});
-  }
 }
 
 /** SIGTERM would wait for clients to leave. */

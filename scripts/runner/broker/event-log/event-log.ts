@@ -1,13 +1,13 @@
 import * as v from 'valibot';
 import type { CloudEvent } from '../../../events/cloud-event.ts';
 import { openCounts } from './counts.ts';
+import { openDisk } from './disk.ts';
 import { openEventDatabase } from './event-database.ts';
 import type { Attributes } from '../../../events/trigger-filter.ts';
 import {
   LoggedRow,
   AttributesRow,
   PolledRow,
-  TriggerRow,
   PlaceRow,
   ReadRow,
   DeadLetterRow,
@@ -15,6 +15,7 @@ import {
   type DeadLetter,
   type LoggedEvent,
 } from './rows.ts';
+import { openRecentEvents } from './recent-events.ts';
 import { prepareStatements } from './statements.ts';
 import { openWriter } from './writer.ts';
 
@@ -23,9 +24,22 @@ export interface EventLogOptions {
   file: string;
   /** Names of the Triggers that an event is for. */
   route: (attributes: Attributes) => string[];
-  /** Called after the commit with the Triggers that have something new to deliver. */
-  onNew: (triggers: string[]) => void;
+  /** Called after each commit, for each Trigger with all that is new for it, in the order in which `poll` would return it. */
+  onNew: (trigger: string, deliveries: Delivery[]) => void;
   now: () => number;
+  /** Default: `fdatasync`. */
+  sync?: Parameters<typeof openDisk>[2];
+}
+
+/** What is still to be delivered. */
+export interface Delivery {
+  /** Counts up: deliveries are made in this order. */
+  id: number;
+  /** The event's place in the log. */
+  seq: number;
+  failed: number;
+  /** When it is due, milliseconds since 1970. */
+  nextAt: number;
 }
 
 export type EventLog = Awaited<ReturnType<typeof openEventLog>>;
@@ -37,15 +51,22 @@ export type EventLog = Awaited<ReturnType<typeof openEventLog>>;
  * of the event loop share one transaction.
  * @throws Error when the file is in use by another process, or of another version
  */
-export async function openEventLog({ file, route, onNew, now }: EventLogOptions) {
+export async function openEventLog({ file, route, onNew, now, sync }: EventLogOptions) {
   const db = openEventDatabase(file);
   const sql = prepareStatements(db);
 
   const waiting = await openCounts(db, { table: 'deliveries', column: 'trigger' });
   const letters = await openCounts(db, { table: 'dead_letters', column: 'topic' });
-  const { write, commit } = openWriter(db, (isCommitted) => {
+  /** Of the transaction under way. */
+  let fresh: (Delivery & { trigger: string })[] = [];
+  const recent = openRecentEvents();
+  const disk = openDisk(db, `${file}-wal`, sync);
+  const { write, commit } = openWriter(db, disk, (isCommitted) => {
     waiting.settle(isCommitted);
     letters.settle(isCommitted);
+    const told = isCommitted ? Map.groupBy(fresh, ({ trigger }) => trigger) : [];
+    fresh = [];
+    for (const [trigger, deliveries] of told) onNew(trigger, deliveries);
   });
   /** How far the events were looked at that are old enough to go. */
   let pruned = NOWHERE;
@@ -53,15 +74,18 @@ export async function openEventLog({ file, route, onNew, now }: EventLogOptions)
   function insert({ attributes, data }: CloudEvent, triggers: string[]) {
     const at = now();
     const { lastInsertRowid: seq } = sql.event.run(at, JSON.stringify(attributes), data);
-    for (const trigger of triggers) {
-      sql.delivery.run(seq, trigger, at);
-      waiting.change(trigger, 1);
-    }
+    recent.keep(Number(seq), { attributes, data });
+    for (const trigger of triggers)
+      queue(trigger, Number(seq), at, sql.delivery.run(seq, trigger, at).lastInsertRowid);
   }
 
-  function end(id: number) {
-    const row = sql.finish.get(id);
-    if (row) waiting.change(v.parse(TriggerRow, row).trigger, -1);
+  function queue(trigger: string, seq: number, nextAt: number, id: number | bigint) {
+    fresh.push({ trigger, id: Number(id), seq, failed: 0, nextAt });
+    waiting.change(trigger, 1);
+  }
+
+  function end(trigger: string, id: number) {
+    if (sql.finish.run(id).changes > 0) waiting.change(trigger, -1);
   }
 
   /** In transactions of a few milliseconds each. */
@@ -76,34 +100,32 @@ export async function openEventLog({ file, route, onNew, now }: EventLogOptions)
     async append(event: CloudEvent): Promise<void> {
       const triggers = route(event.attributes);
       await write(() => insert(event, triggers));
-      onNew(triggers);
     },
 
-    /** Deliveries whose ids are above `after`, which is the order they were asked for in; `nextAt`: when each is due. */
-    poll(trigger: string, after: number, limit: number): { id: number; failed: number; nextAt: number }[] {
+    /** Deliveries whose ids are above `after`, in their order. */
+    poll(trigger: string, after: number, limit: number): Delivery[] {
       const rows = sql.poll.all(trigger, after, limit).map((row) => v.parse(PolledRow, row));
-      return rows.map(({ next_at: nextAt, ...row }) => ({ ...row, nextAt }));
+      return rows.map(({ event: seq, next_at: nextAt, ...row }) => ({ ...row, seq, nextAt }));
     },
 
-    /** A delivery's event and its place in the log; undefined when it is over. */
-    read(id: number): { seq: number; event: CloudEvent } | undefined {
-      const row = sql.read.get(id);
-      if (row === undefined) return undefined;
-      const { seq, attributes, data } = v.parse(ReadRow, row);
-      return { seq, event: { attributes, data } };
+    /** The event at a place in the log. */
+    read(seq: number): CloudEvent | undefined {
+      const kept = recent.find(seq);
+      if (kept) return kept;
+      const row = sql.read.get(seq);
+      return row && v.parse(ReadRow, row);
     },
 
-    /** Ends a delivery; a reply is stored in the same transaction. */
-    async finish(id: number, reply?: CloudEvent): Promise<void> {
+    /** Ends a delivery of a Trigger; a reply is stored in the same transaction. */
+    async finish(trigger: string, id: number, reply?: CloudEvent): Promise<void> {
       const triggers = reply ? route(reply.attributes) : [];
       await write(
         () => {
           if (reply) insert(reply, triggers);
-          end(id);
+          end(trigger, id);
         },
-        { isSynced: false },
+        { isSynced: false, mayWait: !reply },
       );
-      onNew(triggers);
     },
 
     /** Queues events of the log again for one Trigger, unless it does not want them, waits for them, or they are pruned. Returns how many. */
@@ -112,11 +134,12 @@ export async function openEventLog({ file, route, onNew, now }: EventLogOptions)
       await writeEach(seqs, (seq) => {
         const row = sql.attributes.get(seq);
         if (row === undefined || !route(v.parse(AttributesRow, row).attributes).includes(trigger)) return;
-        if (sql.redeliver.run(seq, trigger, now()).changes === 0) return;
-        waiting.change(trigger, 1);
+        const at = now();
+        const { changes, lastInsertRowid: id } = sql.redeliver.run(seq, trigger, at);
+        if (changes === 0) return;
+        queue(trigger, seq, at, id);
         queued += 1;
       });
-      onNew([trigger]);
       return queued;
     },
 
@@ -129,7 +152,7 @@ export async function openEventLog({ file, route, onNew, now }: EventLogOptions)
       write(() => {
         sql.bury.run(topic, trigger, now(), JSON.stringify(attributes), data);
         letters.change(topic, 1);
-        if (id !== undefined) end(id);
+        if (id !== undefined) end(trigger, id);
       }),
 
     /** The newest dead letters whose ids are below `before`, newest first. */
@@ -158,7 +181,6 @@ export async function openEventLog({ file, route, onNew, now }: EventLogOptions)
         sql.redriven.run(now(), id);
         queued += 1;
       });
-      onNew(triggers);
       return queued;
     },
 
@@ -193,6 +215,7 @@ export async function openEventLog({ file, route, onNew, now }: EventLogOptions)
       if (!db.isOpen) return;
       commit();
       db.close();
+      disk.close();
     },
   };
 }

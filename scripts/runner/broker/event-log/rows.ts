@@ -44,10 +44,14 @@ export const LoggedRow = v.object({
   dead: Names,
 });
 export const AttributesRow = v.object({ attributes: AttributesJson });
-export const PolledRow = v.object({ id: v.number(), failed: v.number(), next_at: v.number() });
-export const TriggerRow = v.object({ trigger: v.string() });
+export const PolledRow = v.object({
+  id: v.number(),
+  event: v.number(),
+  failed: v.number(),
+  next_at: v.number(),
+});
 export const PlaceRow = v.object({ received_at: v.number(), seq: v.number() });
-export const ReadRow = v.object({ seq: v.number(), attributes: AttributesJson, data: Bytes });
+export const ReadRow = v.object({ attributes: AttributesJson, data: Bytes });
 export const DeadLetterRow = v.object({
   id: v.number(),
   topic: v.string(),

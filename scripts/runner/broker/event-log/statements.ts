@@ -6,10 +6,10 @@ export function prepareStatements(db: DatabaseSync) {
     event: db.prepare('INSERT INTO events (received_at, attributes, data) VALUES (?, ?, ?)'),
     delivery: db.prepare('INSERT INTO deliveries (event, trigger, next_at) VALUES (?, ?, ?)'),
     poll: db.prepare(
-      'SELECT id, failed, next_at FROM deliveries WHERE trigger = ? AND id > ? ORDER BY id LIMIT ?',
+      'SELECT id, event, failed, next_at FROM deliveries WHERE trigger = ? AND id > ? ORDER BY id LIMIT ?',
     ),
-    read: db.prepare('SELECT seq, attributes, data FROM deliveries JOIN events ON seq = event WHERE id = ?'),
-    finish: db.prepare('DELETE FROM deliveries WHERE id = ? RETURNING trigger'),
+    read: db.prepare('SELECT attributes, data FROM events WHERE seq = ?'),
+    finish: db.prepare('DELETE FROM deliveries WHERE id = ?'),
     retry: db.prepare('UPDATE deliveries SET failed = ?, next_at = ? WHERE id = ?'),
     bury: db.prepare(
       'INSERT INTO dead_letters (topic, trigger, at, attributes, data) VALUES (?, ?, ?, ?, ?)',
