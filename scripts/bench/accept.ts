@@ -12,7 +12,7 @@ import { barPlot } from './parts/plot.ts';
 import { openRounds, type Rounds } from './parts/rounds.ts';
 import { startServer, type Server } from './parts/server.ts';
 import { rounded } from './parts/stats.ts';
-import { bundleAlike } from './parts/variants.ts';
+import { bundleAlike, formEnv } from './parts/variants.ts';
 
 const root = join(import.meta.dirname, '../..');
 const sources = join(import.meta.dirname, 'variants');
@@ -76,16 +76,7 @@ async function startServers(folder: string, kafka: string, cores: Cores): Promis
   const alike = join(folder, 'variants');
   const entryPoints = ['bare', 'framework', 'usual'].map((name) => [name, join(sources, `${name}.ts`)]);
   await bundleAlike(Object.fromEntries(entryPoints), alike);
-  const env = {
-    KAFKA_BROKERS: kafka,
-    KAFKA_TOPIC: 'form-submissions',
-    FUNCTION_TARGET: 'student-data-form',
-    SPREADSHEET_ID: 'spreadsheet-1',
-    IDEMPOTENCY_SECRET: 'only for this benchmark',
-    NODE_ENV: 'production',
-    // kafkajs sets timers with a negative time, and Node warns about them.
-    NODE_NO_WARNINGS: '1',
-  };
+  const env = formEnv(kafka);
   const start = (file: string) => startServer(file, { cores, env });
   return {
     bare: await start(join(alike, 'bare.mjs')),

@@ -55,6 +55,17 @@ test('CommonJS packages find modules of Node, and `domain` is the one of functio
   expect(await run(bundle, 'two')).toBe('/pass-through\n');
 });
 
+test('a module of kafkajs gives way to the quicker one of functions/lib', async () => {
+  const root = project({
+    'functions/lib/publish/stand-ins/crc32c.ts': `export const crc32c = () => 'quick';`,
+    'node_modules/kafkajs/index.js': `module.exports = require('./src/protocol/recordBatch/crc32C')();`,
+    'node_modules/kafkajs/src/protocol/recordBatch/crc32C/index.js': `module.exports = () => 'slow';`,
+    'functions/tasks/two/two.ts': `import name from 'kafkajs'; export { name };`,
+  });
+  const bundle = await bundleFunctions({ root, outDir: join(root, 'out') });
+  expect(await run(bundle, 'two')).toBe('quick\n');
+});
+
 test('a versioned bundle keeps its folder while nothing changes; a new one leaves the old one alone', async () => {
   const root = project();
   const outDir = join(root, 'out');

@@ -17,7 +17,7 @@ export function leftOut(lib: string): Required<Pick<BuildOptions, 'alias' | 'plu
   });
   return {
     alias: Object.fromEntries(standIns),
-    plugins: [requiredBuiltins, silentRouter, recordEncoder(find('publish/kafka-record-bytes'))],
+    plugins: [requiredBuiltins, silentRouter, quickKafkajs(find)],
   };
 }
 
@@ -50,16 +50,24 @@ const silentRouter: Plugin = {
   },
 };
 
-/** kafkajs's encoder of a record is no module of its own that an alias could name. */
-function recordEncoder(file: string | undefined): Plugin {
-  const contents = `module.exports = require(${JSON.stringify(file)}).encodeRecord`;
+/** Modules of kafkajs and what stands in for each. kafkajs requires them by paths that an alias cannot name. */
+const kafkajsModules = [
+  { module: 'producer/groupMessagesPerPartition', file: 'group-messages', exported: 'groupMessages' },
+  { module: 'protocol/recordBatch/crc32C/index', file: 'crc32c', exported: 'crc32c' },
+  { module: 'protocol/recordBatch/record/v0/index', file: 'record', exported: 'encodeRecord' },
+];
+
+function quickKafkajs(find: (path: string) => string | undefined): Plugin {
   return {
-    name: 'record-encoder',
+    name: 'quick-kafkajs',
     setup({ onLoad }) {
-      onLoad(
-        { filter: /kafkajs[\\/]src[\\/]protocol[\\/]recordBatch[\\/]record[\\/]v0[\\/]index\.js$/ },
-        ({ path }) => (file !== undefined ? { contents, resolveDir: dirname(path) } : undefined),
-      );
+      for (const { module, file, exported } of kafkajsModules) {
+        const standIn = find(`publish/stand-ins/${file}`);
+        if (standIn === undefined) continue;
+        const filter = new RegExp(`kafkajs/src/${module}\\.js$`.replaceAll('/', String.raw`[\\/]`));
+        const contents = `module.exports = require(${JSON.stringify(standIn)}).${exported}`;
+        onLoad({ filter }, ({ path }) => ({ contents, resolveDir: dirname(path) }));
+      }
     },
   };
 }

@@ -1,7 +1,7 @@
 import { createRequire } from 'node:module';
 import * as fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { encodeRecord, type EncodedRecord } from './kafka-record-bytes.ts';
+import { encodeRecord, type EncodedRecord } from './record.ts';
 
 const require = createRequire(import.meta.url);
 const kafkajsEncode: (record: EncodedRecord) => {
