@@ -9,9 +9,10 @@ const BACKLOG = 65_535;
 
 /**
  * libuv accepts one connection of a listening socket in each turn of the event loop, and a busy runner has four turns a second: of 1,000
- * clients that came at once some waited 26 s for their first answer. Linux spreads connections over the sockets of a port.
+ * clients that came at once some waited 26 s for their first answer, with 16 sockets 7 s, with 128 none for its connection. Linux spreads
+ * connections over the sockets of a port.
  */
-const SOCKETS = process.platform === 'linux' ? 16 : 1;
+const SOCKETS = process.platform === 'linux' ? 128 : 1;
 
 export interface Listening {
   port: number;
@@ -39,7 +40,7 @@ export async function listen(
   const others = Array.from({ length: SOCKETS - 1 }, () =>
     createServer({ allowHalfOpen: true, noDelay: true }, (socket) => void server.emit('connection', socket)),
   );
-  for (const other of others) await open(other, { port: bound, host, backlog, reusePort: true });
+  await Promise.all(others.map((other) => open(other, { port: bound, host, backlog, reusePort: true })));
   return {
     port: bound,
     close: async () => void (await Promise.all([server, ...others].map(closed))),
