@@ -1,20 +1,23 @@
 import { spawnSync } from 'node:child_process';
 import { readdirSync } from 'node:fs';
-import { mkdir, writeFile } from 'node:fs/promises';
 import { cpus } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { command } from '../cli/command.ts';
 import { markdownOf } from '../bench/parts/markdown.ts';
 import type { Measured } from '../bench/parts/measured.ts';
+import { watchOthers } from '../bench/parts/quiet.ts';
+import { flawsOf, saveFigures } from '../bench/parts/save.ts';
 
 const folder = join(import.meta.dirname, '../bench');
 const names = readdirSync(folder).flatMap((file) => (file.endsWith('.ts') ? [file.slice(0, -3)] : []));
-const help = `Runs benchmarks and prints tables; plots go to scripts/bench/results/.
+const help = `Runs benchmarks and prints tables.
 
-  npm run bench -- NAME [--json] [--runs N]
+  npm run bench -- NAME [--save] [--json] [--runs N]
 
 NAME      all, ${names.join(', ')}
+--save    also writes the tables to scripts/bench/README.md and the plots to scripts/bench/results/, unless there were errors or
+          other programs kept the machine busy
 --json    prints the numbers as JSON
 --runs N  measurements of each variant, in turns (default: about four minutes' worth); more is more precise
 --help    prints this text
@@ -34,6 +37,7 @@ async function measureNamed(): Promise<void> {
   const { values, positionals } = parseArgs({
     allowPositionals: true,
     options: {
+      save: { type: 'boolean', default: false },
       json: { type: 'boolean', default: false },
       runs: { type: 'string' },
     },
@@ -46,15 +50,20 @@ async function measureNamed(): Promise<void> {
     throw new Error(`--runs takes a whole number above 0, not ${values.runs}`);
 
   const { measure }: Benchmark = await import(join(folder, `${name}.ts`));
+  const othersSince = watchOthers();
   const measured = await measure(runs === undefined ? {} : { runs });
-  const { plots, ...figures } = measured;
+  const { plots: _, ...figures } = measured;
   const command = ['npm run bench --', ...process.argv.slice(2)].join(' ');
   const machine = `${cpus().length} × ${cpus()[0]?.model.trim()}, Node ${process.versions.node}`;
-  const about = { command, machine, date: new Date().toISOString().slice(0, 10) };
-  const results = join(folder, 'results');
-  await mkdir(results, { recursive: true });
-  for (const { file, svg } of plots) await writeFile(join(results, file), svg);
-  console.log(values.json ? JSON.stringify({ ...about, ...figures }, null, 2) : markdownOf(about, measured));
+  const others = othersSince();
+  const about = { command, machine, date: new Date().toISOString().slice(0, 10), others };
+  console.log(
+    values.json ? JSON.stringify({ ...about, ...figures }, null, 2) : `${markdownOf(about, measured)}\n`,
+  );
+  if (!values.save) return;
+  const flaws = flawsOf(measured, about);
+  if (flaws.length > 0) throw new Error(`the figures of ${name} are not saved: ${flaws.join(', ')}`);
+  saveFigures(folder, name, about, measured);
 }
 
 /** One after the other, each in its own process, because a process stays bound to its core. */

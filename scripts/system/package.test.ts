@@ -44,6 +44,13 @@ it('keeps the rules as it was made, and the doctor finds nothing in its manifest
   });
 });
 
+it('installs one of the APIs of googleapis, under its licence', () => {
+  expect(readdirSync(join(root, 'node_modules'))).not.toContain('googleapis');
+  const googleapis = join(root, 'node_modules/formbus/node_modules/googleapis');
+  expect(readdirSync(googleapis).toSorted()).toEqual(['LICENSE', 'build', 'package.json']);
+  expect(readdirSync(join(googleapis, 'build/src/apis'))).toEqual(['sheets']);
+});
+
 it('starts by the command of its package.json', () => {
   const { status, output } = run(root, 'npm', 'start', '--silent', '--', '--help');
   expect([status, output]).toEqual([0, expect.stringMatching(/^Runs Formbus on this machine/)]);

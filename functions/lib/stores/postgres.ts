@@ -12,8 +12,15 @@ export const postgresEnv = {
   ),
 };
 
-/** Returns a statement's rows and how many rows it affected. */
-export type Query = (text: string, values?: unknown[]) => Promise<QueryResult<Record<string, unknown>>>;
+/**
+ * Returns a statement's rows and how many rows it affected.
+ * @param name each connection prepares the statement once under it; another text needs another name
+ */
+export type Query = (
+  text: string,
+  values?: unknown[],
+  name?: string,
+) => Promise<QueryResult<Record<string, unknown>>>;
 
 export interface Database {
   /** Runs one statement, which is a transaction of its own. @throws DatabaseError from the server, Unavailable when it did not answer */
@@ -42,10 +49,21 @@ export function openDatabase(env: Env<typeof postgresEnv>, log: Log): Database {
   const warn = (error: Error) => log.warn({ reason: error.message }, 'PostgreSQL');
   pool.on('error', warn);
   const others = new Set<Client>();
+  let canPrepare = true;
   return {
-    async query(text, values) {
+    async query(text, values, name) {
+      const run = () =>
+        pool.query<Record<string, unknown>>({
+          text,
+          ...(values && { values }),
+          ...(canPrepare && name && { name }),
+        });
       try {
-        return await pool.query<Record<string, unknown>>(text, values);
+        return await run().catch((error: unknown) => {
+          if (!name || !isPoolersFault(error)) throw error;
+          canPrepare = false;
+          return run();
+        });
       } catch (cause) {
         if (cause instanceof DatabaseError) throw cause;
         throw unavailable(cause);
@@ -73,6 +91,9 @@ export function openDatabase(env: Env<typeof postgresEnv>, log: Log): Database {
 export function codeOf(error: unknown): string {
   return error instanceof DatabaseError ? (error.code ?? '') : '';
 }
+
+/** A pooler that gives each transaction another connection, and does not know which one has prepared what: nothing was executed. */
+const isPoolersFault = (error: unknown) => ['26000', '42P05'].includes(codeOf(error));
 
 /** The SQLSTATE for a table that does not exist. */
 export const undefinedTable = '42P01';

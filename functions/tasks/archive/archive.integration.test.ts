@@ -48,6 +48,13 @@ async function send(what: object, url = served.url): Promise<number> {
 }
 const post = (attributes: Record<string, unknown> = {}, url?: string) =>
   send({ ...event, ...attributes }, url);
+/** It is built in the background. */
+async function expectIndex() {
+  const indexes = () =>
+    postgres.query(`SELECT indexrelid::regclass::text AS name FROM pg_index
+      WHERE indrelid = 'submissions'::regclass AND indisvalid ORDER BY name`);
+  await expect.poll(indexes).toEqual([{ name: 'submissions_in_order' }, { name: 'submissions_pkey' }]);
+}
 const ids = async () => (await postgres.query('SELECT id FROM submissions ORDER BY id')).map(({ id }) => id);
 
 it('keeps a submission with everything needed to find and export it, including the order of its fields', async () => {
@@ -136,6 +143,29 @@ it('stores texts of every kind; what PostgreSQL cannot store becomes U+FFFD', as
   );
 });
 
+it('stores odd values that arrive together, each as it is', async () => {
+  const odd = [
+    { large: Number.MAX_VALUE, small: 5e-324, precise: 0.1, whole: 2 ** 53 + 2, negative: -1e21 },
+    { long: 'x'.repeat(90_000) },
+    { json: '{"a":[1,"\\u0000"]}', backslash: '\\', quote: '"', lines: 'a\r\nb\t', array: '{a,NULL}' },
+    { null: 'null', empty: '', list: [], mixed: ['1', 1, '"'], none: null, yes: true },
+    Object.fromEntries([
+      ['toJSON', 'y'],
+      ['1', 'one'],
+      ['b', ''],
+    ]),
+    {},
+  ];
+  // The first one goes alone, the others together.
+  const all = [{}, ...odd, ...odd, ...odd].map((data, n) => ({
+    id: `odd-${String(n).padStart(2, '0')}`,
+    data,
+  }));
+  expect(new Set(await Promise.all(all.map((one) => post(one))))).toEqual(new Set([204]));
+  const stored = await postgres.query('SELECT id, fields, data FROM submissions ORDER BY id');
+  expect(stored).toEqual(all.map(({ id, data }) => ({ id, fields: Object.keys(data), data })));
+});
+
 it('refuses permanently what can never be stored, and stores the others', async () => {
   const poison = Array.from({ length: 50 }, (_, i) => [
     { id: randomBytes(4_000).toString('hex') },
@@ -161,14 +191,19 @@ it.each([{ data: { id: 1 } }, { data: {} }, { form: undefined }])(
 );
 
 it('answers 503 while the database is away or lacks its tables, and takes the event once that is repaired', async () => {
+  const dropTables = async () => {
+    await expectIndex();
+    await postgres.query('DROP TABLE submissions, formbus_schema, formbus_lease');
+  };
+  await expectIndex();
   await postgres.kill();
   const early = await start();
   await expect.poll(() => post()).toBe(503);
   await expect.poll(() => post()).toBe(204);
   await expect.poll(() => post({ id: 'id-2' }, early.url)).toBe(204);
-  await postgres.query('DROP TABLE submissions, formbus_schema, formbus_lease');
+  await dropTables();
   expect([await post(), await post()]).toEqual([503, 204]);
-  await postgres.query('DROP TABLE submissions, formbus_schema, formbus_lease');
+  await dropTables();
   expect([await send(forgotten), await send(forgotten)]).toEqual([503, 204]);
   expect(await postgres.query('SELECT id, data FROM submissions')).toEqual([{ id: 'id-1', data: null }]);
   await early.close();
@@ -196,11 +231,8 @@ it('counts and logs what it keeps, has already and forgets, and nothing that a p
 });
 
 it('builds the index for reading in order after the first submission', async () => {
-  const indexes = () =>
-    postgres.query(`SELECT indexrelid::regclass::text AS name FROM pg_index
-      WHERE indrelid = 'submissions'::regclass AND indisvalid ORDER BY name`);
   expect(await post()).toBe(204);
-  await expect.poll(indexes).toEqual([{ name: 'submissions_in_order' }, { name: 'submissions_pkey' }]);
+  await expectIndex();
 });
 
 it('has no connection to the database after close()', async () => {

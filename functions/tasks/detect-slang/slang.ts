@@ -1,5 +1,6 @@
 import { collapseDuplicatesTransformer, parseRawPattern, RegExpMatcher, type ParsedPattern } from 'obscenity';
 import { allowance } from './allowance.ts';
+import { containsAny } from './contains-any.ts';
 import type { SlangList, Word } from './list.ts';
 import { maskedWords } from './masked.ts';
 import { fold, joined, leetWords, words, type Reading } from './readings.ts';
@@ -15,14 +16,15 @@ export interface Finding {
 /** Finds the list's words in a text. Takes time in proportion to the text's length, whatever the text is. */
 export function slangFinder({ words: listed, languages, allowed }: SlangList): (text: string) => Finding[] {
   const patterns = listed.map((word) => ({ word, key: squeeze(edged(word)), pattern: lazyPattern(word) }));
+  const mayHaveWord = containsAny(patterns.map(({ key }) => key));
   const isAllowed = allowance(allowed);
   const masked = maskedWords(listed);
 
   const read = ({ text, at }: Reading, original: string, isForeign: Foreign): Finding[] => {
     // Compiling hundreds of patterns would be most of a cold start; nearly all are ruled out by a look for their letters.
     const squeezed = squeeze(` ${text} `);
+    if (!mayHaveWord(squeezed)) return [];
     const possible = patterns.filter(({ key }) => squeezed.includes(key));
-    if (possible.length === 0) return [];
     const matcher = new RegExpMatcher({
       blacklistedTerms: possible.map(({ pattern }, id) => ({ id, pattern: pattern() })),
       // Two of each repeated letter stay, so that "as" does not match "ass".

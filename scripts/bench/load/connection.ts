@@ -14,7 +14,7 @@ export interface Connection {
 const timeoutMs = 40_000;
 
 /**
- * Connects to a server of HTTP/1.1 that sends `content-length` with each answer. Does what a benchmark needs of a client and no more,
+ * Connects to a server of HTTP/1.1 that sends `content-length` with each body. Does what a benchmark needs of a client and no more,
  * because a general one takes more of its core for a request than a bare server does of its own, and would be measured instead.
  */
 export function openConnection({ hostname, port }: URL): Connection {
@@ -70,7 +70,9 @@ function parseAnswer(received: string): Answer | 'incomplete' | 'unreadable' {
   const end = received.indexOf('\r\n\r\n');
   if (end === -1) return 'incomplete';
   const head = received.slice(0, end);
-  const [, status, length] = /^HTTP\/1\.1 (\d{3}) [^]*?\r\ncontent-length: (\d+)/i.exec(head) ?? [];
+  const status = /^HTTP\/1\.1 (\d{3}) /.exec(head)?.[1];
+  // A 204 has neither body nor length.
+  const length = status === '204' ? 0 : /\r\ncontent-length: (\d+)/i.exec(head)?.[1];
   if (status === undefined || length === undefined) return 'unreadable';
   const body = received.slice(end + 4);
   if (body.length < Number(length)) return 'incomplete';

@@ -17,12 +17,20 @@ interface Target {
 }
 
 /** Makes requests before they are needed: making a body takes longer than sending it. */
-export function postsOf({ host, pathname }: URL, body: (n: number) => string, count = 5_000): string[] {
-  return Array.from({ length: count }, (_, n) => {
-    const bytes = Buffer.from(body(n));
-    const head = `POST ${pathname} HTTP/1.1\r\nhost: ${host}\r\ncontent-type: application/json\r\n`;
-    return `${head}content-length: ${bytes.length}\r\n\r\n${bytes.toString('latin1')}`;
-  });
+export function postsOf(url: URL, body: (n: number) => string, count = 5_000): string[] {
+  const headers = { 'content-type': 'application/json' };
+  return Array.from({ length: count }, (_, n) => postOf(url, { headers, body: body(n) }));
+}
+
+/** A whole request, as latin1. */
+export function postOf(
+  { host, pathname }: URL,
+  { headers, body }: { headers: Record<string, string>; body: string },
+): string {
+  const bytes = Buffer.from(body);
+  const all = Object.entries({ host, ...headers, 'content-length': bytes.length });
+  const lines = all.map(([name, value]) => `${name}: ${value}\r\n`).join('');
+  return `POST ${pathname} HTTP/1.1\r\n${lines}\r\n${bytes.toString('latin1')}`;
 }
 
 /**

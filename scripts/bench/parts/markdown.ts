@@ -1,8 +1,17 @@
 import type { Measured, Table } from './measured.ts';
 
-/** A Markdown table. */
+/** What was run, where and when. */
+export interface About {
+  command: string;
+  machine: string;
+  date: string;
+  /** The share of the processors that other processes took meanwhile, in percent. */
+  others: number;
+}
+
+/** Figures as Markdown. */
 export function markdownOf(
-  { command, machine, date }: { command: string; machine: string; date: string },
+  { command, machine, date, others }: About,
   { how, tables, goals }: Measured,
 ): string {
   const goalRows = goals.map(({ goal, measured, isReached }) => ({
@@ -11,10 +20,9 @@ export function markdownOf(
     reached: isReached ? 'yes' : 'no',
   }));
   return [
-    `\`${command}\` (${how}; ${machine}; ${date})`,
-    ...tables.map(({ title, rows }) => `${title}\n\n${tableOf(rows)}`),
-    ...(goals.length > 0 ? [`Goals\n\n${tableOf(goalRows)}`] : []),
-    '',
+    `\`${command}\`, ${date}, ${machine}; other processes took ${Math.round(others)} % of the processors;\n${how}.`,
+    ...tables.map(({ title, rows }) => `${title}:\n\n${tableOf(rows)}`),
+    ...(goals.length > 0 ? [`Goals:\n\n${tableOf(goalRows)}`] : []),
   ].join('\n\n');
 }
 

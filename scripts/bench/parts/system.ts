@@ -18,13 +18,25 @@ export function memoryKbOf(pid: number, which: 'VmRSS' | 'VmHWM'): number {
   return Number(line?.[1]);
 }
 
-/** All descendants of a process. */
-export function descendantsOf(pid: number): number {
+/** The ids of all descendants of a process. */
+export function descendantsOf(pid: number): number[] {
   const pairs = execFileSync('ps', ['-e', '-o', 'pid=,ppid='], { encoding: 'utf8' })
     .trim()
     .split('\n')
     .map((line) => line.trim().split(/\s+/).map(Number));
-  const below = (parent: number): number =>
-    pairs.reduce((sum, [child = 0, of]) => (of === parent ? sum + 1 + below(child) : sum), 0);
+  const below = (parent: number): number[] =>
+    pairs.flatMap(([child = 0, of]) => (of === parent ? [child, ...below(child)] : []));
   return below(pid);
+}
+
+/** How often, since the machine started, a connection found the queue of its listener full, and was dropped for it. Linux only. */
+export function listenQueueOf(
+  netstat: string = readFileSync('/proc/net/netstat', 'utf8'),
+): Record<'ListenOverflows' | 'ListenDrops', number> {
+  const [names = [], values = []] = netstat
+    .split('\n')
+    .filter((line) => line.startsWith('TcpExt:'))
+    .map((line) => line.split(' '));
+  const of = (name: string) => Number(values[names.indexOf(name)]);
+  return { ListenOverflows: of('ListenOverflows'), ListenDrops: of('ListenDrops') };
 }

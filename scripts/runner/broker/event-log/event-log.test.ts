@@ -14,8 +14,14 @@ async function open({
   file = temporaryFile(),
   now = Date.now,
   onNew = () => {},
-}: { file?: string; now?: () => number; onNew?: EventLogOptions['onNew'] } = {}) {
-  const log = await openEventLog({ file, now, onNew, route: () => ['task'] });
+  sync,
+}: {
+  file?: string;
+  now?: () => number;
+  onNew?: EventLogOptions['onNew'];
+  sync?: EventLogOptions['sync'];
+} = {}) {
+  const log = await openEventLog({ file, now, onNew, sync, route: () => ['task'] });
   onTestFinished(() => log.close());
   return { log, file };
 }
@@ -35,6 +41,54 @@ it('commits in one transaction what is asked for in one turn of the event loop',
   expect(commits(file) - before).toBe(1);
   await log.append(event('later'));
   expect(commits(file) - before).toBe(2);
+});
+
+describe('what is on the disk', () => {
+  it('resolves an append only then; what comes meanwhile shares the next sync, and a delivery that is over waits for none', async () => {
+    const syncs: (() => void)[] = [];
+    const { log } = await open({ sync: (_, done) => void syncs.push(() => done(null)) });
+    const stored: string[] = [];
+    const append = async (id: string) => {
+      await log.append(event(id));
+      stored.push(id);
+    };
+    const first = append('1');
+    await vi.waitFor(() => expect(syncs).toHaveLength(1));
+    const others = [append('2'), append('3')];
+    await nextTurn();
+    await nextTurn();
+    await log.finish('task', log.poll('task', 0, 3)[2]?.id ?? 0, event('reply'));
+    expect([syncs.length, stored]).toEqual([1, []]);
+    syncs.shift()?.();
+    await first;
+    expect([syncs.length, stored]).toEqual([1, ['1']]);
+    syncs.shift()?.();
+    await Promise.all(others);
+    expect([syncs.length, stored]).toEqual([0, ['1', '2', '3']]);
+  });
+
+  it('comes there another way when the write-ahead log cannot be synced', async () => {
+    const { log, file } = await open({ sync: (_, done) => done(new Error('the disk has a fault')) });
+    await log.append(event('1'));
+    expect(readFileSync(`${file}-wal`)).toHaveLength(0);
+    const copy = temporaryFile();
+    writeFileSync(copy, readFileSync(file));
+    const { log: rest } = await open({ file: copy });
+    expect(rest.list(0, 10)).toMatchObject([{ attributes: { id: '1' }, waiting: ['task'] }]);
+  });
+
+  it('rejects an append when nothing can be synced, and relies on no later sync alone', async () => {
+    const faults = [new Error('the disk has a fault')];
+    const { log, file } = await open({ sync: (_, done) => done(faults.shift() ?? null) });
+    const exec = vi.spyOn(DatabaseSync.prototype, 'exec').mockImplementation((sql) => {
+      if (sql.includes('wal_checkpoint')) throw new Error('disk I/O error');
+    });
+    onTestFinished(() => exec.mockRestore());
+    await expect(log.append(event('1'))).rejects.toThrow('disk I/O error');
+    exec.mockRestore();
+    await log.append(event('2'));
+    expect(readFileSync(`${file}-wal`)).toHaveLength(0);
+  });
 });
 
 it('ends deliveries in the transaction of what comes within 5 ms, or in one of many, or after 5 ms', async () => {

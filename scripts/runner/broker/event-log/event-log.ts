@@ -1,6 +1,7 @@
 import * as v from 'valibot';
 import type { CloudEvent } from '../../../events/cloud-event.ts';
 import { openCounts } from './counts.ts';
+import { openDisk } from './disk.ts';
 import { openEventDatabase } from './event-database.ts';
 import type { Attributes } from '../../../events/trigger-filter.ts';
 import {
@@ -26,6 +27,8 @@ export interface EventLogOptions {
   /** Called after each commit, for each Trigger with all that is new for it, in the order in which `poll` would return it. */
   onNew: (trigger: string, deliveries: Delivery[]) => void;
   now: () => number;
+  /** Default: `fdatasync`. */
+  sync?: Parameters<typeof openDisk>[2];
 }
 
 /** What is still to be delivered. */
@@ -48,7 +51,7 @@ export type EventLog = Awaited<ReturnType<typeof openEventLog>>;
  * of the event loop share one transaction.
  * @throws Error when the file is in use by another process, or of another version
  */
-export async function openEventLog({ file, route, onNew, now }: EventLogOptions) {
+export async function openEventLog({ file, route, onNew, now, sync }: EventLogOptions) {
   const db = openEventDatabase(file);
   const sql = prepareStatements(db);
 
@@ -57,7 +60,8 @@ export async function openEventLog({ file, route, onNew, now }: EventLogOptions)
   /** Of the transaction under way. */
   let fresh: (Delivery & { trigger: string })[] = [];
   const recent = openRecentEvents();
-  const { write, commit } = openWriter(db, (isCommitted) => {
+  const disk = openDisk(db, `${file}-wal`, sync);
+  const { write, commit } = openWriter(db, disk, (isCommitted) => {
     waiting.settle(isCommitted);
     letters.settle(isCommitted);
     const told = isCommitted ? Map.groupBy(fresh, ({ trigger }) => trigger) : [];
@@ -211,6 +215,7 @@ export async function openEventLog({ file, route, onNew, now }: EventLogOptions)
       if (!db.isOpen) return;
       commit();
       db.close();
+      disk.close();
     },
   };
 }

@@ -1,10 +1,11 @@
 import type { DatabaseSync } from 'node:sqlite';
+import type { Disk } from './disk.ts';
 
 interface Write {
   run: () => void;
   /** Without it, a power cut may undo the write. */
   isSynced: boolean;
-  resolve: () => void;
+  resolve: (written: void | Promise<void>) => void;
   reject: (error: unknown) => void;
 }
 
@@ -12,14 +13,14 @@ const LONGEST_WAIT_MS = 5;
 const MOST_WAITING = 25;
 
 /**
- * Writes asked for in one turn of the event loop share one transaction; a write resolves after its commit.
+ * Writes asked for in one turn of the event loop share one transaction; a write resolves after its commit or, unless asked otherwise, when
+ * that is on the disk.
  * @param settled called after each transaction, before its writes resolve
  */
-export function openWriter(db: DatabaseSync, settled: (isCommitted: boolean) => void) {
+export function openWriter(db: DatabaseSync, disk: Disk, settled: (isCommitted: boolean) => void) {
   const begin = db.prepare('BEGIN IMMEDIATE');
   const end = db.prepare('COMMIT');
   let batch: Write[] = [];
-  let synchronous = '';
   let isScheduled = false;
   let waiting: NodeJS.Timeout | undefined;
 
@@ -32,14 +33,6 @@ export function openWriter(db: DatabaseSync, settled: (isCommitted: boolean) => 
     return written;
   }
 
-  /** NORMAL writes the same as FULL, and leaves it to the next FULL to sync it: what is lost is whole transactions, the last ones. */
-  // https://www.sqlite.org/pragma.html#pragma_synchronous
-  function use(wanted: 'FULL' | 'NORMAL') {
-    if (wanted === synchronous) return;
-    db.exec(`PRAGMA synchronous = ${wanted}`);
-    synchronous = wanted;
-  }
-
   function commit() {
     const writes = batch;
     batch = [];
@@ -48,7 +41,6 @@ export function openWriter(db: DatabaseSync, settled: (isCommitted: boolean) => 
     waiting = undefined;
     if (writes.length === 0) return;
     try {
-      use(writes.some(({ isSynced }) => isSynced) ? 'FULL' : 'NORMAL');
       begin.run();
       for (const { run } of writes) run();
       end.run();
@@ -59,7 +51,8 @@ export function openWriter(db: DatabaseSync, settled: (isCommitted: boolean) => 
       return;
     }
     settled(true);
-    for (const { resolve } of writes) resolve();
+    const synced = writes.some(({ isSynced }) => isSynced) ? disk.synced() : undefined;
+    for (const { isSynced, resolve } of writes) resolve(isSynced ? synced : undefined);
   }
 
   return { write, commit };
