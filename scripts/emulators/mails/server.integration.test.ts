@@ -75,6 +75,15 @@ describe('what was answered 250', () => {
   });
 });
 
+test('mails that come at once are all kept, each under an id of its own', async () => {
+  const { pages, send } = await testMails();
+  const subjects = Array.from({ length: 20 }, (_, n) => `Mail ${n}`);
+  await Promise.all(subjects.map((subject) => send({ subject })));
+  const kept = v.parse(v.array(v.object({ id: v.number(), subject: v.string() })), await json(pages));
+  expect(kept.map(({ subject }) => subject).toSorted()).toEqual(subjects.toSorted());
+  expect(new Set(kept.map(({ id }) => id)).size).toBe(20);
+});
+
 test('a client that goes away in the middle of a mail has sent none', async () => {
   const { mails, pages, send } = await testMails();
   const socket = createConnection(Number(new URL(mails.url).port), '127.0.0.1');

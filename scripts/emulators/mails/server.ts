@@ -46,7 +46,7 @@ export async function startMails({
     const { subject = '', messageId = '' } = await headOf(raw);
     const from = envelope.mailFrom === false ? '' : envelope.mailFrom.address;
     const to = envelope.rcptTo.map(({ address }) => address);
-    store.add({ at: new Date().toISOString(), from, to, subject, messageId }, raw);
+    await store.add({ at: new Date().toISOString(), from, to, subject, messageId }, raw);
     if (fault?.kind === 'drop-after') return 'drop';
     if (fault?.kind === 'delay') await sleep(fault.ms, undefined, { ref: false });
     return 'taken';
@@ -112,8 +112,9 @@ export async function startMails({
 }
 
 /** Of a mail that can't be read there is nothing to show in a list. */
-async function headOf(raw: Uint8Array): Promise<Pick<Email, 'subject' | 'messageId'>> {
-  return PostalMime.parse(raw).catch(() => ({}));
+async function headOf(raw: Buffer): Promise<Pick<Email, 'subject' | 'messageId'>> {
+  const end = raw.indexOf('\r\n\r\n');
+  return PostalMime.parse(end < 0 ? raw : raw.subarray(0, end + 4)).catch(() => ({}));
 }
 
 type Verdict = 'taken' | 'drop' | { code: number };

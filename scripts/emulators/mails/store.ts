@@ -16,9 +16,9 @@ export interface KeptMail {
   messageId: string;
 }
 
-/** Mails on disk: one that `add` has returned for is found again after SIGKILL or a power cut. */
+/** Mails on disk: one whose `add` has resolved is found again after SIGKILL or a power cut. */
 export interface MailStore {
-  add(mail: Omit<KeptMail, 'id'>, raw: Uint8Array): void;
+  add(mail: Omit<KeptMail, 'id'>, raw: Uint8Array): Promise<void>;
   /** The newest whose ids are below `before`, newest first. */
   list(before: number, limit: number): KeptMail[];
   /** A mail and its bytes as they came. */
@@ -50,10 +50,30 @@ export function openMailStore(dir: string): MailStore {
   const count = db.prepare('SELECT count(*) AS count FROM mails');
   const start = Date.now().toString(36);
   let added = 0;
+  let batch: { run: () => void; resolve: () => void; reject: (error: unknown) => void }[] = [];
+
+  /** The disk is waited for once for all mails that came in one turn of the event loop: it is what a mail costs most. */
+  function commit() {
+    const adds = batch;
+    batch = [];
+    try {
+      db.exec('BEGIN IMMEDIATE');
+      for (const { run } of adds) run();
+      db.exec('COMMIT');
+    } catch (error) {
+      if (db.isOpen && db.isTransaction) db.exec('ROLLBACK');
+      for (const { reject } of adds) reject(error);
+      return;
+    }
+    added += adds.length;
+    for (const { resolve } of adds) resolve();
+  }
+
   return {
     add({ at, from, to, subject, messageId }, raw) {
-      insert.run(at, from, JSON.stringify(to), subject, messageId, raw);
-      added += 1;
+      if (batch.length === 0) setImmediate(commit);
+      const run = () => void insert.run(at, from, JSON.stringify(to), subject, messageId, raw);
+      return new Promise((resolve, reject) => batch.push({ run, resolve, reject }));
     },
     list: (before, limit) => list.all(before, limit).map((row) => mailOf(v.parse(Row, row))),
     read(id) {

@@ -24,6 +24,6 @@ export function lingerFor(req: IncomingMessage, res: ServerResponse): Record<str
   return { connection: 'keep-alive' };
 }
 
-function hasBody({ headers }: IncomingMessage): boolean {
+export function hasBody({ headers }: IncomingMessage): boolean {
   return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
 }

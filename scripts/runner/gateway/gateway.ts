@@ -1,16 +1,11 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { answerHtml, answerMissing, only, redirect } from './answers.ts';
 import { refuseForeign } from '../../emulators/web/hosts.ts';
 import { indexPage } from './index-page.ts';
+import { listen } from './listen.ts';
 import type { GatewayParts } from './parts.ts';
 import { answerProblem } from '../../emulators/web/problem.ts';
 import { runnerPages } from './runner-pages.ts';
-
-/**
- * How many connections may wait until they are accepted; more are dropped, and their clients try again after 1 s, 3 s and so on. Linux
- * allows `net.core.somaxconn` of them (4,096) and cuts what is above; Node's default is 511.
- */
-const BACKLOG = 65_535;
 
 /** nginx's default, which the edge of a cluster has. Node's 5 s close a connection that a busy client is about to use. */
 const KEEP_ALIVE_MS = 75_000;
@@ -45,15 +40,19 @@ export async function openGateway({ port, host }: { port: number; host: string }
       else answerProblem(res, 500, error instanceof Error ? error.message : String(error));
     }
   });
-  const url = await listen(server, port, host);
+  const listening = await listen(server, { port, host }).catch((cause: NodeJS.ErrnoException) => {
+    throw listenError(cause, port, host);
+  });
+  // "Every address" cannot be opened in a browser.
+  const shown = host === '0.0.0.0' || host === '::' ? 'localhost' : host;
   return {
-    url,
+    url: `http://${shown.includes(':') ? `[${shown}]` : shown}:${listening.port}`,
     open(given) {
       parts = given;
     },
     async close(graceMs) {
       closing = true;
-      const closed = new Promise((resolve) => server.close(resolve));
+      const closed = listening.close();
       // A connection that becomes idle is of no more use; Node closes only those that are idle at the time of the call.
       const idle = setInterval(() => server.closeIdleConnections(), 20);
       const late = setTimeout(() => server.closeAllConnections(), graceMs);
@@ -100,19 +99,6 @@ function route(parts: GatewayParts, req: IncomingMessage, res: ServerResponse, h
 /** Without slashes at the end; the lists of pages have one. */
 function bare(path: string): string {
   return ['/sheets/', '/mails/'].includes(path) ? path : path.replace(/\/+$/, '');
-}
-
-function listen(server: Server, port: number, host: string): Promise<string> {
-  return new Promise((resolve, reject) => {
-    server.once('error', (cause: NodeJS.ErrnoException) => reject(listenError(cause, port, host)));
-    server.listen({ port, host, backlog: BACKLOG }, () => {
-      const address = server.address();
-      const bound = typeof address === 'object' && address ? address.port : port;
-      // "Every address" cannot be opened in a browser.
-      const shown = host === '0.0.0.0' || host === '::' ? 'localhost' : host;
-      resolve(`http://${shown.includes(':') ? `[${shown}]` : shown}:${bound}`);
-    });
-  });
 }
 
 function listenError(cause: NodeJS.ErrnoException, port: number, host: string): Error {

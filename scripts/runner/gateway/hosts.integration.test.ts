@@ -134,9 +134,8 @@ function portsOf(pid: number): number[] {
       /^ *\d+: [\dA-F]+:([\dA-F]{4}) [\dA-F]+:0{4} 0A (?:\S+ +){5}(\d+)/gm,
     ),
   ]);
-  return listening
-    .filter(([, , inode]) => descriptors.includes(`socket:[${inode}]`))
-    .map(([, port = '']) => Number.parseInt(port, 16));
+  const own = listening.filter(([, , inode]) => descriptors.includes(`socket:[${inode}]`));
+  return [...new Set(own.map(([, port = '']) => Number.parseInt(port, 16)))];
 }
 
 test.skipIf(process.platform !== 'linux')(

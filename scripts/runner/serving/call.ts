@@ -1,54 +1,70 @@
-import { request as httpRequest, type RequestOptions } from 'node:http';
-import { request as httpsRequest } from 'node:https';
+import { Agent, request } from 'undici';
 import type { Answer } from '../../events/delivery-outcome.ts';
 import type { Send } from '../delivery/send.ts';
-import { NotDelivered } from './proxy.ts';
+import { type Connections, NotDelivered } from './connections.ts';
 
-/** One request with a whole body. */
+type Request = Parameters<Send>[1];
+
+/** One request with a whole body to an instance. */
 export function call(
-  target: RequestOptions,
-  { method = 'POST', headers, body, progress }: Parameters<Send>[1],
+  { connections, path }: { connections: Connections; path: string },
+  { method = 'POST', headers, body, progress }: Request,
   signal: AbortSignal,
 ): Promise<Answer> {
   return new Promise((resolve, reject) => {
-    const request = target.protocol === 'https:' ? httpsRequest : httpRequest;
-    const outgoing = request(
-      { ...target, method, headers: { ...headers, 'content-length': body.length } },
-      (incoming) => {
-        const chunks: Buffer[] = [];
-        progress?.();
-        incoming.on('data', (chunk: Buffer) => {
-          chunks.push(chunk);
+    if (signal.aborted) return reject(signal.reason);
+    const chunks: Buffer[] = [];
+    let answer: Omit<Answer, 'body'> | undefined;
+    const abort = () => exchange.breakOff(new Error('aborted'));
+    signal.addEventListener('abort', abort);
+    const exchange = connections.send(
+      { method, path, headers, body },
+      {
+        onResponseStart(_, status, __, received) {
           progress?.();
-        });
-        incoming.once('error', fail);
-        incoming.once('end', () => {
+          answer = { status, headers: joined(received) };
+        },
+        onResponseData(_, chunk) {
+          progress?.();
+          chunks.push(chunk);
+        },
+        onResponseEnd() {
           signal.removeEventListener('abort', abort);
-          resolve({
-            status: incoming.statusCode ?? 0,
-            headers: Object.fromEntries(
-              Object.entries(incoming.headersDistinct).map(([name, values]) => [
-                name,
-                values?.join(', ') ?? '',
-              ]),
-            ),
-            body: Buffer.concat(chunks),
-          });
-        });
+          if (answer) resolve({ ...answer, body: Buffer.concat(chunks) });
+        },
+        onResponseError(error, isStale) {
+          signal.removeEventListener('abort', abort);
+          if (signal.aborted) return reject(signal.reason);
+          // An event may be delivered twice, so a connection that was found stale is no reason to fail.
+          reject(new NotDelivered(isStale || error.code === 'ECONNREFUSED', error));
+        },
       },
     );
-    // The option `signal` would do it as well, and watch the stream's end in several ways, for 30 µs a request.
-    const abort = () => outgoing.destroy(new Error('aborted'));
-    const fail = (cause: NodeJS.ErrnoException) => {
-      signal.removeEventListener('abort', abort);
-      if (signal.aborted) return reject(signal.reason);
-      // An event may be delivered twice, so a connection that was found stale is no reason to fail.
-      const stale = outgoing.reusedSocket && (cause.code === 'ECONNRESET' || cause.code === 'EPIPE');
-      reject(target.agent ? new NotDelivered(stale || cause.code === 'ECONNREFUSED', cause) : cause);
-    };
-    outgoing.once('error', fail);
-    if (signal.aborted) abort();
-    else signal.addEventListener('abort', abort);
-    outgoing.end(body);
   });
+}
+
+/** The delivery has its own limit. */
+const outside = new Agent({ headersTimeout: 0, bodyTimeout: 0, connectTimeout: 0 });
+
+/** One request with a whole body to any address. */
+export async function callUri(
+  uri: string,
+  { method = 'POST', headers, body, progress }: Request,
+  signal: AbortSignal,
+): Promise<Answer> {
+  const answer = await request(uri, { dispatcher: outside, method, headers, body, signal });
+  progress?.();
+  const chunks: Buffer[] = [];
+  for await (const chunk of answer.body) {
+    progress?.();
+    chunks.push(chunk);
+  }
+  return { status: answer.statusCode, headers: joined(answer.headers), body: Buffer.concat(chunks) };
+}
+
+function joined(headers: Record<string, string | string[] | undefined>): Record<string, string> {
+  const one: Record<string, string> = {};
+  for (const [name, value] of Object.entries(headers))
+    one[name] = typeof value === 'string' ? value : (value ?? []).join(', ');
+  return one;
 }

@@ -1,5 +1,5 @@
-import { Agent } from 'node:http';
 import { expect, test } from 'vitest';
+import { openConnections } from './connections.ts';
 import type { Instance } from './instance.ts';
 import { openInstancePool } from './instance-pool.ts';
 
@@ -10,7 +10,7 @@ function instance(pid: number) {
   const fake: Instance = {
     pid,
     port: pid,
-    agent: new Agent(),
+    connections: openConnections(pid),
     exited,
     async stop(graceMs) {
       stops.push(graceMs);
@@ -30,28 +30,47 @@ function open() {
   return { pool, seen };
 }
 
-test('leases the instance with the fewest requests, and none beyond the limit', () => {
+const any = { target: 9, limit: 9 };
+
+test('leases the oldest instance up to its target, then those with the fewest requests, and none beyond the limit', () => {
   const { pool } = open();
   for (const pid of [1, 2]) pool.add(instance(pid));
-  const leases = [pool.lease(2), pool.lease(2), pool.lease(2), pool.lease(2), pool.lease(2)];
-  expect(leases.map((lease) => lease?.instance.pid)).toEqual([1, 2, 1, 2, undefined]);
+  const lease = () => pool.lease({ target: 2, limit: 3 });
+  const leases = Array.from({ length: 7 }, lease);
+  expect(leases.map((one) => one?.instance.pid)).toEqual([1, 1, 2, 2, 1, 2, undefined]);
   leases[1]?.release();
   leases[1]?.release();
-  expect(pool.lease(2)?.instance.pid).toBe(2);
-  expect(pool.lease(2)).toBeUndefined();
-  expect([pool.inFlight(), pool.leases()]).toEqual([4, 5]);
+  expect(lease()?.instance.pid).toBe(1);
+  expect(lease()).toBeUndefined();
+  expect([pool.inFlight(), pool.leases()]).toEqual([6, 7]);
+});
+
+test('knows what is under way, also when instances are drained or gone', async () => {
+  const { pool } = open();
+  const [one, two] = [instance(1), instance(2)];
+  pool.add(one);
+  pool.add(two);
+  const leases = [1, 2, 3].map(() => pool.lease({ target: 1, limit: 9 }));
+  expect([pool.ready(), pool.inFlight()]).toEqual([{ count: 2, inFlight: 3 }, 3]);
+  pool.drain(1);
+  expect([pool.ready(), pool.inFlight()]).toEqual([{ count: 1, inFlight: 2 }, 3]);
+  one.die('died');
+  two.die('died');
+  await expect.poll(() => pool.pids()).toEqual([]);
+  for (const lease of leases) lease?.release();
+  expect([pool.ready(), pool.inFlight()]).toEqual([{ count: 0, inFlight: 0 }, 0]);
 });
 
 test('drains the idlest ones first, each after its last request, and leases them no more', async () => {
   const { pool, seen } = open();
   const [busy, one] = [instance(1), instance(2)];
   pool.add(busy);
-  const leases = [pool.lease(9), pool.lease(9)];
+  const leases = [pool.lease(any), pool.lease(any)];
   pool.add(one);
-  const last = pool.lease(9);
+  const last = pool.lease({ target: 1, limit: 9 });
   expect(last?.instance.pid).toBe(2);
   pool.drain(1);
-  expect(pool.lease(9)?.instance.pid).toBe(1);
+  expect(pool.lease(any)?.instance.pid).toBe(1);
   expect([pool.ready(), pool.inFlight(), one.stops]).toEqual([{ count: 1, inFlight: 3 }, 4, []]);
   last?.release();
   pool.retireIdle();
@@ -64,7 +83,7 @@ test('reports an instance that ends by itself, and one that it stopped as stoppe
   const { pool, seen } = open();
   const one = instance(1);
   pool.add(one);
-  const lease = pool.lease(9);
+  const lease = pool.lease(any);
   one.die('exited with code 3');
   await expect.poll(() => seen).toEqual(['1 exited with code 3 after 0']);
   lease?.release();

@@ -34,9 +34,41 @@ export function openInstancePool({
   const members = new Set<Member>();
   const stopping = new Set<Instance>();
   let leases = 0;
+  /** Requests at members. */
+  let inFlight = 0;
+  /** Members that take requests, and the requests that they have. */
+  const ready = { count: 0, inFlight: 0 };
 
-  const ready = () => [...members].filter(({ draining }) => !draining);
-  const inFlight = (list: Iterable<Member>) => [...list].reduce((sum, one) => sum + one.inFlight, 0);
+  function leaveReady(member: Member) {
+    ready.count -= 1;
+    ready.inFlight -= member.inFlight;
+  }
+
+  function startDraining(member: Member) {
+    member.draining = true;
+    leaveReady(member);
+  }
+
+  function occupy(member: Member): Lease {
+    member.inFlight += 1;
+    ready.inFlight += 1;
+    inFlight += 1;
+    leases += 1;
+    let held = true;
+    return {
+      instance: member.instance,
+      release() {
+        if (!held) return;
+        held = false;
+        member.inFlight -= 1;
+        member.served += 1;
+        const isMember = members.has(member);
+        if (isMember) inFlight -= 1;
+        if (isMember && !member.draining) ready.inFlight -= 1;
+        onRelease(isMember);
+      },
+    };
+  }
 
   function retire(member: Member) {
     const { instance } = member;
@@ -58,40 +90,32 @@ export function openInstancePool({
     add(instance: Instance) {
       const member: Member = { instance, inFlight: 0, served: 0, draining: false };
       members.add(member);
+      ready.count += 1;
       void instance.exited.then((how) => {
-        if (members.delete(member)) onExit(instance, how, member.served);
+        if (!members.delete(member)) return;
+        inFlight -= member.inFlight;
+        if (!member.draining) leaveReady(member);
+        onExit(instance, how, member.served);
       });
     },
-    /** A place at the instance that has the fewest requests; undefined when all have `limit`. */
-    lease(limit: number): Lease | undefined {
+    /**
+     * A place at the oldest instance that has fewer requests than it is meant to have, else at the one with the fewest: so as many work as
+     * the autoscaler asks for, and what meets in one goes to Kafka together. 64 clients spread over five instances cost twice the processor
+     * time. (Knative's activator does so for small containerConcurrency, and spreads requests otherwise.) Undefined when all have `limit`.
+     */
+    lease({ target, limit }: { target: number; limit: number }): Lease | undefined {
       let best: Member | undefined;
       for (const member of members) {
-        if (!member.draining && member.inFlight < limit && member.inFlight < (best?.inFlight ?? Infinity))
-          best = member;
+        if (member.draining || member.inFlight >= limit) continue;
+        if (member.inFlight < target) return occupy(member);
+        if (member.inFlight < (best?.inFlight ?? Infinity)) best = member;
       }
-      if (!best) return undefined;
-      const member = best;
-      member.inFlight += 1;
-      leases += 1;
-      let held = true;
-      return {
-        instance: member.instance,
-        release() {
-          if (!held) return;
-          held = false;
-          member.inFlight -= 1;
-          member.served += 1;
-          onRelease(members.has(member));
-        },
-      };
+      return best && occupy(best);
     },
     /** Instances that take requests, and the requests that they have. */
-    ready() {
-      const list = ready();
-      return { count: list.length, inFlight: inFlight(list) };
-    },
+    ready: () => ready,
     /** Requests at instances, those included that are being drained. */
-    inFlight: () => inFlight(members),
+    inFlight: () => inFlight,
     /** Places given so far. */
     leases: () => leases,
     pids: () => [...members].map(({ instance }) => instance.pid),
@@ -101,8 +125,9 @@ export function openInstancePool({
     /** Stops `count` instances, those with the fewest requests, each after its last request. */
     drain(count: number) {
       if (count > 0) {
-        const idlest = ready().toSorted((a, b) => a.inFlight - b.inFlight);
-        for (const member of idlest.slice(0, count)) member.draining = true;
+        const takers = [...members].filter(({ draining }) => !draining);
+        const idlest = takers.toSorted((a, b) => a.inFlight - b.inFlight);
+        for (const member of idlest.slice(0, count)) startDraining(member);
       }
       retireIdle();
     },
@@ -110,6 +135,8 @@ export function openInstancePool({
     async close(graceMs: number) {
       const all = instances();
       members.clear();
+      inFlight = 0;
+      Object.assign(ready, { count: 0, inFlight: 0 });
       await Promise.all(all.map((instance) => instance.stop(graceMs)));
     },
   };

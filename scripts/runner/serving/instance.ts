@@ -1,14 +1,13 @@
-import { Agent } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { startChild } from '../processes/child.ts';
+import { type Connections, openConnections } from './connections.ts';
 import { accepts, releasePort, takePort } from '../processes/ports.ts';
 
 /** One process of a Service, listening on a port of its own. */
 export interface Instance {
   pid: number;
   port: number;
-  /** Keeps connections to this instance. */
-  agent: Agent;
+  connections: Connections;
   /** How it ended, in words. Never rejects. */
   exited: Promise<string>;
   /** SIGTERM, and SIGKILL after `graceMs`. Resolves when the process is gone. */
@@ -97,20 +96,19 @@ async function startOn(
     }
     await sleep(5);
   }
-  const agent = new Agent({ keepAlive: true });
+  const connections = openConnections(port);
   const exited = child.exited.finally(() => {
-    agent.destroy();
+    connections.close();
     releasePort(port);
   });
   return {
     pid: child.pid,
     port,
-    agent,
+    connections,
     exited,
     async stop(graceMs = 10_000) {
       // Idle connections would only keep the instance from ending.
-      agent.maxFreeSockets = 0;
-      for (const socket of Object.values(agent.freeSockets).flat()) socket?.destroy();
+      connections.close();
       await child.stop(graceMs);
     },
   };

@@ -1,22 +1,16 @@
-import {
-  request as httpRequest,
-  type IncomingMessage,
-  type OutgoingHttpHeaders,
-  type ServerResponse,
-} from 'node:http';
-import type { Socket } from 'node:net';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Transform } from 'node:stream';
-import type { Instance } from './instance.ts';
-import { lingerFor } from '../../emulators/web/linger.ts';
+import { type Connections, NotDelivered, rawHeadersOf } from './connections.ts';
+import { hasBody, lingerFor } from '../../emulators/web/linger.ts';
 
-/** A request did not come through to an instance. `untouched`: nothing of it was taken, so it may go to another instance. */
-export class NotDelivered extends Error {
-  override name = 'NotDelivered';
-  untouched: boolean;
-  constructor(untouched: boolean, cause: Error) {
-    super(`the instance did not answer: ${cause.message}`, { cause });
-    this.untouched = untouched;
-  }
+/** What a request says to an instance. Its body is read when it is first asked for, once for all instances that it may go to. */
+export interface Forwarded {
+  method: string;
+  path: string;
+  /** Name, value, name, value, … */
+  headers: string[];
+  /** The whole body; null when there is none, undefined when it has yet to come. */
+  body(): Buffer | null | undefined;
 }
 
 /**
@@ -25,98 +19,107 @@ export class NotDelivered extends Error {
  * @throws NotDelivered when no byte of an answer came; the signal's reason when it aborted before
  */
 export function proxy({
-  instance,
+  connections,
+  forwarded: { body: bodyOf, ...request },
   req,
   res,
-  path,
-  headers,
   signal,
 }: {
-  instance: Pick<Instance, 'port' | 'agent'>;
+  connections: Connections;
+  forwarded: Forwarded;
   req: IncomingMessage;
   res: ServerResponse;
-  path: string;
-  headers: OutgoingHttpHeaders;
   signal: AbortSignal;
 }): Promise<void> {
   return new Promise((resolve, reject) => {
-    let consumed = req.readableDidRead && !req.readableEnded;
+    if (signal.aborted) return reject(signal.reason);
+    const whole = bodyOf();
+    const streamed = whole === undefined ? streamOf(req) : undefined;
     let answered = false;
-    const upstream = httpRequest({
-      host: '127.0.0.1',
-      port: instance.port,
-      agent: instance.agent,
-      method: req.method ?? 'GET',
-      path,
-      headers,
-      setHost: false,
-      signal,
-    });
-    // An instance that refuses a body and closes makes the next write fail, and a failed write discards an answer that is
-    // not yet read. Whatever has arrived in the same turn of the event loop is read before the write.
-    const body = new Transform({
-      transform: (chunk, _, pass) => void setImmediate(pass, null, chunk),
-    });
-    const onData = () => {
-      consumed = true;
+    const abort = () => exchange.breakOff(new Error('aborted'));
+    const over = () => {
+      signal.removeEventListener('abort', abort);
+      streamed?.unfeed();
     };
-    const feed = () => {
-      if (req.readableEnded) upstream.end();
-      else req.once('data', onData).pipe(body).pipe(upstream);
-    };
-    const unfeed = () => {
-      req.off('data', onData);
-      req.unpipe(body);
-      body.unpipe(upstream);
-    };
-    // Nothing of the body is touched before there is a connection: a request that met a dead instance stays whole.
-    upstream.once('socket', (socket: Socket) => {
-      if (socket.connecting) socket.once('connect', feed);
-      else feed();
-    });
-    upstream.on('error', (cause: NodeJS.ErrnoException) => {
-      unfeed();
-      // Once an answer has begun, the request's side may fail: an instance need not read a body that it refuses.
-      if (answered) return;
-      if (signal.aborted) return reject(signal.reason);
-      const stale = upstream.reusedSocket && (cause.code === 'ECONNRESET' || cause.code === 'EPIPE');
-      reject(new NotDelivered(!consumed && (stale || cause.code === 'ECONNREFUSED'), cause));
-    });
-    upstream.once('response', (answer) => {
-      answered = true;
-      // A refusal comes before the whole body is there; what still flows must not break the connection it comes on.
-      if ((answer.statusCode ?? 500) >= 400) unfeed();
-      const headers = [...endToEnd(answer.rawHeaders), ...Object.entries(lingerFor(req, res)).flat()];
-      res.writeHead(answer.statusCode ?? 502, answer.statusMessage, headers);
-      answer.pipe(res);
-      answer.once('close', () => {
-        unfeed();
-        if (!answer.complete) res.destroy();
-        if (!upstream.writableFinished) upstream.destroy();
-        resolve();
-      });
-    });
+    signal.addEventListener('abort', abort);
+    const exchange = connections.send(
+      { ...request, body: whole ?? streamed?.body ?? null },
+      {
+        // Nothing of the body is touched before there is a connection: a request that met a dead instance stays whole.
+        onRequestStart: () => streamed?.feed(),
+        onResponseStart(controller, status, message) {
+          answered = true;
+          // A refusal comes before the whole body is there; what still flows must not break the connection it comes on.
+          if (status >= 400) streamed?.unfeed();
+          const headers = endToEnd(rawHeadersOf(controller));
+          for (const header of Object.entries(lingerFor(req, res))) headers.push(...header);
+          res.writeHead(status, message, headers);
+        },
+        onResponseData(controller, chunk) {
+          if (res.write(chunk)) return;
+          controller.pause();
+          res.once('drain', () => controller.resume());
+        },
+        onResponseEnd() {
+          over();
+          res.end();
+          resolve();
+        },
+        onResponseError(error, isStale) {
+          over();
+          if (answered) {
+            res.destroy();
+            return resolve();
+          }
+          if (signal.aborted) return reject(signal.reason);
+          const isUnsent = streamed ? !streamed.isTouched() : whole === null;
+          reject(new NotDelivered(error.code === 'ECONNREFUSED' || (isStale && isUnsent), error));
+        },
+      },
+    );
   });
 }
 
-/** A request's own headers for an instance: hop-by-hop and forged forwarding headers removed, true ones set. */
-export function forwardedHeaders(req: IncomingMessage, prefix: string): OutgoingHttpHeaders {
-  const headers: OutgoingHttpHeaders = {};
-  const raw = endToEnd(req.rawHeaders);
-  for (let i = 0; i < raw.length; i += 2) {
-    const name = raw[i]?.toLowerCase() ?? '';
-    if (/^(x-forwarded(-.*)?|forwarded|x-real-ip|expect)$/.test(name)) continue;
-    const earlier = headers[name];
-    headers[name] = earlier === undefined ? raw[i + 1] : [earlier, raw[i + 1] ?? ''].flat().map(String);
-  }
-  // Node does not chunk the bodies of all methods by itself.
-  if (req.headers['transfer-encoding'] !== undefined) headers['transfer-encoding'] = 'chunked';
+/** A request for an instance: hop-by-hop headers and forged forwarding headers removed, true ones set. */
+export function forwardedOf(
+  req: IncomingMessage,
+  { path, prefix }: { path: string; prefix: string },
+): Forwarded {
+  const headers = endToEnd(req.rawHeaders, isForwarding);
+  headers.push('x-forwarded-for', req.socket.remoteAddress ?? '', 'x-forwarded-proto', 'http');
+  headers.push('x-forwarded-host', req.headers.host ?? '', 'x-forwarded-prefix', prefix);
+  let whole: Buffer | null | undefined = hasBody(req) ? undefined : null;
   return {
-    ...headers,
-    'x-forwarded-for': req.socket.remoteAddress ?? '',
-    'x-forwarded-proto': 'http',
-    'x-forwarded-host': req.headers.host ?? '',
-    'x-forwarded-prefix': prefix,
+    method: req.method ?? 'GET',
+    path,
+    headers,
+    body() {
+      if (whole === undefined && req.complete && !req.readableDidRead) whole = req.read();
+      return whole;
+    },
+  };
+}
+
+/** A request's body for a connection, piece by piece. */
+function streamOf(req: IncomingMessage) {
+  let isTouched = false;
+  const onData = () => {
+    isTouched = true;
+  };
+  // An instance that refuses a body and closes makes the next write fail, and a failed write discards an answer that is
+  // not yet read. Whatever has arrived in the same turn of the event loop is read before the write.
+  const body = new Transform({
+    transform: (chunk, _, pass) => void setImmediate(pass, null, chunk),
+  });
+  body.on('error', () => {});
+  return {
+    body,
+    isTouched: () => isTouched,
+    feed: () => void req.once('data', onData).pipe(body),
+    unfeed() {
+      req.off('data', onData);
+      req.unpipe(body);
+    },
   };
 }
 
@@ -132,15 +135,20 @@ const hopByHop = new Set([
   'upgrade',
 ]);
 
+/** What the gateway sets itself, or has seen to. */
+const isForwarding = (name: string) => /^(x-forwarded(-.*)?|forwarded|x-real-ip|expect)$/.test(name);
+
 /** Raw headers (name, value, name, value, …) without those that are for one connection only (RFC 9110, 7.6.1). */
-function endToEnd(rawHeaders: string[]): string[] {
-  const pairs = rawHeaders.flatMap((name, i) =>
-    i % 2 === 0 ? [[name, rawHeaders[i + 1] ?? ''] as const] : [],
-  );
-  const named = pairs
-    .filter(([name]) => name.toLowerCase() === 'connection')
-    .flatMap(([, value]) => value.split(',').map((token) => token.trim().toLowerCase()));
-  return pairs
-    .filter(([name]) => !hopByHop.has(name.toLowerCase()) && !named.includes(name.toLowerCase()))
-    .flat();
+function endToEnd(rawHeaders: string[], isDropped: (name: string) => boolean = () => false): string[] {
+  const kept: string[] = [];
+  const named: string[] = [];
+  for (let i = 0; i < rawHeaders.length; i += 2) {
+    const [name = '', value = ''] = [rawHeaders[i], rawHeaders[i + 1]];
+    const lower = name.toLowerCase();
+    if (lower === 'connection') named.push(...value.toLowerCase().split(/[\s,]+/));
+    else if (!hopByHop.has(lower) && !isDropped(lower)) kept.push(name, value);
+  }
+  const hops = named.filter((name) => name !== 'close' && !hopByHop.has(name));
+  if (hops.length === 0) return kept;
+  return kept.filter((_, i) => !hops.includes(kept[i - (i % 2)]?.toLowerCase() ?? ''));
 }

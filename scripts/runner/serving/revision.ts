@@ -95,9 +95,15 @@ export function openRevision({
   let coldStarts = 0;
   let lastColdStartMs: number | null = null;
   let timer: NodeJS.Timeout | undefined;
+  /** When it rings. */
+  let timedFor = Infinity;
 
   /** While others are on their way, an instance gets what it is meant to hold; the rest is for them. */
-  const place = () => pool.lease(starts.size > 0 ? autoscaler.target : autoscaler.hardLimit);
+  const place = () =>
+    pool.lease({
+      target: autoscaler.target,
+      limit: starts.size > 0 ? autoscaler.target : autoscaler.hardLimit,
+    });
   const hasNone = () => pool.ready().count + starts.size === 0;
 
   /** Gives waiting requests their places, and brings the instances to what is wanted. */
@@ -113,9 +119,16 @@ export function openRevision({
     pool.drain(surplus);
 
     const next = Math.min(isPausing && start > 0 ? backoff.until() : Infinity, reviewAt);
+    if (next === timedFor) return;
     clearTimeout(timer);
+    timedFor = next;
     // A timer may fire a fraction of a millisecond early.
-    if (next < Infinity) timer = setTimeout(settle, Math.max(1, next - now + 1));
+    if (next < Infinity) timer = setTimeout(ring, Math.max(1, next - now + 1));
+  }
+
+  function ring() {
+    timedFor = Infinity;
+    settle();
   }
 
   function begin() {
