@@ -1,5 +1,4 @@
 import { join } from 'node:path';
-import { bundleFunctions } from '../build/bundle.ts';
 import { bodiesFor } from '../tools/load/body.ts';
 import { temporaryFolder } from '../testing/formbus.ts';
 import { busyText, submit, type Run } from './load/run.ts';
@@ -12,7 +11,7 @@ import { barPlot } from './parts/plot.ts';
 import { openRounds, type Rounds } from './parts/rounds.ts';
 import { startServer, type Server } from './parts/server.ts';
 import { rounded } from './parts/stats.ts';
-import { bundleAlike, formEnv } from './parts/variants.ts';
+import { bundleAlike, bundleAsImage, formEnv } from './parts/variants.ts';
 
 const root = join(import.meta.dirname, '../..');
 const sources = join(import.meta.dirname, 'variants');
@@ -72,17 +71,17 @@ export async function measure({ runs = 4 }: { runs?: number } = {}): Promise<Mea
 }
 
 async function startServers(folder: string, kafka: string, cores: Cores): Promise<Record<Name, Server>> {
-  const bundle = await bundleFunctions({ root, outDir: join(folder, 'bundle') });
+  const image = await bundleAsImage(join(folder, 'bundle'));
   const alike = join(folder, 'variants');
   const entryPoints = ['bare', 'framework', 'usual'].map((name) => [name, join(sources, `${name}.ts`)]);
   await bundleAlike(Object.fromEntries(entryPoints), alike);
   const env = formEnv(kafka);
-  const start = (file: string) => startServer(file, { cores, env });
+  const start = (...args: string[]) => startServer(args, { cores, env });
   return {
     bare: await start(join(alike, 'bare.mjs')),
     framework: await start(join(alike, 'framework.mjs')),
     usual: await start(join(alike, 'usual.mjs')),
-    form: await start(join(bundle, 'main.mjs')),
+    form: await start(...image),
   };
 }
 

@@ -2,7 +2,6 @@ import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import { Client } from 'pg';
 import { binaryMessage, submissionEvent } from '../../functions/lib/event/event.ts';
-import { bundleFunctions } from '../build/bundle.ts';
 import { startPostgres } from '../runner/processes/postgres.ts';
 import { startRedis } from '../runner/processes/redis.ts';
 import { temporaryFolder } from '../testing/formbus.ts';
@@ -12,8 +11,8 @@ import { goalOf, type Measured } from './parts/measured.ts';
 import { startServer, type Server } from './parts/server.ts';
 import { median, rounded } from './parts/stats.ts';
 import { cpuMsOf, descendantsOf } from './parts/system.ts';
+import { bundleAsImage } from './parts/variants.ts';
 
-const root = join(import.meta.dirname, '../..');
 const quiet = { info() {}, warn() {}, error() {} };
 /** Events that the Broker delivers at once. */
 const users = 99;
@@ -34,13 +33,13 @@ export async function measure({ runs = 3 }: { runs?: number } = {}): Promise<Mea
   const cores = pinCores();
   const postgres = await startPostgres({ dir: join(folder.path, 'postgres'), log: quiet });
   const redis = await startRedis({ dir: join(folder.path, 'redis'), log: quiet });
-  const bundle = await bundleFunctions({ root, outDir: join(folder.path, 'bundle') });
+  const image = await bundleAsImage(join(folder.path, 'bundle'));
   const database = new Client(postgres.url);
   const start = (name: string) => {
     const stores = { DATABASE_URL: postgres.url, REDIS_URL: redis.url, REDIS_REPLICAS: '0' };
     // Nothing listens there: rows without a place in a sheet are not looked for.
     const env = { FUNCTION_TARGET: name, ...stores, SHEETS_URL: 'http://127.0.0.1:9/' };
-    return startServer(join(bundle, 'main.mjs'), { cores, env });
+    return startServer(image, { cores, env });
   };
   try {
     await database.connect();

@@ -82,7 +82,7 @@ async function empty(
     SHEETS_URL: sheets.url,
     SETTLE_SECONDS: '0',
   };
-  const flush = await startServer(join(bundle, 'main.mjs'), { cores, env });
+  const flush = await startServer([join(bundle, 'main.mjs')], { cores, env });
   try {
     const before = sheets.calls();
     const cpu = cpuMsOf(flush.pid);

@@ -1,6 +1,5 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { bundleFunctions } from '../build/bundle.ts';
 import { howToInstall } from '../runner/processes/packages.ts';
 import { startFormbus, temporaryFolder } from '../testing/formbus.ts';
 import type { LoadReport } from '../tools/load/tally.ts';
@@ -12,7 +11,7 @@ import { openRounds, type Rounds } from './parts/rounds.ts';
 import { startServer } from './parts/server.ts';
 import { rounded } from './parts/stats.ts';
 import { listenQueueOf } from './parts/system.ts';
-import { bundleAlike, formEnv } from './parts/variants.ts';
+import { bundleAlike, bundleAsImage, formEnv } from './parts/variants.ts';
 
 const root = join(import.meta.dirname, '../..');
 const names = ['the usual way', 'student-data-form', 'student-data-form through npm start'] as const;
@@ -34,13 +33,13 @@ export async function measure({ runs = 3 }: { runs?: number } = {}): Promise<Mea
   const rounds = openRounds<Run>();
   try {
     const jmeter = await openJMeter(folder.path);
-    const bundle = await bundleFunctions({ root, outDir: join(folder.path, 'bundle') });
+    const image = await bundleAsImage(join(folder.path, 'bundle'));
     const variants = join(folder.path, 'variants');
     await bundleAlike({ usual: join(import.meta.dirname, 'variants/usual.ts') }, variants);
     const env = formEnv(kafka.url);
     const servers = [
-      { name: usual, server: await startServer(join(variants, 'usual.mjs'), { cores, env }) },
-      { name: form, server: await startServer(join(bundle, 'main.mjs'), { cores, env }) },
+      { name: usual, server: await startServer([join(variants, 'usual.mjs')], { cores, env }) },
+      { name: form, server: await startServer(image, { cores, env }) },
     ];
     await inTurns(jmeter, {
       runs,

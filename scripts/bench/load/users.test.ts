@@ -70,6 +70,11 @@ it('connects again after a connection was ended or reset, and counts what was lo
   });
 });
 
+it('takes an answer that has no body, and no length', async () => {
+  const server = createServer((_, res) => void res.writeHead(204).end());
+  expect(await load(server)).toMatchObject({ requests: 6, errors: { 204: 6 } });
+});
+
 it('counts what is no answer of HTTP', async () => {
   const server = createTcpServer((socket) => socket.end('hello\r\n\r\n'));
   expect(await load(server, { users: 1, requests: 1 })).toMatchObject({

@@ -1,8 +1,6 @@
 import { mkdir, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { bundleFunctions } from '../../build/bundle.ts';
-import { addSnapshot, snapshotFile } from '../../build/snapshot/snapshot.ts';
-import { bundleAlike } from './variants.ts';
+import { bundleAlike, bundleAsImage } from './variants.ts';
 
 const root = join(import.meta.dirname, '../../..');
 
@@ -26,9 +24,7 @@ export async function prepare(
   dir: string,
   { sink, kafka }: { sink: string; kafka: string },
 ): Promise<Variant[]> {
-  const bundle = await bundleFunctions({ root, outDir: join(dir, 'bundle') });
-  const problem = await addSnapshot({ root, dir: bundle });
-  if (problem !== undefined) throw new Error(problem);
+  const snapshot = await bundleAsImage(join(dir, 'bundle'));
   await symlink(join(root, 'node_modules'), join(dir, 'node_modules'));
   const empty = join(dir, 'empty');
   await mkdir(empty);
@@ -55,8 +51,7 @@ export async function prepare(
   const cli = join(root, 'node_modules/@google-cloud/functions-framework/build/src/main.js');
   const withCli = { command: [cli, '--target=empty'], cwd: empty };
   const framework = [join(alike, 'framework.mjs')];
-  const main = [join(bundle, 'main.mjs')];
-  const snapshot = ['--snapshot-blob', join(bundle, snapshotFile), ...main];
+  const main = snapshot.slice(-1);
   return [
     { name: cliName.replace(', cache', ''), ...withCli },
     { name: cliName, ...withCli, env: cache('cli') },

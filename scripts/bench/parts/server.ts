@@ -11,18 +11,18 @@ export interface Server {
 }
 
 /**
- * Starts `node FILE` with PORT, on the server's core, and waits until it accepts connections. Its log is discarded, because reading it
+ * Starts `node ARGS` with PORT, on the server's core, and waits until it accepts connections. Its log is discarded, because reading it
  * would be measured.
  * @throws Error when it exits before that
  */
 export async function startServer(
-  file: string,
+  args: string[],
   { cores, env = {} }: { cores: Cores; env?: Record<string, string> },
 ): Promise<Server> {
   const port = await takePort();
-  const [command, ...args] = [...cores.server, process.execPath, file];
+  const [command, ...rest] = [...cores.server, process.execPath, ...args];
   if (command === undefined) throw new Error('no command');
-  const child = spawn(command, args, {
+  const child = spawn(command, rest, {
     env: { PATH: process.env['PATH'], PORT: String(port), HOST: '127.0.0.1', ...env },
     stdio: ['ignore', 'ignore', 'inherit'],
   });
@@ -30,7 +30,7 @@ export async function startServer(
   // Ends with this process in any case, so that the core is free for the next benchmark.
   process.once('exit', () => child.kill('SIGKILL'));
   while (!(await accepts(port))) {
-    if (child.exitCode !== null) throw new Error(`${file} exited with ${child.exitCode}`);
+    if (child.exitCode !== null) throw new Error(`${args.join(' ')} exited with ${child.exitCode}`);
     await sleep(5);
   }
   return {
