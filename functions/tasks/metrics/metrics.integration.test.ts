@@ -218,6 +218,8 @@ it('answers without Redis, whether it hangs or is down, and reconnects by itself
   await server.restart();
   await expect.poll(() => samples('formbus_redis_up')).toEqual(['1']);
   expect(await samples('formbus_buffer_rows')).toHaveLength(2);
+  // The tests' own connection, too.
+  await expect.poll(() => redis.run('return 1', [])).toBe(1);
 });
 
 it('remembers for an hour what a process pushed last', () => {
