@@ -1,10 +1,12 @@
 import { Kafka, logLevel, type KafkaConfig } from 'kafkajs';
 import { readEnv } from '../../../functions/lib/runtime/env.ts';
 import { connectionOf, kafkaEnv } from '../../../functions/lib/publish/kafka-env.ts';
-import '../../../functions/lib/publish/kafka-timers.ts';
+import { scheduleOnlyIfPending } from '../../../functions/lib/publish/kafka-timers.ts';
 import type { CloudEvent } from '../../events/cloud-event.ts';
 import { recordOf } from '../../events/kafka-record.ts';
 import { openTasks, type HandOver } from './kafka-tasks.ts';
+
+scheduleOnlyIfPending();
 
 /** A Formbus on a cluster: its Kafka, and its tasks through the internal gateway. */
 export interface Cluster {
