@@ -87,7 +87,7 @@ async function inRedis(dir: string, count: number): Promise<Found[]> {
   const claims = openClaims({
     redis,
     days: 1,
-    caps: { recipient: 10, domain: 10, form: 10 },
+    caps: { recipient: 10, domain: count, form: count },
     takenMs: 10_000,
     givenMs: 60_000,
   });
