@@ -11,6 +11,7 @@ import { openLog } from '../../functions/lib/runtime/log.ts';
 import { openDatabase } from '../../functions/lib/stores/postgres.ts';
 import { openKafkaPublisher } from '../../functions/lib/publish/publish-kafka.ts';
 import { openRedis } from '../../functions/lib/stores/redis.ts';
+import { buildIndex } from '../../functions/tasks/archive/index-build.ts';
 import { openArchive } from '../../functions/tasks/archive/store.ts';
 import { openClaims } from '../../functions/tasks/send-confirmation/claims/claims.ts';
 import { startPostgres } from '../runner/processes/postgres.ts';
@@ -133,10 +134,11 @@ async function inPostgres(dir: string, count: number): Promise<Found[]> {
   const server = await startPostgres({ dir: join(dir, 'postgres'), log: quiet });
   const database = openDatabase({ DATABASE_URL: server.url }, log);
   const archive = openArchive(database);
+  const keep = async () => void (await archive.keep(v.parse(Submission, submission())));
   try {
-    await inTurns(count, 2_000, async () => {
-      await archive.keep(v.parse(Submission, submission()));
-    });
+    await keep();
+    await buildIndex(database, log);
+    await inTurns(count, 2_000, keep);
     const { rows } = await database.query(`SELECT pg_total_relation_size('submissions') AS bytes`);
     return [['PostgreSQL: a submission in the archive', Number(rows[0]?.['bytes']) / count]];
   } finally {
