@@ -55,7 +55,7 @@ test('CommonJS packages find modules of Node, and `domain` is the one of functio
   expect(await run(bundle, 'two')).toBe('/pass-through\n');
 });
 
-test('a module of kafkajs gives way to the quicker one of functions/lib', async () => {
+test('a module of kafkajs is replaced by the quicker one of functions/lib', async () => {
   const root = project({
     'functions/lib/publish/stand-ins/crc32c.ts': `export const crc32c = () => 'quick';`,
     'node_modules/kafkajs/index.js': `module.exports = require('./src/protocol/recordBatch/crc32C')();`,

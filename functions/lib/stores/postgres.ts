@@ -92,7 +92,7 @@ export function codeOf(error: unknown): string {
   return error instanceof DatabaseError ? (error.code ?? '') : '';
 }
 
-/** A pooler that gives each transaction another connection, and does not know which one has prepared what: nothing was executed. */
+/** A pooler assigns each transaction another connection, and does not know which one has prepared what: nothing was executed. */
 const isPoolersFault = (error: unknown) => ['26000', '42P05'].includes(codeOf(error));
 
 /** The SQLSTATE for a table that does not exist. */

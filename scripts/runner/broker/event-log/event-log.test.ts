@@ -10,6 +10,13 @@ const event = (id: string) => ({
   data: Buffer.from('{}'),
 });
 
+/** An event that cannot be serialised. */
+function unwritable() {
+  const attributes = { id: 'x', toJSON: '' };
+  Object.defineProperty(attributes, 'toJSON', { value: () => undefined });
+  return { ...event('x'), attributes };
+}
+
 async function open({
   file = temporaryFile(),
   now = Date.now,
@@ -167,9 +174,7 @@ it('returns deliveries in the order of the log, and when each is due', async () 
 
 it('fails all writes of a transaction, and only those, when one of them cannot be made', async () => {
   const { log } = await open();
-  const unwritable = { ...event('x'), attributes: { id: 'x', toJSON: '' } };
-  Object.defineProperty(unwritable.attributes, 'toJSON', { value: () => undefined });
-  const results = await Promise.allSettled([log.append(event('1')), log.append(unwritable)]);
+  const results = await Promise.allSettled([log.append(event('1')), log.append(unwritable())]);
   expect(results.map(({ status }) => status)).toEqual(['rejected', 'rejected']);
   expect(log.poll('task', 0, 10)).toEqual([]);
   await log.append(event('2'));
@@ -240,9 +245,7 @@ describe('whatever the backlog', () => {
     await Promise.all([log.finish('task', first ?? 0), log.finish('task', first ?? 0)]);
     await log.bury(second ?? 0, 'dead', 'task', event('1'));
     await log.bury(third ?? 0, 'dead', 'task', event('2'));
-    const unwritable = { ...event('x'), attributes: { toJSON: () => undefined } };
-    // @ts-expect-error: no event has such an attribute.
-    await Promise.allSettled([log.append(event('y')), log.append(unwritable)]);
+    await Promise.allSettled([log.append(event('y')), log.append(unwritable())]);
     isKnown(log);
     log.close();
     isKnown((await open({ file })).log);
