@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { HTTP } from 'cloudevents';
 import { expect, it, onTestFinished } from 'vitest';
-import { submissionEvent } from './lib/event/event.ts';
+import { testEvent } from './lib/event/testing.ts';
 import { freePort } from './testing/sentinels/line.ts';
 import { formEnv, postJson, startSink } from './testing/sink.ts';
 
@@ -60,17 +60,7 @@ it("functions-framework's own CLI runs a form", async () => {
 it("functions-framework's own CLI runs a task", async () => {
   const env = { PORT: '0', HOST: '127.0.0.1', LOG_LEVEL: 'silent' };
   const url = await startByCli('tasks/demo-task/demo-task.ts', 'demo-task', 'demoTask', env);
-  const event = submissionEvent({
-    type: 'form.submitted',
-    id: '0199-1',
-    form: 'demo-form',
-    receivedAt: new Date(0),
-    data,
-    dataschema: 'urn:formbus:form:demo-form:0',
-    spreadsheetId: 'spreadsheet-1',
-    tab: 'demo-form',
-    traceparent: undefined,
-  });
+  const event = testEvent(data);
   const { headers, body } = HTTP.binary(event);
   const fields = Object.entries(headers).map(([name, value]): [string, string] => [name, String(value)]);
   expect((await fetch(url, { method: 'POST', headers: fields, body: String(body) })).status).toBe(204);

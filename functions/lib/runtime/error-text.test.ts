@@ -1,7 +1,8 @@
 import * as v from 'valibot';
 import { expect, it, onTestFinished } from 'vitest';
-import { binaryMessage, submissionEvent } from '../event/event.ts';
+import { binaryMessage } from '../event/event.ts';
 import { Submission } from '../event/submission.ts';
+import { testEvent } from '../event/testing.ts';
 import { Refused } from './errors.ts';
 import { serve } from '../serve/serve.ts';
 import { task } from '../task/task.ts';
@@ -14,17 +15,7 @@ const data = {
   email: 'asha.rao@example.org',
   message: `I have played the bassoon for ten years. ${'And the oboe. '.repeat(50)}`,
 };
-const event = submissionEvent({
-  type: 'form.submitted',
-  id: '0199-1',
-  form: 'demo-form',
-  receivedAt: new Date(0),
-  data,
-  dataschema: 'urn:formbus:form:demo-form:0',
-  spreadsheetId: 'spreadsheet-1',
-  tab: 'demo-form',
-  traceparent: undefined,
-});
+const event = testEvent(data);
 
 /** The answer of a task that throws this; it becomes a dead letter's `knativeerrordata`. */
 async function answerTo(fail: (event: Submission) => void | Promise<void>): Promise<[number, string]> {

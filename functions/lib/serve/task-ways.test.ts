@@ -1,23 +1,13 @@
 import { HTTP } from 'cloudevents';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { submissionEvent } from '../event/event.ts';
+import { testEvent } from '../event/testing.ts';
 import { Submission } from '../event/submission.ts';
 import { sendRaw } from '../form/testing.ts';
 import { Unavailable } from '../runtime/errors.ts';
 import { serve, type Served } from './serve.ts';
 import { task } from '../task/task.ts';
 
-const event = submissionEvent({
-  type: 'form.submitted',
-  id: '0199-1',
-  form: 'demo-form',
-  receivedAt: new Date(0),
-  data: { name: 'Asha' },
-  dataschema: 'urn:formbus:form:demo-form:0',
-  spreadsheetId: 'spreadsheet-1',
-  tab: 'demo-form',
-  traceparent: undefined,
-});
+const event = testEvent({ name: 'Asha' });
 const { headers, body } = HTTP.binary(event);
 const fields = Object.entries(headers).map(([name, value]) => `${name}: ${String(value)}`);
 
